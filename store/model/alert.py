@@ -1,0 +1,46 @@
+"""What is raised when something needs a person."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class AlertKind(StrEnum):
+    """Why an alert was raised. Plant alarms are input, never alerts."""
+
+    DRIFT = "drift"  # against the new process's own reference or an approved range
+    DEPARTURE = "departure"  # from the old process, at matched points only
+    RANGE = "range"  # outside an approved range
+    SILENCE = "silence"  # a tag or a unit stopped speaking
+    SIGNAL = "signal"  # between batches
+
+
+class AlertState(StrEnum):
+    """The life cycle of an alert."""
+
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    ASSESSED = "assessed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One episode of one kind in one batch, with what is needed to question it."""
+
+    ordinal: int  # 1, 2, … inside its monitor: the same journal gives the same numbers
+    kind: AlertKind
+    detector: str  # which layer raised it: "ewma", "page_hinkley", "departure", "range", "silence"
+    tags: tuple[str, ...]  # names, largest contribution first
+    raised_us: int  # the instant in unit time at which it could be known: the end of the cell that raised it
+    onset_us: int  # estimate of when it began
+    ended_us: int | None = None  # None while it lasts
+    phase_time_h: float  # hours since the start of the unit procedure
+    score: float  # the statistic that crossed its limit
+    limit: float
+    sentence: str  # for a person, complete: what, how much, since when
+    contributions: tuple[tuple[str, float], ...] = ()  # tag, share of the score; shares sum to 1
+    cells: tuple[dict[str, float | int | str], ...] = field(
+        default=()
+    )  # tag, cell, value, z, score of the evidence
+    reference_digest: str | None = None  # hex; None for alerts that need no reference
+    software: str = ""  # version that computed it
