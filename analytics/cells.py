@@ -1,0 +1,199 @@
+"""Readings become cells: one median per tag and grid interval, however the readings were grouped.
+
+A cell closes when the watermark passes its end plus the allowed lateness. The watermark is the largest source time
+taken so far, or the plant time of a tick less what may still be on its way; once a tick was seen, a reading cannot
+push it beyond that plant time plus the same allowance, so one clock that is hours ahead does not close the cells of
+everybody else. Whether a reading is late is decided by the watermark before it, so cutting the stream into segments
+anywhere gives the same cells, bit for bit.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from analytics.grid import Grid
+from analytics.packing import pack, unpack
+from analytics.segment import Floats, Int32s, Int64s, Segment
+from store.model.reading import Quality
+
+NEVER_US = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedCell:
+    """One grid interval of every tag: the median of its good and uncertain readings, NaN where there was none."""
+
+    index: int
+    end_us: int
+    values: Floats  # (tags,)
+    readings: Int64s  # (tags,): how many the median stands on
+    closed_at: int  # position in the segment of the reading that closed it; the segment's length for its tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """What a segment did."""
+
+    closed: list[ClosedCell]  # in order of index; values are in order of slot
+    late: Int64s  # positions of readings whose cell had been closed before them
+    watermark_us: Int64s  # after each reading
+
+
+class CellReducer:
+    """The open cells of one batch. Slots number the tags; slot −1 is a reading of a tag nobody watches."""
+
+    def __init__(self, *, grid: Grid, start_us: int, lateness_us: int, slots: int) -> None:
+        self.grid = grid
+        self.start_us = start_us
+        self.lateness_us = lateness_us
+        self.slots = slots
+        self.watermark_us = NEVER_US
+        self.ceiling_us: int | None = None  # the farthest a reading may push the watermark
+        self.closed = 0  # cells with a smaller index are closed
+        self.late_counts = np.zeros(slots, np.int64)
+        self._pending: list[tuple[Int64s, Int32s, Floats]] = []
+
+    def feed(self, segment: Segment, slots: Int32s) -> Reduction:
+        """Take a segment whose readings belong to `slots` (same length)."""
+        count = len(segment)
+        if count:
+            times = segment.source_times_us
+            capped = times if self.ceiling_us is None else np.minimum(times, self.ceiling_us)
+            reached = np.maximum(np.maximum.accumulate(capped), self.watermark_us)
+            before = np.empty(count, np.int64)
+            before[0] = self.watermark_us
+            before[1:] = reached[:-1]
+            cells = (times - self.start_us) // self.grid.width_us
+            closed_before = np.maximum(self._closed_at(before), self.closed)
+            known = (slots >= 0) & (cells >= 0)
+            late = np.flatnonzero(known & (cells < closed_before))
+            usable = segment.qualities != Quality.BAD
+            taken = np.flatnonzero(known & (cells >= closed_before) & usable)
+            if len(late):
+                np.add.at(self.late_counts, slots[late], 1)
+            if len(taken):
+                self._pending.append((cells[taken], slots[taken], segment.values[taken]))
+            self.watermark_us = int(reached[-1])
+        else:
+            reached = np.empty(0, np.int64)
+            late = np.empty(0, np.int64)
+        if segment.tick is not None:
+            tick = segment.tick
+            self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
+            self.ceiling_us = max(
+                self.ceiling_us or NEVER_US, tick.plant_time_us + tick.transport_allowance_us
+            )
+        return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
+
+    def finish(self, ended_us: int) -> list[ClosedCell]:
+        """Close every cell that ended before the batch did; what is left of the last one is not judged."""
+        until = (ended_us - self.start_us) // self.grid.width_us
+        return self._close_until(until, np.empty(0, np.int64))
+
+    def to_bytes(self) -> bytes:
+        """Canonical state: pending readings are ordered by cell, slot and value."""
+        cells, slots, values = self._gathered()
+        order = np.lexsort((values, slots, cells))
+        return pack(
+            "cells",
+            1,
+            {
+                "watermark_us": self.watermark_us,
+                "ceiling_us": self.ceiling_us,
+                "closed": self.closed,
+                "start_us": self.start_us,
+                "lateness_us": self.lateness_us,
+                "width_us": self.grid.width_us,
+                "cells": self.grid.cells,
+            },
+            {
+                "cells": cells[order],
+                "slots": slots[order],
+                "values": values[order],
+                "late": self.late_counts,
+            },
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The reducer those bytes describe."""
+        fields, arrays = unpack("cells", 1, data)
+        reducer = cls(
+            grid=Grid(width_us=fields["width_us"], cells=fields["cells"]),
+            start_us=fields["start_us"],
+            lateness_us=fields["lateness_us"],
+            slots=len(arrays["late"]),
+        )
+        reducer.watermark_us = fields["watermark_us"]
+        reducer.ceiling_us = fields["ceiling_us"]
+        reducer.closed = fields["closed"]
+        reducer.late_counts = arrays["late"]
+        if len(arrays["cells"]):
+            reducer._pending = [(arrays["cells"], arrays["slots"], arrays["values"])]
+        return reducer
+
+    def _closed_at(self, watermark_us: Int64s) -> Int64s:
+        """How many cells are closed at each watermark."""
+        since = watermark_us - self.start_us - self.lateness_us
+        return np.clip(since // self.grid.width_us, 0, None)
+
+    def _close(self, reached: Int64s) -> list[ClosedCell]:
+        since = self.watermark_us - self.start_us - self.lateness_us
+        return self._close_until(since // self.grid.width_us, reached)
+
+    def _close_until(self, until: int, reached: Int64s) -> list[ClosedCell]:
+        first = self.closed
+        if until <= first:
+            return []
+        # A batch may outlast its reference's grid, but not by so much that a broken clock makes a million cells.
+        last = min(until, max(first, 2 * self.grid.cells))
+        self.closed = until
+        cells, slots, values = self._gathered()
+        self._pending = []
+        keep = cells >= until
+        if keep.any():
+            self._pending = [(cells[keep], slots[keep], values[keep])]
+        inside = (cells >= first) & (cells < last)
+        medians, counts = _medians(
+            cells[inside] - first, slots[inside], values[inside], last - first, self.slots
+        )
+        ends = self.start_us + (np.arange(first, last, dtype=np.int64) + 1) * self.grid.width_us
+        positions = np.searchsorted(reached, ends + self.lateness_us, side="left")
+        return [
+            ClosedCell(
+                index=first + row,
+                end_us=int(ends[row]),
+                values=medians[row],
+                readings=counts[row],
+                closed_at=int(positions[row]),
+            )
+            for row in range(last - first)
+        ]
+
+    def _gathered(self) -> tuple[Int64s, Int32s, Floats]:
+        if not self._pending:
+            return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float64)
+        if len(self._pending) == 1:
+            return self._pending[0]
+        return (
+            np.concatenate([cells for cells, _, _ in self._pending]),
+            np.concatenate([slots for _, slots, _ in self._pending]),
+            np.concatenate([values for _, _, values in self._pending]),
+        )
+
+
+def _medians(cells: Int64s, slots: Int32s, values: Floats, rows: int, columns: int) -> tuple[Floats, Int64s]:
+    """Medians of the values by (cell, slot), (rows, columns), and how many values each stands on."""
+    group = cells * columns + slots
+    counts = np.bincount(group, minlength=rows * columns).astype(np.int64)
+    medians = np.full(rows * columns, np.nan)
+    if len(group):
+        ordered = values[np.lexsort((values, group))]
+        ends = np.cumsum(counts)
+        filled = np.flatnonzero(counts)
+        first = ends[filled] - counts[filled]
+        lower = ordered[first + (counts[filled] - 1) // 2]
+        upper = ordered[first + counts[filled] // 2]
+        medians[filled] = lower + (upper - lower) * 0.5
+    return medians.reshape(rows, columns), counts.reshape(rows, columns)

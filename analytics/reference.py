@@ -1,0 +1,212 @@
+"""References: what named batches did on a declared grid, frozen and hashed.
+
+A reference in use never changes. Its digest covers the stored bytes and the digests of the runs it was learned from,
+so a score can always be traced to exactly what it was compared with. Learning lives in `analytics.learning` (new
+process) and `analytics.learning_old` (old process).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+import numpy as np
+
+from analytics.grid import Grid
+from analytics.packing import UnknownFormat, pack, unpack
+from analytics.segment import Floats
+from store.model.reference import ReferenceRole
+
+FORMAT = 1
+FEWEST_FOR_PREDICTION = 6
+FEWEST_FOR_LEARNED = 20
+
+
+class Rule(StrEnum):
+    """What a number of reference batches entitles a reference to say."""
+
+    RANGES_ONLY = "ranges_only"  # fewer than 6 batches: only approved ranges raise alerts
+    PREDICTION_LIMITS = "prediction_limits"  # 6 to 19: limits from the t distribution, advisory
+    LEARNED_LIMITS = "learned_limits"  # 20 or more: limits from left-out batches
+
+    @classmethod
+    def for_batches(cls, batches: int) -> Self:
+        """The rule for a number of reference batches.
+
+        >>> Rule.for_batches(5).value, Rule.for_batches(19).value, Rule.for_batches(20).value
+        ('ranges_only', 'prediction_limits', 'learned_limits')
+        """
+        if batches < FEWEST_FOR_PREDICTION:
+            return cls("ranges_only")
+        if batches < FEWEST_FOR_LEARNED:
+            return cls("prediction_limits")
+        return cls("learned_limits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """Declared hours after the start of a phase in which drift is not judged. They count against coverage."""
+
+    phase: str | None  # None: after the start of the unit procedure
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeConstants:
+    """Memory of the layers, in hours of process time."""
+
+    ewma_h: float = 0.9
+    conditional_h: float = 10.0
+    conditional_gap_h: float = 10.0  # a fault younger than this cannot yet explain itself away
+    smoothing_h: float = 2.2  # width of the rolling maximum over the reference SD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRun:
+    """A run a reference was learned from."""
+
+    batch: str
+    digest: str  # hex SHA-256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """What the new process does along its course: envelope, course space and limits.
+
+    Arrays are (cells, tags) unless said otherwise, NaN where nothing is known.
+    """
+
+    mean: Floats
+    sd: Floats
+    basis: Floats  # (cells, tags, rank): directions in which whole courses of z differ between batches
+    prior: Floats  # (tags, rank): variance of the batches along each direction
+    residual_sd: Floats  # RMS of what the batch's own past leaves unexplained, from left-out batches
+    evidence: float  # independent observations a cell is worth, for autocorrelation
+    limits: dict[str, Floats]  # layer → (tags,), NaN: this tag has no limit of its own
+    constants: TimeConstants
+    blind: tuple[Blind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedPoints:
+    """What the old process showed at the hours somebody read it. Between the points nothing is known.
+
+    Arrays are (points, tags), NaN where too few batches were read.
+    """
+
+    hours: Floats  # (points,)
+    half_window_h: float  # the dense stream within it on both sides is compared with the point
+    mean: Floats
+    sd: Floats
+    batches: Floats
+    limit: Floats  # in units of sd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceModel:
+    """One reference: of the new process with a trajectory, of the old one with matched points."""
+
+    role: ReferenceRole
+    rule: Rule
+    grid: Grid
+    alpha: float  # expected share of unchanged batches with at least one alert
+    tags: tuple[str, ...]
+    inputs: tuple[InputRun, ...]
+    trajectory: Trajectory | None = None
+    points: MatchedPoints | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the model's bytes and the digests of the runs it was learned from."""
+        return digest_of(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes: the same model gives the same bytes on every machine."""
+        fields: dict[str, Any] = {
+            "role": self.role.value,
+            "rule": self.rule.value,
+            "width_us": self.grid.width_us,
+            "cells": self.grid.cells,
+            "alpha": self.alpha,
+            "tags": list(self.tags),
+            "inputs": [[run.batch, run.digest] for run in self.inputs],
+        }
+        arrays: dict[str, Floats] = {}
+        if self.trajectory is not None:
+            course = self.trajectory
+            constants = course.constants
+            fields["trajectory"] = {
+                "evidence": course.evidence,
+                "constants": {
+                    "ewma_h": constants.ewma_h,
+                    "conditional_h": constants.conditional_h,
+                    "conditional_gap_h": constants.conditional_gap_h,
+                    "smoothing_h": constants.smoothing_h,
+                },
+                "blind": [[blind.phase, blind.hours] for blind in course.blind],
+            }
+            for name in ("mean", "sd", "basis", "prior", "residual_sd"):
+                arrays[name] = getattr(course, name)
+            arrays.update({f"limit {layer}": limit for layer, limit in course.limits.items()})
+        if self.points is not None:
+            fields["points"] = {"half_window_h": self.points.half_window_h}
+            for name in ("hours", "mean", "sd", "batches", "limit"):
+                arrays[f"point {name}"] = getattr(self.points, name)
+        return pack("reference", FORMAT, fields, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The model those bytes describe. Raises UnknownFormat for anything else."""
+        fields, arrays = unpack("reference", FORMAT, data)
+        try:
+            return cls(
+                role=ReferenceRole(fields["role"]),
+                rule=Rule(fields["rule"]),
+                grid=Grid(width_us=fields["width_us"], cells=fields["cells"]),
+                alpha=fields["alpha"],
+                tags=tuple(fields["tags"]),
+                inputs=tuple(InputRun(batch=batch, digest=digest) for batch, digest in fields["inputs"]),
+                trajectory=_trajectory(fields["trajectory"], arrays) if "trajectory" in fields else None,
+                points=_points(fields["points"], arrays) if "points" in fields else None,
+            )
+        except (KeyError, TypeError) as error:
+            raise UnknownFormat(f"a reference without {error}") from error
+
+
+def digest_of(model: bytes) -> bytes:
+    """The digest of a stored model: SHA-256 over its bytes and the digests of its inputs, in their order."""
+    fields, _ = unpack("reference", FORMAT, model)
+    sha = hashlib.sha256(model)
+    for _, digest in fields["inputs"]:
+        sha.update(bytes.fromhex(digest))
+    return sha.digest()
+
+
+def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory:
+    return Trajectory(
+        mean=arrays["mean"],
+        sd=arrays["sd"],
+        basis=arrays["basis"],
+        prior=arrays["prior"],
+        residual_sd=arrays["residual_sd"],
+        evidence=fields["evidence"],
+        limits={name[6:]: array for name, array in arrays.items() if name.startswith("limit ")},
+        constants=TimeConstants(**fields["constants"]),
+        blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),
+    )
+
+
+def _points(fields: dict[str, Any], arrays: dict[str, Floats]) -> MatchedPoints:
+    return MatchedPoints(
+        hours=arrays["point hours"],
+        half_window_h=fields["half_window_h"],
+        mean=arrays["point mean"],
+        sd=arrays["point sd"],
+        batches=arrays["point batches"],
+        limit=arrays["point limit"],
+    )
+
+
+def nothing_known(cells: int, tags: int) -> Floats:
+    """An array (cells, tags) in which nothing is known."""
+    return np.full((cells, tags), np.nan)

@@ -1,0 +1,51 @@
+"""A stretch of the journal as the analytics see it: arrays in journal order, perhaps followed by a tick."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bytes8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passed on the plant's clock, whether or not anybody spoke."""
+
+    plant_time_us: int
+    transport_allowance_us: int  # how long a reading may still be on its way at that instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Readings in journal order, all arrays of one length, then the tick that followed them, if any.
+
+    How a journal is cut into segments never changes what the analytics say.
+    """
+
+    ordinals: Int64s  # of the journal entries the readings came in
+    tag_ids: Int32s
+    source_times_us: Int64s
+    values: Floats
+    qualities: Bytes8
+    tick: Tick | None = None
+
+    @classmethod
+    def of_tick(cls, tick: Tick) -> Self:
+        """A segment that only says that time passed."""
+        return cls(
+            ordinals=np.empty(0, np.int64),
+            tag_ids=np.empty(0, np.int32),
+            source_times_us=np.empty(0, np.int64),
+            values=np.empty(0, np.float64),
+            qualities=np.empty(0, np.uint8),
+            tick=tick,
+        )
+
+    def __len__(self) -> int:
+        """The number of readings."""
+        return len(self.values)
