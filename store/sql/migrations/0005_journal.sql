@@ -1,0 +1,92 @@
+-- The journal: everything the system reacted to, in the order it was taken. Never changed, never deleted here.
+CREATE TABLE chain (
+    chain_id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    kind text NOT NULL CHECK (kind IN ('live', 'import', 'control')),
+    epoch bigint NOT NULL DEFAULT 0,  -- whoever claims the chain raises it; an older holder can append nothing more
+    seq bigint NOT NULL DEFAULT 0,
+    digest bytea NOT NULL,
+    holder text,
+    claimed_at timestamptz
+);
+CREATE TABLE block (
+    chain_id smallint NOT NULL REFERENCES chain,
+    seq bigint NOT NULL,
+    epoch bigint NOT NULL,
+    committed_time timestamptz NOT NULL,
+    entries integer NOT NULL,
+    readings integer NOT NULL,
+    merkle_root bytea NOT NULL,
+    previous_digest bytea NOT NULL,
+    header bytea NOT NULL,  -- the exact bytes that were hashed together with the previous digest
+    digest bytea NOT NULL,
+    PRIMARY KEY (chain_id, seq)
+);
+-- The entries as they came, compressed. May one day be dropped by a signed retention record; headers stay for ever.
+CREATE TABLE block_body (
+    chain_id smallint NOT NULL,
+    seq bigint NOT NULL,
+    raw bytea NOT NULL,
+    PRIMARY KEY (chain_id, seq),
+    FOREIGN KEY (chain_id, seq) REFERENCES block
+);
+-- What the block newly stored of one unit, decoded: what analytics reads.
+CREATE TABLE block_unit (
+    chain_id smallint NOT NULL,
+    seq bigint NOT NULL,
+    unit_id integer NOT NULL REFERENCES unit,
+    readings integer NOT NULL,
+    rows bytea NOT NULL,
+    PRIMARY KEY (chain_id, seq, unit_id),
+    FOREIGN KEY (chain_id, seq) REFERENCES block
+);
+CREATE TABLE block_tick (
+    chain_id smallint NOT NULL,
+    seq bigint NOT NULL,
+    plant_time timestamptz NOT NULL,
+    host_time timestamptz NOT NULL,
+    rate double precision NOT NULL CHECK (rate > 0),  -- plant seconds a host second; 1 but in a demo
+    PRIMARY KEY (chain_id, seq),
+    FOREIGN KEY (chain_id, seq) REFERENCES block
+);
+-- Compressed by us already.
+ALTER TABLE block_body ALTER COLUMN raw SET STORAGE EXTERNAL;
+ALTER TABLE block_unit ALTER COLUMN rows SET STORAGE EXTERNAL;
+
+CREATE TABLE event (
+    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    unit_id integer NOT NULL REFERENCES unit,
+    batch_id integer REFERENCES batch,
+    kind text NOT NULL,
+    source_time timestamptz NOT NULL,
+    received_time timestamptz NOT NULL,
+    body jsonb NOT NULL,
+    note text,  -- what the start or end of an interval did besides: "ended CT-7 at A as inferred"
+    digest bytea NOT NULL UNIQUE,  -- the same event twice changes nothing
+    FOREIGN KEY (chain_id, block_seq) REFERENCES block
+);
+CREATE INDEX event_block ON event (chain_id, block_seq);
+CREATE INDEX event_batch ON event (batch_id, source_time);
+
+CREATE TABLE quarantine (
+    quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    topic text NOT NULL,
+    item text NOT NULL,    -- which part of the message: "values.pH", "" for the whole
+    code text NOT NULL,    -- the kind of fault, countable
+    reason text NOT NULL,  -- a sentence naming the field and the value
+    excerpt text NOT NULL, -- up to 1,000 characters; the whole message is in the journal
+    received_time timestamptz NOT NULL,
+    digest bytea NOT NULL UNIQUE,
+    FOREIGN KEY (chain_id, block_seq) REFERENCES block
+);
+
+GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
+    TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
+GRANT INSERT ON block, block_body TO batchwitness_ingest, batchwitness_api;
+GRANT INSERT ON block_unit, block_tick, event, quarantine TO batchwitness_ingest;

@@ -1,0 +1,65 @@
+-- Readings. They carry no batch: that follows from the unit procedure's interval.
+CREATE TABLE reading (
+    tag_id integer NOT NULL,
+    source_time timestamptz NOT NULL,
+    value double precision NOT NULL,
+    quality smallint NOT NULL,
+    received_time timestamptz NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    PRIMARY KEY (tag_id, source_time)
+);
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
+        CREATE EXTENSION IF NOT EXISTS timescaledb;
+        PERFORM create_hypertable('reading', by_range('source_time', INTERVAL '7 days'), create_default_indexes => false);
+        EXECUTE 'ALTER TABLE reading SET (timescaledb.compress, timescaledb.compress_segmentby = ''tag_id'', '
+            'timescaledb.compress_orderby = ''source_time'')';
+    END IF;
+END
+$$;
+
+-- A different value for the same tag and instant: kept, counted, shown, never written over the first.
+CREATE TABLE reading_conflict (
+    reading_conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tag_id integer NOT NULL REFERENCES tag,
+    source_time timestamptz NOT NULL,
+    value double precision NOT NULL,
+    quality smallint NOT NULL,
+    received_time timestamptz NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL
+);
+CREATE UNIQUE INDEX reading_conflict_once ON reading_conflict (tag_id, source_time, float8send(value), quality);
+
+-- Which sequence numbers of a publisher are missing. A number that arrives later splits or closes its gap.
+CREATE TABLE publisher (
+    publisher text NOT NULL,
+    boot bigint NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    PRIMARY KEY (publisher, boot)
+);
+CREATE TABLE sequence_gap (
+    sequence_gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    publisher text NOT NULL,
+    boot bigint NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    found_time timestamptz NOT NULL,
+    filled_time timestamptz,
+    CHECK (first_seq <= last_seq),
+    FOREIGN KEY (publisher, boot) REFERENCES publisher
+);
+CREATE INDEX sequence_gap_open ON sequence_gap (publisher, boot) WHERE filled_time IS NULL;
+
+GRANT INSERT ON reading, reading_conflict TO batchwitness_ingest;
+GRANT INSERT, UPDATE ON publisher, sequence_gap TO batchwitness_ingest;
+DO $$
+BEGIN
+    -- a block with duplicates goes through a temporary table
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO batchwitness_ingest', current_database());
+END
+$$;
