@@ -73,7 +73,8 @@ class CellReducer:
             if len(late):
                 np.add.at(self.late_counts, slots[late], 1)
             if len(taken):
-                self._pending.append((cells[taken], slots[taken], segment.values[taken]))
+                # Adding zero turns −0.0 into 0.0, which would otherwise keep the order of arrival in its sign.
+                self._pending.append((cells[taken], slots[taken], segment.values[taken] + 0.0))
             self.watermark_us = int(reached[-1])
         else:
             reached = np.empty(0, np.int64)
