@@ -6,6 +6,7 @@ CREATE TABLE reference (
     process_version_id integer NOT NULL REFERENCES process_version,  -- whose batches it judges
     state text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'approved', 'in_use', 'retired')),
     model bytea NOT NULL,
+    curves jsonb NOT NULL DEFAULT '{}',  -- what a chart draws of the model: band of every tag by hour, matched points
     digest bytea NOT NULL UNIQUE,
     software text NOT NULL,
     known_at timestamptz NOT NULL
