@@ -34,21 +34,19 @@ class Database:
     name: str
     server: EmbeddedPostgres
 
-    def dsn(self, role: str = OWNER) -> str:
+    def dsn(self, role: str = OWNER, *, host: Path | None = None) -> str:
         """Connection string as the owner, as a stage ("ingest" or "batchwitness_ingest") or as "postgres"."""
         known = f"batchwitness_{role}"
-        return self.server.dsn(known if known in (OWNER, *STAGE_ROLES) else role, self.name)
+        return self.server.dsn(known if known in (OWNER, *STAGE_ROLES) else role, self.name, host=host)
 
-    def connect(
-        self, role: str = OWNER, *, autocommit: bool = True
-    ) -> "psycopg.Connection[tuple[object, ...]]":
+    def connect(self, role: str = OWNER, *, autocommit: bool = True) -> "psycopg.Connection[tuple[object, ...]]":
         """A connection that the test closes, best by `with`."""
         return psycopg.connect(self.dsn(role), autocommit=autocommit)
 
 
 def short_directory() -> Path:
     """A directory that another user can pass through and whose name leaves room for a socket's path."""
-    directory = Path(tempfile.mkdtemp(prefix="bw-", dir="/tmp"))  # noqa: S108 - mkdtemp makes it ours
+    directory = Path(tempfile.mkdtemp(prefix="bw-", dir="/tmp"))
     directory.chmod(0o711)
     return directory
 

@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 
 
 def eventually(check: Callable[[], Found], within_s: float = 10.0, what: str = "it") -> Found:
-    """Ask again until `check` returns something true, and return that; an AssertionError in it counts as not yet.
+    """Ask until `check` returns something true, and return that; an AssertionError in it counts as not yet.
 
     Fails with `what` and the last answer when that does not happen within `within_s`.
     """

@@ -1,4 +1,4 @@
-"""Starts a child that dies with its parent, as a user the child accepts: PostgreSQL refuses to run as root."""
+"""Starts a child that dies with its parent, as a user it accepts: PostgreSQL refuses to run as root."""
 
 import ctypes
 import os
@@ -39,22 +39,23 @@ class RunAs(Enum):
         return _nobody().pw_gid if self is RunAs.NOBODY else os.getgid()
 
 
-def unprivileged(program: Path, directories: Sequence[Path]) -> RunAs:
-    """The first way of running `program` without being root that can enter every one of `directories`.
+def unprivileged(attempt: Sequence[str], directories: Sequence[Path]) -> RunAs:
+    """The first way, without being root, in which `attempt` succeeds and `directories` can be entered.
 
-    Each way is tried for real, because the permissions of every parent count. Raises CannotRun when none works.
+    `attempt` is a harmless command. Each way is tried for real: the permissions of every parent count.
+    Raises CannotRun when none works.
     """
     if os.getuid() != 0:
         return RunAs.OURSELVES
     refusals = []
     for way in (RunAs.NOBODY, RunAs.NAMESPACE):
-        refusal = _refusal(way, program, directories)
+        refusal = _refusal(way, [list(attempt), *(_enter(directory) for directory in directories)])
         if refusal is None:
             return way
         refusals.append(f"{way.value}: {refusal}")
     raise CannotRun(
-        f"{program.name} refuses to run as root and no other user can run it here ({'; '.join(refusals)}). "
-        f"Start as an ordinary user, or let everybody enter the folders above {program} and "
+        f"{attempt[0]} must not run as root and no other user can run it here ({'; '.join(refusals)}). "
+        f"Start as an ordinary user, or let everybody enter the folders above {attempt[0]} and "
         f"{', '.join(map(str, directories))} (chmod o+x), or allow user namespaces "
         "(sysctl user.max_user_namespaces)."
     )
@@ -69,7 +70,7 @@ def start(
     output: int | IO[bytes] = subprocess.DEVNULL,
     dies_by: signal.Signals = signal.SIGTERM,
 ) -> "subprocess.Popen[bytes]":
-    """Start a child in a session of its own; on Linux it gets `dies_by` when the *thread* that started it ends.
+    """Start a child in a session of its own; on Linux it gets `dies_by` when the thread that started it ends.
 
     Standard output and error both go to `output`. Raises FileNotFoundError for a missing program.
     """
@@ -91,7 +92,7 @@ def start(
 
 
 def give(path: Path, run_as: RunAs) -> None:
-    """Make everything under `path` belong to the user the child runs as; nothing to do when it does already."""
+    """Make everything under `path` belong to the user the child runs as, unless it does already."""
     if os.getuid() != 0 or path.lstat().st_uid == run_as.uid:
         return
     for folder, folders, files in os.walk(path):
@@ -140,11 +141,7 @@ def _command(run_as: RunAs, argv: Sequence[str], dies_by: signal.Signals) -> lis
             return list(argv)
         case RunAs.NAMESPACE:
             # Entering a namespace clears the death signal, so it is set once more behind it.
-            again = (
-                ["setpriv", "--pdeathsig", dies_by.name.removeprefix("SIG")]
-                if shutil.which("setpriv")
-                else []
-            )
+            again = ["setpriv", "--pdeathsig", dies_by.name.removeprefix("SIG")] if shutil.which("setpriv") else []
             return [*NAMESPACE_COMMAND, *again, *argv]
         case _:
             assert_never(run_as)
@@ -164,12 +161,12 @@ def _death_signal(dies_by: signal.Signals) -> Callable[[], None] | None:
     return before_exec
 
 
-def _refusal(way: RunAs, program: Path, directories: Sequence[Path]) -> str | None:
-    """Why this way cannot run the program in these directories, None when it can."""
-    if way is RunAs.NAMESPACE and shutil.which(NAMESPACE_COMMAND[0]) is None:
-        return "there is no unshare"
-    attempts: list[list[str]] = [[str(program), "--version"]]
-    attempts += [["/bin/sh", "-c", 'cd "$1"', "sh", str(directory)] for directory in directories]
+def _enter(directory: Path) -> list[str]:
+    return ["/bin/sh", "-c", 'cd "$1"', "sh", str(directory)]
+
+
+def _refusal(way: RunAs, attempts: Sequence[Sequence[str]]) -> str | None:
+    """Which attempt fails in this way, None when all succeed."""
     for attempt in attempts:
         try:
             process = start(attempt, run_as=way, cwd=Path("/"))

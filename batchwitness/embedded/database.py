@@ -36,7 +36,7 @@ def set_up(server: EmbeddedPostgres, migrate: Migrate) -> list[str]:
 
 
 def create_owner(server: EmbeddedPostgres) -> None:
-    """The role that owns the database and runs the migrations: no superuser, but it makes the stages' roles."""
+    """The role that owns the database and runs the migrations, which make the stages' roles; no superuser."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
         known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
         if known is None:
@@ -62,7 +62,7 @@ def drop_database(server: EmbeddedPostgres, name: str) -> None:
 
 
 def set_stage_passwords(server: EmbeddedPostgres) -> None:
-    """Give every stage's role the password in its file. Raises MissingRole before the migrations made them."""
+    """Give every stage's role the password in its file. Raises MissingRole when one was not made."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
         known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         missing = [role for role in STAGE_ROLES if role not in known]
@@ -72,12 +72,8 @@ def set_stage_passwords(server: EmbeddedPostgres) -> None:
             _set_password(connection, server, role)
 
 
-def _set_password(
-    connection: "psycopg.Connection[tuple[object, ...]]", server: EmbeddedPostgres, role: str
-) -> None:
+def _set_password(connection: "psycopg.Connection[tuple[object, ...]]", server: EmbeddedPostgres, role: str) -> None:
     """Only the verifier goes to the server, so that no log of statements ever holds a password."""
     password = server.passwords.get(role)
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(
-        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
-    )
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))

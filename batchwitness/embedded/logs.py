@@ -7,7 +7,10 @@ KEPT = 3
 
 
 def rotate(path: Path, *, at_bytes: int = ROTATE_AT_BYTES) -> int:
-    """Move a file that has grown past `at_bytes` to `<name>.1` (older ones to .2, .3); returns where writing goes on."""
+    """Move a file that has grown past `at_bytes` to `<name>.1`, older ones to .2 and .3.
+
+    Returns the byte at which writing goes on.
+    """
     size = path.stat().st_size if path.exists() else 0
     if size < at_bytes:
         return size

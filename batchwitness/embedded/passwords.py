@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Passwords:
-    """The passwords of one embedded stack; a name's password is made when it is first asked for and then kept."""
+    """The passwords of a server; one is made when it is first asked for and then kept."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

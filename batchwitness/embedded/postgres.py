@@ -1,9 +1,9 @@
 """PostgreSQL out of a Python wheel, run in place on a Unix socket, without installing a server.
 
-A started server has answered a query: a real connection is the only proof of start. Killed at any instant it comes
-back with every committed row; what a killed server leaves behind (lock files, dying backends) is waited out or, where
-the process id in it now belongs to something else, removed. When the wheel is missing or nobody may run it, the error
-says what to do.
+A started server has answered a query: a real connection is the only proof of start. Killed at any instant it
+comes back with every committed row; what a killed server leaves behind (lock files, dying backends) is waited
+out or, where the process id in it now belongs to something else, removed. When the wheel is missing or no
+user may run it, the error says what to do.
 """
 
 import hashlib
@@ -81,10 +81,13 @@ class EmbeddedPostgres:
         self._settings = {**SETTINGS, **(settings or {}), "unix_socket_directories": f'"{self.socket_dir}"'}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def dsn(self, role: str = SUPERUSER, database: str = "postgres") -> str:
-        """A connection string without a secret in it: it names the file that holds the role's password."""
+    def dsn(self, role: str = SUPERUSER, database: str = "postgres", *, host: Path | None = None) -> str:
+        """A connection string without a secret in it: it names the file that holds the role's password.
+
+        `host` is the directory of another socket that leads here, when there is one in between.
+        """
         return make_conninfo(
-            host=str(self.socket_dir),
+            host=str(host or self.socket_dir),
             port=PORT,
             user=role,
             dbname=database,
@@ -127,7 +130,7 @@ class EmbeddedPostgres:
             time.sleep(0.2)
 
     def stop(self, *, within_s: float = 30.0) -> None:
-        """Shut down in order: sessions are ended, everything is on disk. Killed when it takes longer than asked."""
+        """Shut down in order, with everything on disk; killed when it takes longer than asked."""
         if self._process is None:
             return
         if self.alive:
@@ -160,16 +163,16 @@ class EmbeddedPostgres:
         self.data_dir.chmod(0o711)  # another user passes through to the cluster and sees nothing else
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         _own_directory(self.socket_dir)
-        run_as = child.unprivileged(binaries / "postgres", [self.data_dir, self.socket_dir.parent])
+        run_as = child.unprivileged([str(binaries / "postgres"), "--version"], [self.data_dir, self.socket_dir.parent])
         child.give(self.socket_dir, run_as)
         return run_as
 
     def _initialise(self, binaries: Path, run_as: child.RunAs) -> None:
-        """Make the cluster beside its place and move it there when whole: an interrupted attempt starts again."""
+        """Make the cluster beside its place and move it there when whole: an interruption is harmless."""
         unfinished = self.data_dir / "cluster.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        # initdb reads the password as the user it runs as, who must not read our own file for longer than that.
+        # initdb reads the password as the user it runs as, who cannot read our own file.
         password = self.data_dir / "initdb.password"
         password.unlink(missing_ok=True)
         password.touch(mode=0o600)
@@ -214,7 +217,7 @@ class EmbeddedPostgres:
         return False
 
     def _remove_foreign_locks(self) -> None:
-        """Drop a lock whose process id was given to something else since: PostgreSQL would respect it for ever."""
+        """Drop a lock whose process id belongs to something else by now; PostgreSQL would respect it."""
         for lock in (self._cluster / "postmaster.pid", self.socket_dir / f".s.PGSQL.{PORT}.lock"):
             holder = _pid_in(lock)
             if holder is None:
@@ -223,9 +226,7 @@ class EmbeddedPostgres:
                 works_in = Path(f"/proc/{holder}/cwd").readlink()
             except OSError:
                 continue  # gone, or not ours to look at: PostgreSQL decides
-            if (
-                works_in != self._cluster.resolve()
-            ):  # every PostgreSQL process works in its cluster's directory
+            if works_in != self._cluster.resolve():  # every PostgreSQL process works in its cluster's directory
                 lock.unlink(missing_ok=True)
 
 
@@ -254,9 +255,7 @@ def _own_directory(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = path.lstat().st_uid
     if path.is_symlink() or (os.getuid() != 0 and owner != os.getuid()):
-        raise child.CannotRun(
-            f"{path} belongs to user {owner}; remove it, the server's socket must be in ours"
-        )
+        raise child.CannotRun(f"{path} belongs to user {owner}; remove it, the server's socket must be in ours")
     path.chmod(0o700)
 
 

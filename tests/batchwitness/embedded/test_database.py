@@ -28,9 +28,7 @@ def make_roles(conninfo: str) -> list[str]:
 def test_a_fresh_database_belongs_to_the_owner_who_is_no_superuser(empty_database: Database) -> None:
     with empty_database.connect() as connection:
         connection.execute("CREATE TABLE mine (id int)")
-        row = connection.execute(
-            "SELECT current_user, usesuper FROM pg_user WHERE usename = current_user"
-        ).fetchone()
+        row = connection.execute("SELECT current_user, usesuper FROM pg_user WHERE usename = current_user").fetchone()
     assert row == (OWNER, False)
 
 
