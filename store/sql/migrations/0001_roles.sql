@@ -29,4 +29,3 @@ CREATE EXTENSION IF NOT EXISTS btree_gist;
 -- From here on a new table can be read by the stages unless its migration says otherwise.
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO
     batchwitness_ingest, batchwitness_analytics, batchwitness_api;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

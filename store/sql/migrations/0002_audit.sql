@@ -16,7 +16,8 @@ CREATE TABLE audit_event (
     actor text NOT NULL GENERATED ALWAYS AS ((body::jsonb) ->> 'actor') STORED,
     action text NOT NULL GENERATED ALWAYS AS ((body::jsonb) ->> 'action') STORED,
     subject text NOT NULL GENERATED ALWAYS AS ((body::jsonb) ->> 'subject') STORED,
-    reason text NOT NULL GENERATED ALWAYS AS ((body::jsonb) ->> 'reason') STORED
+    reason text NOT NULL GENERATED ALWAYS AS ((body::jsonb) ->> 'reason') STORED,
+    CHECK (actor <> '' AND subject <> '' AND reason <> '')
 );
 CREATE INDEX audit_event_subject ON audit_event (subject, seq);
 
@@ -48,6 +49,8 @@ BEGIN
     RETURN next_known_at;
 END
 $$;
+-- A new function belongs to everybody until somebody says otherwise.
+REVOKE EXECUTE ON FUNCTION append_audit(text, text, text, jsonb, jsonb, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_audit(text, text, text, jsonb, jsonb, text) TO
     batchwitness_ingest, batchwitness_analytics, batchwitness_api, batchwitness_retain;
 

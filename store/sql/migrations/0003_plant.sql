@@ -133,6 +133,17 @@ CREATE TABLE sampling_plan (
 
 GRANT INSERT ON site, area, unit, position, tag, tag_version, product, process_version, manufacturing_change,
     tag_correspondence, attribute, limit_version, sampling_plan TO batchwitness_api;
+-- What describes a thing may be corrected, with its audit event; what says which thing it is may not.
+GRANT UPDATE (timezone) ON site TO batchwitness_api;
+GRANT UPDATE (kind, commissioned) ON unit TO batchwitness_api;
+GRANT UPDATE (modality) ON product TO batchwitness_api;
+GRANT UPDATE (description) ON process_version TO batchwitness_api;
+GRANT UPDATE (context_of_use, amt_designation, reporting_category, regulatory_status) ON manufacturing_change
+    TO batchwitness_api;
+GRANT UPDATE (tag_old, measurand, sensor_principle_new, sensor_principle_old, known_at) ON tag_correspondence
+    TO batchwitness_api;
+GRANT UPDATE (kind, criticality) ON attribute TO batchwitness_api;
+GRANT UPDATE (at_h, due_h) ON sampling_plan TO batchwitness_api;
 GRANT INSERT ON tag TO batchwitness_ingest;  -- an unknown tag is registered, unmapped
 
 CREATE VIEW tag_now AS

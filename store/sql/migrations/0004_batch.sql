@@ -56,6 +56,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION record_interval_revision() FROM PUBLIC;
 CREATE TRIGGER unit_procedure_revised AFTER INSERT OR UPDATE ON unit_procedure
     FOR EACH ROW EXECUTE FUNCTION record_interval_revision();
 CREATE TRIGGER phase_revised AFTER INSERT OR UPDATE ON phase
