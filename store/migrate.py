@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 
@@ -46,7 +46,7 @@ def migrations() -> list[Migration]:
             Migration(
                 version=int(match["version"]),
                 name=match["name"],
-                text=cast("LiteralString", text),
+                text=text,
                 checksum=hashlib.sha256(text.encode()).hexdigest(),
             )
         )
@@ -64,7 +64,7 @@ def migrate(conninfo: str) -> list[str]:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(sql["lock"], {"lock": LOCK})
         connection.execute(sql["create_table"])
-        applied = {version: checksum for version, checksum in connection.execute(sql["applied"]).fetchall()}
+        applied: dict[int, str] = dict(connection.execute(sql["applied"]).fetchall())
         known = migrations()
         if applied and max(applied) > len(known):
             raise Conflict(
@@ -74,9 +74,7 @@ def migrate(conninfo: str) -> list[str]:
         for migration in known:
             if migration.version in applied:
                 if applied[migration.version] != migration.checksum:
-                    raise Conflict(
-                        f"migration {migration.version:04}_{migration.name} changed after it was applied"
-                    )
+                    raise Conflict(f"migration {migration.version:04}_{migration.name} changed after it was applied")
                 continue
             _apply(connection, migration)
             names.append(f"{migration.version:04}_{migration.name}")
@@ -92,5 +90,5 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     else:
         for statement in migration.text.split(";\n"):
             if statement.strip():
-                connection.execute(cast("LiteralString", statement))
+                connection.execute(statement)
         connection.execute(queries("migration")["record"], parameters)

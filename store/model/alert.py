@@ -39,8 +39,6 @@ class Alert:
     limit: float
     sentence: str  # for a person, complete: what, how much, since when
     contributions: tuple[tuple[str, float], ...] = ()  # tag, share of the score; shares sum to 1
-    cells: tuple[dict[str, float | int | str], ...] = field(
-        default=()
-    )  # tag, cell, value, z, score of the evidence
+    cells: tuple[dict[str, float | int | str], ...] = field(default=())  # tag, cell, value, z, score of the evidence
     reference_digest: str | None = None  # hex; None for alerts that need no reference
     software: str = ""  # version that computed it

@@ -9,7 +9,7 @@ A query file holds named queries, each with one sentence of purpose:
 import re
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 HEADING = re.compile(r"^-- (?P<name>[a-z][a-z0-9_]*): (?P<sentence>.+)$", re.MULTILINE)
 
@@ -24,6 +24,6 @@ def queries(noun: str) -> dict[str, LiteralString]:
     headings = list(HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     return {
-        heading["name"]: cast("LiteralString", text[heading.end() : end].strip().removesuffix(";"))
+        heading["name"]: text[heading.end() : end].strip().removesuffix(";")
         for heading, end in zip(headings, ends, strict=True)
     }

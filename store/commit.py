@@ -1,0 +1,146 @@
+"""Commit a draft: journal block, readings, events, results, gaps and quarantine in one transaction.
+
+Either all of it is in the record or nothing is. Committing the same deliveries again changes nothing but the journal,
+which says that they were taken again.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+
+from store.draft import Draft, DraftQuarantine
+from store.errors import PayloadRejected, translated
+from store.events import write_event
+from store.journal import ChainLease, advance, append_block, append_tick
+from store.model.times import from_us
+from store.readings import StoredReadings, write_readings
+from store.results import write_result
+from store.rows import UnitRows, encode_rows
+from store.sequences import note_sequences
+from store.sql import queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What became of a draft."""
+
+    seq: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    events: int
+    results: int
+    quarantined: int
+
+
+def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, actor: str = "ingest") -> Committed:
+    """Commit a draft as the next block of a chain.
+
+    Raises StoreUnavailable (nothing is committed, or nobody knows: claim the chain again and commit the same again),
+    StoreRejected (some row is refused), ChainLost.
+    """
+    committed_us = time.time_ns() // 1000
+    with translated():
+        with connection.transaction(), connection.cursor() as cursor:
+            seq = lease.seq + 1
+            readings = write_readings(cursor, draft.readings, draft.entries, chain_id=lease.chain_id, seq=seq)
+            seq, digest = append_block(
+                cursor, lease, draft.entries, readings=len(readings.tag_id), committed_us=committed_us
+            )
+            _write_units(cursor, readings, chain_id=lease.chain_id, seq=seq)
+            if draft.tick is not None:
+                append_tick(cursor, lease, seq, draft.tick)
+            rejected = list(draft.quarantine)
+            events = _write_events(cursor, draft, rejected, lease=lease, seq=seq)
+            results = sum(
+                write_result(cursor, result, draft.entries, chain_id=lease.chain_id, seq=seq, actor=actor)
+                for result in draft.results
+            )
+            if draft.sequences:
+                note_sequences(cursor, draft.sequences, found_time=from_us(committed_us))
+            quarantined = _write_quarantine(cursor, draft, rejected, lease=lease, seq=seq)
+        advance(lease, seq, digest)
+    return Committed(
+        seq=seq,
+        stored=len(readings.tag_id),
+        duplicates=readings.duplicates,
+        conflicts=readings.conflicts,
+        events=events,
+        results=results,
+        quarantined=quarantined,
+    )
+
+
+def _write_units(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: int, seq: int) -> None:
+    for unit_id in np.unique(readings.unit_id):
+        mine = readings.unit_id == unit_id
+        rows = UnitRows(
+            entry=readings.entry[mine],
+            tag_id=readings.tag_id[mine],
+            time_us=readings.time_us[mine],
+            value=readings.value[mine],
+            quality=readings.quality[mine],
+        )
+        cursor.execute(
+            queries("journal")["insert_unit"],
+            {
+                "chain_id": chain_id,
+                "seq": seq,
+                "unit_id": int(unit_id),
+                "readings": int(mine.sum()),
+                "rows": encode_rows(rows),
+            },
+        )
+
+
+def _write_events(
+    cursor: psycopg.Cursor, draft: Draft, rejected: list[DraftQuarantine], *, lease: ChainLease, seq: int
+) -> int:
+    written = 0
+    for event in draft.events:
+        try:
+            written += write_event(cursor, event, draft.entries, chain_id=lease.chain_id, seq=seq)
+        except PayloadRejected as rejection:
+            payload = draft.entries[event.entry].payload.decode("utf-8", "backslashreplace")
+            refused = Draft()
+            refused.reject(event.entry, event.kind, rejection.code, rejection.reason, payload)
+            rejected += refused.quarantine
+    return written
+
+
+def _write_quarantine(
+    cursor: psycopg.Cursor, draft: Draft, rejected: list[DraftQuarantine], *, lease: ChainLease, seq: int
+) -> int:
+    if not rejected:
+        return 0
+    cursor.executemany(
+        queries("journal")["insert_quarantine"],
+        [
+            {
+                "chain_id": lease.chain_id,
+                "block_seq": seq,
+                "entry": item.entry,
+                "topic": draft.entries[item.entry].topic.encode("utf-8", "backslashreplace").decode(),
+                "item": item.item,
+                "code": item.code,
+                "reason": item.reason,
+                "excerpt": item.excerpt,
+                "received_time": from_us(draft.entries[item.entry].received_us),
+                "digest": _digest(draft, item),
+            }
+            for item in rejected
+        ],
+    )
+    return max(cursor.rowcount, 0)
+
+
+def _digest(draft: Draft, item: DraftQuarantine) -> bytes:
+    """The same item of the same message, delivered again, is one quarantine row."""
+    entry = draft.entries[item.entry]
+    hashed = hashlib.sha256(b"quarantine\x00")
+    for part in (entry.topic.encode("utf-8", "surrogatepass"), item.item.encode(), item.code.encode(), entry.payload):
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.digest()

@@ -1,0 +1,98 @@
+"""What the plant calls things, held in memory so that a message costs one look-up a tag.
+
+Refreshed when it is older than `MAX_AGE_S`, and at most once in `MIN_AGE_S` when something is not found, so that
+rubbish topics cannot turn into a load on the database. An unknown tag of a known unit is registered, unmapped.
+"""
+
+import time
+from dataclasses import dataclass
+
+import psycopg
+
+from store.errors import translated
+from store.model.ids import PositionId, TagId, UnitId
+from store.model.times import to_us
+from store.sql import queries
+
+MAX_AGE_S = 5.0
+MIN_AGE_S = 0.5
+MOST_UNMAPPED = 1_000  # tags nobody asked for, per unit; more are quarantined instead of registered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTag:
+    """What ingestion needs of a tag."""
+
+    tag_id: TagId
+    mapped: bool
+    physical_low: float
+    physical_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownUnit:
+    """What ingestion needs of a unit."""
+
+    unit_id: UnitId
+    commissioned_us: int
+    positions: dict[str, PositionId]
+    tags: dict[tuple[PositionId | None, str], KnownTag]
+
+
+class Directory:
+    """Units by (site, area, name), with their positions and tags."""
+
+    def __init__(self) -> None:
+        self._units: dict[tuple[str, str, str], KnownUnit] = {}
+        self._read_at = float("-inf")
+
+    def read(self, connection: psycopg.Connection) -> None:
+        """Read everything anew. Raises StoreUnavailable."""
+        sql = queries("directory")
+        with translated(), connection.transaction():
+            positions: dict[UnitId, dict[str, PositionId]] = {}
+            for unit_id, position_id, name in connection.execute(sql["positions"]):
+                positions.setdefault(unit_id, {})[name] = position_id
+            tags: dict[UnitId, dict[tuple[PositionId | None, str], KnownTag]] = {}
+            for unit_id, position_id, name, tag_id, mapped, low, high in connection.execute(sql["tags"]):
+                tags.setdefault(unit_id, {})[position_id, name] = KnownTag(
+                    tag_id=tag_id, mapped=mapped, physical_low=low, physical_high=high
+                )
+            self._units = {
+                (site, area, name): KnownUnit(
+                    unit_id=unit_id,
+                    commissioned_us=to_us(commissioned),
+                    positions=positions.get(unit_id, {}),
+                    tags=tags.get(unit_id, {}),
+                )
+                for site, area, name, unit_id, commissioned in connection.execute(sql["units"])
+            }
+        self._read_at = time.monotonic()
+
+    def refresh(self, connection: psycopg.Connection) -> None:
+        """Read anew what may have become old."""
+        if time.monotonic() - self._read_at > MAX_AGE_S:
+            self.read(connection)
+
+    def unit(self, connection: psycopg.Connection, site: str, area: str, name: str) -> KnownUnit | None:
+        """The unit of that name, or None."""
+        found = self._units.get((site, area, name))
+        if found is None and time.monotonic() - self._read_at > MIN_AGE_S:
+            self.read(connection)
+            found = self._units.get((site, area, name))
+        return found
+
+    def register_tag(
+        self, connection: psycopg.Connection, unit: KnownUnit, position_id: PositionId | None, name: str
+    ) -> KnownTag | None:
+        """Register a tag nobody has described; None when this unit already has too many of them."""
+        if sum(not tag.mapped for tag in unit.tags.values()) >= MOST_UNMAPPED:
+            return None
+        parameters = {"unit_id": unit.unit_id, "position_id": position_id, "name": name}
+        with translated(), connection.transaction():
+            connection.execute(queries("directory")["register_tag"], parameters)
+            row = connection.execute(queries("directory")["tag"], parameters).fetchone()
+        assert row is not None
+        tag = KnownTag(tag_id=row[0], mapped=row[1], physical_low=row[2], physical_high=row[3])
+        unit.tags[position_id, name] = tag
+        return tag

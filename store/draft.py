@@ -1,0 +1,98 @@
+"""What one block will hold, gathered before the transaction begins."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from store.model.ids import TagId, UnitId
+from store.model.journal import Entry
+from store.model.reading import Quality
+from store.model.result import QCResult
+
+EXCERPT_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftEvent:
+    """An event whose fields are valid; whether it can be applied is known only inside the transaction."""
+
+    entry: int
+    topic: str
+    unit_id: UnitId
+    positions: dict[str, int]
+    kind: str
+    time: datetime
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftResult:
+    """A result whose fields are valid."""
+
+    entry: int
+    result: QCResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftQuarantine:
+    """Something that cannot enter the record, with the reason."""
+
+    entry: int
+    item: str
+    code: str
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passed: what the plant clock and the host clock said."""
+
+    plant_us: int
+    host_us: int
+    rate: float  # plant seconds a host second
+
+
+@dataclass(slots=True)
+class ReadingColumns:
+    """Readings as parallel columns, in arrival order."""
+
+    entry: list[int] = field(default_factory=list)
+    unit_id: list[UnitId] = field(default_factory=list)
+    tag_id: list[TagId] = field(default_factory=list)
+    time_us: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    quality: list[Quality] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Draft:
+    """Entries and everything decoded from them; `entry` fields index into `entries`."""
+
+    entries: list[Entry] = field(default_factory=list)
+    readings: ReadingColumns = field(default_factory=ReadingColumns)
+    events: list[DraftEvent] = field(default_factory=list)
+    results: list[DraftResult] = field(default_factory=list)
+    quarantine: list[DraftQuarantine] = field(default_factory=list)
+    sequences: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (publisher, boot) → seq
+    tick: Tick | None = None
+
+    def reject(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
+        """Put one item of an entry aside."""
+        self.quarantine.append(
+            DraftQuarantine(
+                entry=entry,
+                item=storable(item),
+                code=code,
+                reason=storable(reason),
+                excerpt=storable(excerpt),
+            )
+        )
+
+
+def storable(text: str) -> str:
+    r"""Text as the database can hold it: no NUL, no lone surrogates, at most EXCERPT_CHARACTERS.
+
+    >>> storable("a\x00b")
+    'a\\x00b'
+    """
+    return text[:EXCERPT_CHARACTERS].encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

@@ -1,0 +1,299 @@
+"""Validate batch and equipment events and apply them to batches, unit procedures and phases.
+
+Whatever cannot be applied is quarantined with its reason; an event that was applied before changes nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+from psycopg.types.range import Range
+
+from store.directory import KnownUnit
+from store.draft import Draft, DraftEvent
+from store.errors import PayloadRejected
+from store.fields import optional_text, shown, text, time_us, within_window
+from store.model.journal import Entry
+from store.model.times import from_us
+from store.sql import queries
+
+NOTED = ("material_used", "intervention", "plant_alarm", "calibration", "out_of_service", "in_service")
+TEXTS = ("phase", "reason", "tag", "material", "lot", "comment", "position", "product", "process", "donor",
+         "chain_of_identity")  # fmt: skip
+
+
+def draft_event(draft: Draft, entry: int, topic: str, object_: Mapping[str, object], *, unit: KnownUnit) -> None:
+    """Take one event object into the draft. Raises PayloadRejected naming the field and the value."""
+    kind = text(object_, "event")
+    if kind not in APPLY:
+        raise PayloadRejected("unknown_event", f"event {shown(kind)} is none of {', '.join(APPLY)}")
+    received_us = draft.entries[entry].received_us
+    us = within_window(
+        time_us(object_.get("time"), "time"), "time", earliest_us=unit.commissioned_us, received_us=received_us
+    )
+    if kind not in NOTED:
+        text(object_, "batch")
+    if kind.startswith("phase_"):
+        text(object_, "phase")
+    for field in TEXTS:
+        optional_text(object_, field)
+    if object_.get("required_by") is not None:
+        time_us(object_["required_by"], "required_by")
+    draft.events.append(
+        DraftEvent(
+            entry=entry,
+            topic=topic,
+            unit_id=unit.unit_id,
+            positions=dict(unit.positions),
+            kind=kind,
+            time=from_us(us),
+            body=dict(object_),
+        )
+    )
+
+
+def write_event(cursor: psycopg.Cursor, event: DraftEvent, entries: list[Entry], *, chain_id: int, seq: int) -> bool:
+    """Apply one event in the caller's transaction; False when it is known already.
+
+    Raises PayloadRejected when it cannot be applied; then nothing of it has been written.
+    """
+    sql = queries("event")
+    digest = hashlib.sha256(
+        b"event\x00%d\x00" % event.unit_id + orjson.dumps(event.body, option=orjson.OPT_SORT_KEYS)
+    ).digest()
+    if cursor.execute(sql["known"], {"digest": digest}).fetchone():
+        return False
+    try:
+        with cursor.connection.transaction():
+            batch_id, note = APPLY[event.kind](cursor, event)
+            cursor.execute(
+                sql["insert"],
+                {
+                    "chain_id": chain_id,
+                    "block_seq": seq,
+                    "entry": event.entry,
+                    "unit_id": event.unit_id,
+                    "batch_id": batch_id,
+                    "kind": event.kind,
+                    "source_time": event.time,
+                    "received_time": from_us(entries[event.entry].received_us),
+                    "body": Jsonb(event.body),
+                    "note": note,
+                    "digest": digest,
+                },
+            )
+    except psycopg.errors.ExclusionViolation as error:
+        raise PayloadRejected(
+            "interval_overlaps",
+            f"{event.kind} of {event.body.get('batch')} at {event.time.isoformat()} overlaps an interval that is "
+            "already recorded there",
+        ) from error
+    return True
+
+
+Applied = tuple[int | None, str | None]  # batch_id, note
+
+
+def _start(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    sql = queries("event")
+    name = text(event.body, "batch")
+    position_id = _position(event)
+    process_id = _process(cursor, event)
+    batch = cursor.execute(sql["batch"], {"name": name}).fetchone()
+    if batch is not None:
+        batch_id, batch_process_id, status = batch
+        if status != "running":
+            raise PayloadRejected("batch_over", f"batch {name} is {status} and cannot start again")
+        if batch_process_id != process_id:
+            raise PayloadRejected(
+                "batch_process_differs",
+                f"batch {name} was started as another process than {event.body.get('process')}",
+            )
+        if cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone():
+            raise PayloadRejected("batch_started_twice", f"batch {name} is already running and was started again")
+    note = _vacate(cursor, position_id, event.time)
+    if batch is None:
+        row = cursor.execute(
+            sql["insert_batch"],
+            {
+                "name": name,
+                "process_version_id": process_id,
+                "donor": optional_text(event.body, "donor"),
+                "chain_of_identity": optional_text(event.body, "chain_of_identity"),
+                "required_by": _required_by(event),
+            },
+        ).fetchone()
+        assert row is not None
+        batch_id = row[0]
+        cursor.execute(sql["assign_results"], {"batch_id": batch_id, "name": name})
+    cursor.execute(
+        sql["insert_unit_procedure"],
+        {
+            "batch_id": batch_id,
+            "unit_id": event.unit_id,
+            "position_id": position_id,
+            "during": Range(event.time, None),
+        },
+    )
+    return batch_id, note
+
+
+def _vacate(cursor: psycopg.Cursor, position_id: int, time: datetime) -> str | None:
+    """End whatever still occupies the position, as inferred."""
+    sql = queries("event")
+    occupied = cursor.execute(sql["open_at_position"], {"position_id": position_id}).fetchone()
+    if occupied is None:
+        return None
+    unit_procedure_id, started, other = occupied
+    if started >= time:
+        raise PayloadRejected(
+            "position_occupied",
+            f"the position has been occupied by {other} since {started.isoformat()}, after this start at "
+            f"{time.isoformat()}",
+        )
+    cursor.execute(sql["end_unit_procedure"], {"unit_procedure_id": unit_procedure_id, "ended": time, "inferred": True})
+    cursor.execute(sql["end_phases"], {"unit_procedure_id": unit_procedure_id, "ended": time})
+    return f"ended {other} as inferred"
+
+
+def _end(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    batch_id = _batch(cursor, event)
+    _end_open(cursor, event, batch_id, required=True)
+    return batch_id, None
+
+
+def _end_batch(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    batch_id = _batch(cursor, event)
+    _end_open(cursor, event, batch_id, required=False)
+    status = "completed" if event.kind == "batch_ended" else "terminated"
+    cursor.execute(
+        queries("event")["end_batch"],
+        {"batch_id": batch_id, "status": status, "reason": optional_text(event.body, "reason")},
+    )
+    return batch_id, None
+
+
+def _end_open(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int, *, required: bool) -> None:
+    sql = queries("event")
+    row = cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone()
+    if row is None:
+        if required:
+            raise PayloadRejected("not_running", f"batch {event.body['batch']} has no running unit procedure to end")
+        return
+    unit_procedure_id, started, unit_id = row
+    if unit_id != event.unit_id:
+        raise PayloadRejected("other_unit", f"batch {event.body['batch']} is running in another unit")
+    _after(started, event, "its start")
+    cursor.execute(
+        sql["end_unit_procedure"], {"unit_procedure_id": unit_procedure_id, "ended": event.time, "inferred": False}
+    )
+    cursor.execute(sql["end_phases"], {"unit_procedure_id": unit_procedure_id, "ended": event.time})
+
+
+def _start_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    sql = queries("event")
+    batch_id = _batch(cursor, event)
+    unit_procedure_id, started = _running(cursor, event, batch_id)
+    if event.time < started:
+        raise PayloadRejected("before_start", f"phase {event.body['phase']} starts before its unit procedure")
+    row = cursor.execute(sql["open_phase"], {"unit_procedure_id": unit_procedure_id}).fetchone()
+    note = None
+    if row is not None:
+        phase_id, name, phase_started = row
+        _after(phase_started, event, f"the start of phase {name}, which is still running")
+        cursor.execute(sql["end_phase"], {"phase_id": phase_id, "ended": event.time})
+        note = f"ended phase {name}"
+    cursor.execute(
+        sql["insert_phase"],
+        {"unit_procedure_id": unit_procedure_id, "name": event.body["phase"], "during": Range(event.time, None)},
+    )
+    return batch_id, note
+
+
+def _end_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    sql = queries("event")
+    batch_id = _batch(cursor, event)
+    unit_procedure_id, _ = _running(cursor, event, batch_id)
+    row = cursor.execute(sql["open_phase"], {"unit_procedure_id": unit_procedure_id}).fetchone()
+    if row is None or row[1] != event.body["phase"]:
+        raise PayloadRejected("not_running", f"phase {shown(event.body['phase'])} is not running")
+    _after(row[2], event, "its start")
+    cursor.execute(sql["end_phase"], {"phase_id": row[0], "ended": event.time})
+    return batch_id, None
+
+
+def _note(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    name = optional_text(event.body, "batch")
+    if name is None:
+        return None, None
+    row = cursor.execute(queries("event")["batch"], {"name": name}).fetchone()
+    return (None, f"no batch {name} is known") if row is None else (row[0], None)
+
+
+APPLY: dict[str, Callable[[psycopg.Cursor, DraftEvent], Applied]] = {
+    "unit_procedure_started": _start,
+    "unit_procedure_ended": _end,
+    "phase_started": _start_phase,
+    "phase_ended": _end_phase,
+    "batch_ended": _end_batch,
+    "batch_terminated": _end_batch,
+    **dict.fromkeys(NOTED, _note),
+}
+
+
+def _position(event: DraftEvent) -> int:
+    name = optional_text(event.body, "position")
+    if name is None:
+        if len(event.positions) == 1:
+            return next(iter(event.positions.values()))
+        raise PayloadRejected("missing_field", f"position is missing; this unit has {sorted(event.positions)}")
+    if name not in event.positions:
+        raise PayloadRejected(
+            "unknown_position", f"position {shown(name)} is not one of this unit's {sorted(event.positions)}"
+        )
+    return event.positions[name]
+
+
+def _process(cursor: psycopg.Cursor, event: DraftEvent) -> int:
+    name = text(event.body, "process")
+    parameters = {"process": name, "product": optional_text(event.body, "product")}
+    rows = cursor.execute(queries("event")["process"], parameters).fetchall()
+    if len(rows) != 1:
+        raise PayloadRejected(
+            "unknown_process",
+            f"process {shown(name)} of product {shown(event.body.get('product'))} is "
+            + ("made for more than one product; name the product" if rows else "not known"),
+        )
+    process_version_id: int = rows[0][0]
+    return process_version_id
+
+
+def _batch(cursor: psycopg.Cursor, event: DraftEvent) -> int:
+    row = cursor.execute(queries("event")["batch"], {"name": event.body["batch"]}).fetchone()
+    if row is None:
+        raise PayloadRejected("unknown_batch", f"batch {shown(event.body['batch'])} has never started")
+    batch_id: int = row[0]
+    return batch_id
+
+
+def _running(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int) -> tuple[int, datetime]:
+    row = cursor.execute(queries("event")["open_of_batch"], {"batch_id": batch_id}).fetchone()
+    if row is None or row[2] != event.unit_id:
+        raise PayloadRejected("not_running", f"batch {event.body['batch']} is not running in this unit")
+    return row[0], row[1]
+
+
+def _after(started: datetime, event: DraftEvent, what: str) -> None:
+    if event.time <= started:
+        raise PayloadRejected(
+            "end_before_start",
+            f"{event.kind} at {event.time.isoformat()} does not lie after {what} at {started.isoformat()}",
+        )
+
+
+def _required_by(event: DraftEvent) -> datetime | None:
+    stated = event.body.get("required_by")
+    return None if stated is None else from_us(time_us(stated, "required_by"))

@@ -1,0 +1,120 @@
+"""Read the fields of a JSON object that came from outside: each error names the field and the value."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from store.errors import PayloadRejected
+from store.model.times import EPOCH, MICROSECOND, from_us
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+NAME_CHARACTERS = 200
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LATEST_US = 253_402_300_799_000_000  # the end of year 9999
+FUTURE_ALLOWANCE_US = 24 * 3_600_000_000
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it, shortened."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def text(object_: Mapping[str, object], field: str) -> str:
+    """A required non-empty text of at most NAME_CHARACTERS without control characters."""
+    value = object_.get(field)
+    if value is None:
+        raise PayloadRejected("missing_field", f"{field} is missing")
+    if not isinstance(value, str):
+        raise PayloadRejected("wrong_type", f"{field} must be text, not {shown(value)}")
+    if not value.strip() or len(value) > NAME_CHARACTERS or CONTROL.search(value):
+        raise PayloadRejected(
+            "bad_text", f"{field} must be 1 to {NAME_CHARACTERS} printable characters, not {shown(value)}"
+        )
+    return value
+
+
+def optional_text(object_: Mapping[str, object], field: str) -> str | None:
+    """The same, or None where the field is absent or null."""
+    return None if object_.get(field) is None else text(object_, field)
+
+
+def choice(object_: Mapping[str, object], field: str, kinds: type[Choice]) -> Choice:
+    """One of an enumeration's values."""
+    value = text(object_, field)
+    try:
+        return kinds(value)
+    except ValueError:
+        allowed = ", ".join(kinds)
+        raise PayloadRejected("unknown_choice", f"{field} must be one of {allowed}, not {shown(value)}") from None
+
+
+def whole_number(object_: Mapping[str, object], field: str) -> int:
+    """A whole number from 0 to 2^63 − 1."""
+    value = object_.get(field)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise PayloadRejected("wrong_type", f"{field} must be a whole number from 0, not {shown(value)}")
+    return value
+
+
+def time_us(value: object, field: str) -> int:
+    """An RFC 3339 time with offset, or integer epoch milliseconds, as microseconds since 1970."""
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value)
+        except ValueError:
+            raise PayloadRejected("bad_time", f"{field} is not an RFC 3339 time: {shown(value)}") from None
+        if parsed.tzinfo is None:
+            raise PayloadRejected("naive_time", f"{field} has no offset, so it names no instant: {shown(value)}")
+        return (parsed - EPOCH) // MICROSECOND
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value * 1000 <= LATEST_US:
+            raise PayloadRejected("bad_time", f"{field} is out of range for epoch milliseconds: {shown(value)}")
+        return value * 1000
+    if value is None:
+        raise PayloadRejected("missing_field", f"{field} is missing")
+    raise PayloadRejected(
+        "wrong_type", f"{field} must be an RFC 3339 text or whole epoch milliseconds, not {shown(value)}"
+    )
+
+
+def within_window(us: int, field: str, *, earliest_us: int, received_us: int) -> int:
+    """Refuse a time from before the unit existed or more than 24 h ahead of its receipt."""
+    if us > received_us + FUTURE_ALLOWANCE_US:
+        raise PayloadRejected(
+            "time_ahead",
+            f"{field} {from_us(us).isoformat()} is more than 24 h ahead of its receipt at "
+            f"{from_us(received_us).isoformat()}",
+        )
+    if us < earliest_us:
+        raise PayloadRejected(
+            "before_commissioning",
+            f"{field} {_shown_time(us)} lies before the unit's commissioning {from_us(earliest_us).isoformat()}",
+        )
+    return us
+
+
+def finite(value: object, field: str) -> float:
+    """A finite number; true and false count as 1 and 0."""
+    if isinstance(value, int | float):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+        raise PayloadRejected("not_finite", f"{field} must be a finite number, not {shown(value)}")
+    if value is None:
+        raise PayloadRejected("null_value", f"{field} is null")
+    raise PayloadRejected("wrong_type", f"{field} must be a number, not {shown(value)}")
+
+
+def _shown_time(us: int) -> str:
+    try:
+        return from_us(us).isoformat()
+    except OverflowError:
+        return f"{us} µs since 1970"

@@ -1,0 +1,148 @@
+"""The journal: each writer owns a chain and appends blocks to it, in the transaction that stores what they caused.
+
+A chain is gap-free and in commit order because appending advances the chain's row. It is fenced: claiming raises the
+epoch, and an append under an older epoch finds no row to advance and raises ChainLost.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import psycopg
+
+from store import merkle
+from store.draft import Tick
+from store.errors import ChainLost, translated
+from store.model.journal import Entry, EntryKind
+from store.model.times import from_us
+from store.sql import queries
+
+GENESIS = sha256(b"batchwitness journal chain 1").digest()
+HEADER = struct.Struct("<4sHQQqII")  # magic, chain, seq, epoch, committed_us, entries, readings
+MAGIC = b"BWJ1"
+ENTRY = struct.Struct("<BqII")  # kind, received_us, topic length, payload length
+KINDS = list(EntryKind)
+
+
+@dataclass(slots=True)
+class ChainLease:
+    """The right to append to one chain, and where it stands. Only the holder of the newest epoch has it."""
+
+    chain_id: int
+    name: str
+    epoch: int
+    seq: int
+    digest: bytes
+
+
+def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder: str) -> ChainLease:
+    """Take a chain over, creating it when it is new. Whoever held it before can append nothing more."""
+    sql = queries("journal")
+    with translated(), connection.transaction():
+        connection.execute(sql["create_chain"], {"name": name, "kind": kind, "genesis": GENESIS})
+        row = connection.execute(sql["claim_chain"], {"name": name, "holder": holder}).fetchone()
+    assert row is not None
+    return ChainLease(chain_id=row[0], name=name, epoch=row[1], seq=row[2], digest=row[3])
+
+
+def append_block(
+    cursor: psycopg.Cursor, lease: ChainLease, entries: Sequence[Entry], *, readings: int, committed_us: int
+) -> tuple[int, bytes]:
+    """Append the next block in the caller's transaction; return its seq and digest.
+
+    The lease itself moves only by `advance`, once the transaction has committed. Raises ChainLost.
+    """
+    sql = queries("journal")
+    seq = lease.seq + 1
+    encoded = [encode_entry(entry) for entry in entries]
+    root = merkle.root([merkle.leaf(entry) for entry in encoded])
+    header = HEADER.pack(MAGIC, lease.chain_id, seq, lease.epoch, committed_us, len(entries), readings)
+    digest = sha256(lease.digest + header + root).digest()
+    cursor.execute(
+        sql["advance_chain"],
+        {"chain_id": lease.chain_id, "epoch": lease.epoch, "previous": lease.seq, "seq": seq, "digest": digest},
+    )
+    if cursor.rowcount != 1:
+        raise ChainLost(f"chain {lease.name}: another process holds it, or it is no longer at block {lease.seq}")
+    cursor.execute(
+        sql["insert_block"],
+        {
+            "chain_id": lease.chain_id,
+            "seq": seq,
+            "epoch": lease.epoch,
+            "committed_time": from_us(committed_us),
+            "entries": len(entries),
+            "readings": readings,
+            "merkle_root": root,
+            "previous_digest": lease.digest,
+            "header": header,
+            "digest": digest,
+        },
+    )
+    raw = zlib.compress(b"".join(encoded), level=1)
+    cursor.execute(sql["insert_body"], {"chain_id": lease.chain_id, "seq": seq, "raw": raw})
+    return seq, digest
+
+
+def append_tick(cursor: psycopg.Cursor, lease: ChainLease, seq: int, tick: Tick) -> None:
+    """Write the tick of a block where readers find it."""
+    cursor.execute(
+        queries("journal")["insert_tick"],
+        {
+            "chain_id": lease.chain_id,
+            "seq": seq,
+            "plant_time": from_us(tick.plant_us),
+            "host_time": from_us(tick.host_us),
+            "rate": tick.rate,
+        },
+    )
+
+
+def advance(lease: ChainLease, seq: int, digest: bytes) -> None:
+    """Note that the block has committed."""
+    lease.seq = seq
+    lease.digest = digest
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The exact bytes of an entry that its Merkle leaf covers."""
+    topic = entry.topic.encode("utf-8", "surrogatepass")
+    head = ENTRY.pack(KINDS.index(entry.kind), entry.received_us, len(topic), len(entry.payload))
+    return head + topic + entry.payload
+
+
+def decode_entries(raw: bytes) -> Iterator[Entry]:
+    """The entries of a block body as stored."""
+    data = zlib.decompress(raw)
+    offset = 0
+    while offset < len(data):
+        kind, received_us, topic_length, payload_length = ENTRY.unpack_from(data, offset)
+        offset += ENTRY.size
+        topic = data[offset : offset + topic_length].decode("utf-8", "surrogatepass")
+        offset += topic_length
+        yield Entry(
+            kind=KINDS[kind], topic=topic, payload=data[offset : offset + payload_length], received_us=received_us
+        )
+        offset += payload_length
+
+
+def verify_chain(connection: psycopg.Connection, chain_id: int) -> list[str]:
+    """Recompute every digest of a chain; return what does not agree, naming the block. Empty means intact."""
+    problems = []
+    previous, expected = GENESIS, 1
+    rows = connection.execute(queries("journal")["chain_blocks"], {"chain_id": chain_id})
+    for seq, merkle_root, previous_digest, header, digest, raw in rows:
+        if seq != expected:
+            problems.append(f"block {expected} is missing")
+        if previous_digest != previous:
+            problems.append(f"block {seq} does not follow the block before it")
+        if sha256(previous_digest + header + merkle_root).digest() != digest:
+            problems.append(f"block {seq}: its digest is not that of its header")
+        if raw is not None:
+            leaves = [merkle.leaf(encode_entry(entry)) for entry in decode_entries(raw)]
+            if merkle.root(leaves) != merkle_root:
+                problems.append(f"block {seq}: its entries are not those that were sealed")
+        previous, expected = digest, seq + 1
+    return problems

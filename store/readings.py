@@ -1,0 +1,243 @@
+"""Validate readings and write them: each once, duplicates noticed, differing values kept as conflicts.
+
+Rows go straight into the table by binary COPY. Only when one of them is already there does the block take the slow
+way through a temporary table, which tells exactly which rows were new.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+
+from store.directory import Directory, KnownUnit
+from store.draft import Draft, ReadingColumns
+from store.errors import PayloadRejected
+from store.fields import finite, shown, text, time_us, whole_number, within_window
+from store.model.ids import PositionId
+from store.model.journal import Entry
+from store.model.reading import Quality
+from store.model.times import from_us
+from store.sql import queries
+
+QUALITIES = {"good": Quality.GOOD, "uncertain": Quality.UNCERTAIN, "bad": Quality.BAD}
+MOST_VALUES = 10_000  # a message; more is not a message but an export
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
+COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+COPY_ROW = np.dtype(
+    [
+        ("columns", ">i2"),
+        ("tag_len", ">i4"), ("tag_id", ">i4"),
+        ("time_len", ">i4"), ("source_time", ">i8"),
+        ("value_len", ">i4"), ("value", ">f8"),
+        ("quality_len", ">i4"), ("quality", ">i2"),
+        ("received_len", ">i4"), ("received_time", ">i8"),
+        ("chain_len", ">i4"), ("chain_id", ">i2"),
+        ("seq_len", ">i4"), ("block_seq", ">i8"),
+    ]
+)  # fmt: skip
+
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReadings:
+    """What became of a draft's readings: arrays over the newly stored ones, ordered by (entry, position in it)."""
+
+    entry: npt.NDArray[np.uint32]
+    unit_id: npt.NDArray[np.int32]
+    tag_id: npt.NDArray[np.int32]
+    time_us: Longs
+    value: npt.NDArray[np.float64]
+    quality: npt.NDArray[np.uint8]
+    duplicates: int
+    conflicts: int
+
+
+def draft_readings(
+    draft: Draft,
+    entry: int,
+    object_: Mapping[str, object],
+    *,
+    unit: KnownUnit,
+    directory: Directory,
+    connection: psycopg.Connection,
+) -> None:
+    """Take the values of one readings object into the draft; put aside what cannot be taken, value by value.
+
+    Raises PayloadRejected when nothing of the object can be taken (no time, no values).
+    """
+    received_us = draft.entries[entry].received_us
+    _draft_sequence(draft, object_)
+    source_us = within_window(
+        time_us(object_.get("time"), "time"),
+        "time",
+        earliest_us=unit.commissioned_us,
+        received_us=received_us,
+    )
+    values = object_.get("values")
+    if not isinstance(values, dict) or len(values) > MOST_VALUES:
+        raise PayloadRejected(
+            "wrong_type", f"values must be an object of up to {MOST_VALUES} tags, not {shown(values)}"
+        )
+    position_id = _position(object_, unit)
+    columns = draft.readings
+    for name, given in values.items():
+        try:
+            quality = Quality.GOOD
+            value = given
+            if isinstance(given, dict):
+                value = given.get("value")
+                quality = _quality(given, name)
+            number = finite(value, f"values.{name}")
+            tag = unit.tags.get((position_id, name)) or unit.tags.get((None, name))
+            if tag is None:
+                text({"tag": name}, "tag")
+                tag = directory.register_tag(connection, unit, position_id, name)
+                if tag is None:
+                    raise PayloadRejected("too_many_tags", f"values.{name}: this unit has too many unmapped tags")
+            if not tag.physical_low <= number <= tag.physical_high:
+                quality = Quality.BAD
+        except PayloadRejected as rejection:
+            draft.reject(entry, f"values.{name}", rejection.code, rejection.reason, shown(given))
+            continue
+        columns.entry.append(entry)
+        columns.unit_id.append(unit.unit_id)
+        columns.tag_id.append(tag.tag_id)
+        columns.time_us.append(source_us)
+        columns.value.append(number)
+        columns.quality.append(quality)
+
+
+def write_readings(
+    cursor: psycopg.Cursor,
+    columns: ReadingColumns,
+    entries: list[Entry],
+    *,
+    chain_id: int,
+    seq: int,
+) -> StoredReadings:
+    """Write a draft's readings in the caller's transaction and say which were new."""
+    entry = np.array(columns.entry, dtype=np.uint32)
+    tag_id = np.array(columns.tag_id, dtype=np.int32)
+    source_us = np.array(columns.time_us, dtype=np.int64)
+    value = np.array(columns.value, dtype=np.float64)
+    quality = np.array(columns.quality, dtype=np.uint8)
+    received_us = np.array([entries[index].received_us for index in columns.entry], dtype=np.int64)
+    order = np.lexsort((np.arange(len(entry)), source_us, tag_id))
+    same_as_previous = np.zeros(len(order), dtype=bool)
+    same_as_previous[1:] = (np.diff(tag_id[order]) == 0) & (np.diff(source_us[order]) == 0)
+    first = order[~same_as_previous]
+    rows = np.zeros(len(first), dtype=COPY_ROW)
+    rows["columns"] = 7
+    rows["tag_len"], rows["tag_id"] = 4, tag_id[first]
+    rows["time_len"], rows["source_time"] = 8, source_us[first] - POSTGRES_EPOCH_US
+    rows["value_len"], rows["value"] = 8, value[first]
+    rows["quality_len"], rows["quality"] = 2, quality[first]
+    rows["received_len"], rows["received_time"] = 8, received_us[first] - POSTGRES_EPOCH_US
+    rows["chain_len"], rows["chain_id"] = 2, chain_id
+    rows["seq_len"], rows["block_seq"] = 8, seq
+    stored = first
+    if len(first) and not _copied(cursor, rows):
+        stored = first[_staged(cursor, rows, source_us[first], tag_id[first])]
+    is_new = np.zeros(len(entry), dtype=bool)
+    is_new[stored] = True
+    again = np.flatnonzero(~is_new)
+    conflicts = 0
+    if len(again):
+        conflicts = _write_conflicts(cursor, columns, again, received_us, chain_id=chain_id, seq=seq)
+    return StoredReadings(
+        entry=entry[is_new],
+        unit_id=np.array(columns.unit_id, dtype=np.int32)[is_new],
+        tag_id=tag_id[is_new],
+        time_us=source_us[is_new],
+        value=value[is_new],
+        quality=quality[is_new],
+        duplicates=len(again) - conflicts,
+        conflicts=conflicts,
+    )
+
+
+def _draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
+    if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
+        return
+    key = (text(object_, "publisher"), whole_number(object_, "boot"))
+    draft.sequences.setdefault(key, []).append(whole_number(object_, "seq"))
+
+
+def _position(object_: Mapping[str, object], unit: KnownUnit) -> PositionId | None:
+    if object_.get("position") is None:
+        return None
+    name = text(object_, "position")
+    if name not in unit.positions:
+        raise PayloadRejected("unknown_position", f"position {shown(name)} is not one of this unit")
+    return unit.positions[name]
+
+
+def _quality(given: Mapping[str, object], name: str) -> Quality:
+    stated = given.get("quality", "good")
+    if not isinstance(stated, str) or stated not in QUALITIES:
+        raise PayloadRejected(
+            "unknown_choice", f"values.{name}.quality must be good, uncertain or bad, not {shown(stated)}"
+        )
+    return QUALITIES[stated]
+
+
+def _copied(cursor: psycopg.Cursor, rows: npt.NDArray[np.void]) -> bool:
+    try:
+        with cursor.connection.transaction(), cursor.copy(queries("reading")["copy"]) as copy:
+            _write_rows(copy, rows)
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
+
+
+def _staged(
+    cursor: psycopg.Cursor, rows: npt.NDArray[np.void], source_us: Longs, tag_id: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Which of the rows were new."""
+    sql = queries("reading")
+    cursor.execute(sql["create_incoming"])
+    cursor.execute(sql["truncate_incoming"])
+    with cursor.copy(sql["copy_incoming"]) as copy:
+        _write_rows(copy, rows)
+    inserted = np.array(cursor.execute(sql["insert_incoming"]).fetchall(), dtype=np.int64).reshape(-1, 2)
+    keys = np.rec.fromarrays((tag_id.astype(np.int64), source_us))
+    return np.isin(keys, np.rec.fromarrays((inserted[:, 0], inserted[:, 1])))
+
+
+def _write_rows(copy: psycopg.Copy, rows: npt.NDArray[np.void]) -> None:
+    copy.write(COPY_HEADER)
+    copy.write(rows.tobytes())
+    copy.write(COPY_TRAILER)
+
+
+def _write_conflicts(
+    cursor: psycopg.Cursor,
+    columns: ReadingColumns,
+    again: npt.NDArray[np.intp],
+    received_us: Longs,
+    *,
+    chain_id: int,
+    seq: int,
+) -> int:
+    cursor.executemany(
+        queries("reading")["insert_conflict"],
+        [
+            {
+                "tag_id": columns.tag_id[row],
+                "source_time": from_us(columns.time_us[row]),
+                "value": columns.value[row],
+                "quality": int(columns.quality[row]),
+                "received_time": from_us(int(received_us[row])),
+                "chain_id": chain_id,
+                "block_seq": seq,
+                "entry": columns.entry[row],
+            }
+            for row in again
+        ],
+        returning=False,
+    )
+    return max(cursor.rowcount, 0)

@@ -1,0 +1,37 @@
+-- create_chain: Make a chain the first time somebody claims it.
+INSERT INTO chain (name, kind, digest) VALUES (%(name)s, %(kind)s, %(genesis)s) ON CONFLICT (name) DO NOTHING;
+
+-- claim_chain: Take a chain over under a new epoch.
+UPDATE chain SET epoch = epoch + 1, holder = %(holder)s, claimed_at = clock_timestamp() WHERE name = %(name)s
+RETURNING chain_id, epoch, seq, digest;
+
+-- advance_chain: Move a chain on by one block, if its epoch is still mine.
+UPDATE chain SET seq = %(seq)s, digest = %(digest)s
+WHERE chain_id = %(chain_id)s AND epoch = %(epoch)s AND seq = %(previous)s;
+
+-- insert_block: The header of a block.
+INSERT INTO block (chain_id, seq, epoch, committed_time, entries, readings, merkle_root, previous_digest, header, digest)
+VALUES (%(chain_id)s, %(seq)s, %(epoch)s, %(committed_time)s, %(entries)s, %(readings)s, %(merkle_root)s,
+    %(previous_digest)s, %(header)s, %(digest)s);
+
+-- insert_body: The entries of a block as they came.
+INSERT INTO block_body (chain_id, seq, raw) VALUES (%(chain_id)s, %(seq)s, %(raw)s);
+
+-- insert_unit: What a block newly stored of one unit.
+INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows)
+VALUES (%(chain_id)s, %(seq)s, %(unit_id)s, %(readings)s, %(rows)s);
+
+-- insert_tick: The time a block told.
+INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate)
+VALUES (%(chain_id)s, %(seq)s, %(plant_time)s, %(host_time)s, %(rate)s);
+
+-- insert_quarantine: Put an item aside, once.
+INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest)
+VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(topic)s, %(item)s, %(code)s, %(reason)s, %(excerpt)s,
+    %(received_time)s, %(digest)s)
+ON CONFLICT (digest) DO NOTHING;
+
+-- chain_blocks: Everything needed to recompute a chain's digests.
+SELECT seq, merkle_root, previous_digest, header, digest, raw
+FROM block LEFT JOIN block_body USING (chain_id, seq)
+WHERE chain_id = %(chain_id)s ORDER BY seq;
