@@ -1,0 +1,134 @@
+"""Turn deliveries into a draft: wire bytes to validated rows, whatever is wrong to quarantine. No input raises here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+import psycopg
+import structlog
+
+from ingest.inbox import Delivery
+from ingest.topic import Topic, TopicKind, parse_topic
+from store.directory import Directory, KnownUnit
+from store.draft import Draft
+from store.errors import PayloadRejected, StoreUnavailable
+from store.events import draft_event
+from store.fields import shown
+from store.model.journal import Entry, EntryKind
+from store.readings import draft_readings
+from store.results import draft_result
+
+MOST_BYTES = 4 * 1024 * 1024  # a payload; a larger one is recorded as refused, with its first bytes
+MOST_OBJECTS = 10_000  # in one message
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoder:
+    """What decoding needs besides the bytes."""
+
+    connection: psycopg.Connection
+    directory: Directory
+    prefix: str
+
+    def draft(self, deliveries: Sequence[Delivery]) -> Draft:
+        """Decode deliveries in arrival order. Raises StoreUnavailable only."""
+        self.directory.refresh(self.connection)
+        draft = Draft()
+        for delivery in deliveries:
+            self._decode(draft, delivery)
+        return draft
+
+    def quarantine_whole(self, delivery: Delivery, reason: str) -> Draft:
+        """A draft that holds nothing but this delivery, put aside because the database refuses it."""
+        draft = Draft(entries=[_entry(delivery)])
+        draft.reject(0, "", "store_rejected", reason, _excerpt(delivery.payload))
+        return draft
+
+    def _decode(self, draft: Draft, delivery: Delivery) -> None:
+        index = len(draft.entries)
+        draft.entries.append(_entry(delivery))
+        try:
+            topic = parse_topic(delivery.topic, self.prefix)
+            objects = parse_payload(delivery.payload)
+            unit = self.directory.unit(self.connection, topic.site, topic.area, topic.unit)
+            if unit is None:
+                raise PayloadRejected("unknown_unit", f"there is no unit {topic.site}/{topic.area}/{topic.unit}")
+        except PayloadRejected as rejection:
+            draft.reject(index, "", rejection.code, rejection.reason, _excerpt(delivery.payload))
+            return
+        for number, object_ in enumerate(objects):
+            item = f"[{number}]" if len(objects) > 1 else ""
+            try:
+                self._decode_object(draft, index, topic, unit, object_)
+            except PayloadRejected as rejection:
+                draft.reject(index, item, rejection.code, rejection.reason, shown(object_))
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                # A bug of ours must not stop ingestion (INGEST-3): the bytes are kept, the bug is loud.
+                log.exception("decode failed", topic=delivery.topic)
+                draft.reject(index, item, "not_decoded", f"{type(error).__name__}: {error}", shown(object_))
+
+    def _decode_object(self, draft: Draft, index: int, topic: Topic, unit: KnownUnit, object_: object) -> None:
+        if not isinstance(object_, dict):
+            raise PayloadRejected(
+                "wrong_type", f"a message must be an object or an array of them, not {shown(object_)}"
+            )
+        match topic.kind:
+            case TopicKind.READINGS:
+                draft_readings(draft, index, object_, unit=unit, directory=self.directory, connection=self.connection)
+            case TopicKind.EVENTS:
+                draft_event(draft, index, draft.entries[index].topic, object_, unit=unit)
+            case TopicKind.RESULTS:
+                draft_result(draft, index, object_)
+
+
+def parse_payload(payload: bytes) -> Sequence[object]:
+    """The objects of a payload. Raises PayloadRejected for what is not JSON, too large or not storable as text.
+
+    NaN and Infinity are not JSON, but they are read, so that the good values beside them can be kept.
+    """
+    if len(payload) > MOST_BYTES:
+        raise PayloadRejected("too_large", f"{len(payload)} bytes; at most {MOST_BYTES} are taken")
+    try:
+        parsed = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        parsed = _parse_lenient(payload, str(error))
+    objects = parsed if isinstance(parsed, list) else [parsed]
+    if len(objects) > MOST_OBJECTS:
+        raise PayloadRejected("too_large", f"{len(objects)} objects; at most {MOST_OBJECTS} are taken")
+    if b"\\u0000" in payload and any("\x00" in text for text in _texts(objects)):
+        raise PayloadRejected("bad_text", "a text holds a NUL character, which cannot be stored")
+    return objects
+
+
+def _parse_lenient(payload: bytes, why: str) -> object:
+    try:
+        parsed: object = json.loads(payload)
+        orjson.dumps(parsed, default=float)  # refuses lone surrogates, which no database text can hold
+    except (ValueError, RecursionError, TypeError, OverflowError):
+        raise PayloadRejected("not_json", f"the payload is not JSON: {why}") from None
+    return parsed
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for key, item in value.items() for text in (str(key), *_texts(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return []
+
+
+def _entry(delivery: Delivery) -> Entry:
+    return Entry(
+        kind=EntryKind.MESSAGE, topic=delivery.topic, payload=delivery.payload, received_us=delivery.received_us
+    )
+
+
+def _excerpt(payload: bytes) -> str:
+    return payload[:1000].decode("utf-8", "backslashreplace")

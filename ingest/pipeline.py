@@ -1,0 +1,128 @@
+"""take → decode → commit → acknowledge.
+
+INGEST-1: a message is acknowledged only after the transaction holding what it carried has committed.
+INGEST-2: killed at any instant, what was not acknowledged comes again, and what was committed is not stored twice.
+INGEST-3: no input stops this loop.
+
+When the store is unavailable the loop waits and tries the same deliveries again; the inbox fills, the broker keeps the
+rest. When the store rejects a block it is halved until the bad message stands alone and is quarantined. Only three
+outcomes exist, each with a counter: committed, quarantined, not acknowledged.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from ingest.decode import Decoder
+from ingest.inbox import Delivery, Inbox
+from store.commit import Committed, commit
+from store.draft import Tick
+from store.errors import StoreRejected, StoreUnavailable
+from store.journal import ChainLease
+from store.model.journal import Entry, EntryKind
+
+TICK_INTERVAL_S = 1.0
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+
+log = structlog.get_logger()
+committed_total = Counter("batchwitness_ingest_messages_committed", "messages whose content is in the record")
+readings_total = Counter("batchwitness_ingest_readings_stored", "readings newly stored")
+duplicates_total = Counter("batchwitness_ingest_readings_duplicate", "readings that were in the record already")
+conflicts_total = Counter("batchwitness_ingest_readings_conflict", "readings that contradict the record")
+quarantined_total = Counter("batchwitness_ingest_items_quarantined", "items put aside")
+unavailable_total = Counter("batchwitness_ingest_store_unavailable", "times the store could take nothing")
+inbox_gauge = Gauge("batchwitness_ingest_inbox", "deliveries waiting")
+
+
+@dataclass(slots=True)
+class StoreSession:
+    """An open connection to the store, the chain it may append to and the decoder that looks names up through it."""
+
+    lease: ChainLease
+    decoder: Decoder
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The loop between the inbox and the store."""
+
+    inbox: Inbox
+    open_session: Callable[[], StoreSession]  # raises StoreUnavailable
+    acknowledge: Callable[[Sequence[Delivery]], None]
+    read_clock: Callable[[], Tick]
+    most_messages: int
+    stopping: Callable[[], bool]
+    session: StoreSession | None = None
+    _ticked_at: float = field(default=float("-inf"))
+
+    def run(self) -> None:
+        """Until stopping. What was taken but not committed then is not acknowledged and comes again."""
+        while not self.stopping():
+            deliveries = self.inbox.take(self.most_messages, within_s=TICK_INTERVAL_S / 2)
+            inbox_gauge.set(len(self.inbox))
+            tick_due = time.monotonic() - self._ticked_at >= TICK_INTERVAL_S
+            if (deliveries or tick_due) and self._commit_until_done(deliveries, tick_due=tick_due):
+                self.acknowledge(deliveries)
+
+    def _commit_until_done(self, deliveries: Sequence[Delivery], *, tick_due: bool) -> bool:
+        """Try the same deliveries until they are committed; False when told to stop before."""
+        wait_s = FIRST_WAIT_S
+        while not self.stopping():
+            try:
+                self.session = self.session or self.open_session()
+                self._commit(self.session, deliveries, tick_due=tick_due)
+            except StoreUnavailable as error:
+                unavailable_total.inc()
+                log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
+                self._drop_session()
+                time.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            else:
+                return True
+        return False
+
+    def _commit(self, session: StoreSession, deliveries: Sequence[Delivery], *, tick_due: bool) -> None:
+        draft = session.decoder.draft(deliveries)
+        if tick_due:
+            draft.tick = self.read_clock()
+            draft.entries.append(_tick_entry(draft.tick))
+        try:
+            self._count(commit(session.decoder.connection, session.lease, draft), len(deliveries))
+        except StoreRejected as error:
+            self._isolate(session, deliveries, error)
+        if tick_due:
+            self._ticked_at = time.monotonic()
+
+    def _isolate(self, session: StoreSession, deliveries: Sequence[Delivery], error: StoreRejected) -> None:
+        """Halve until the message the database refuses stands alone."""
+        if not deliveries:
+            raise error  # a tick alone can only be refused by a bug
+        if len(deliveries) == 1:
+            log.error("the database refuses a message", topic=deliveries[0].topic, error=str(error))
+            draft = session.decoder.quarantine_whole(deliveries[0], str(error))
+            self._count(commit(session.decoder.connection, session.lease, draft), 1)
+            return
+        middle = len(deliveries) // 2
+        for half in (deliveries[:middle], deliveries[middle:]):
+            self._commit(session, half, tick_due=False)
+
+    def _drop_session(self) -> None:
+        if self.session is not None:
+            self.session.decoder.connection.close()
+            self.session = None
+
+    def _count(self, committed: Committed, messages: int) -> None:
+        committed_total.inc(messages)
+        readings_total.inc(committed.stored)
+        duplicates_total.inc(committed.duplicates)
+        conflicts_total.inc(committed.conflicts)
+        quarantined_total.inc(committed.quarantined)
+
+
+def _tick_entry(tick: Tick) -> Entry:
+    payload = b'{"plant_us":%d,"rate":%r}' % (tick.plant_us, tick.rate)
+    return Entry(kind=EntryKind.TICK, topic="", payload=payload, received_us=tick.host_us)
