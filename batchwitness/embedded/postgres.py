@@ -117,8 +117,8 @@ class EmbeddedPostgres:
             self._initialise(binaries, run_as)
         child.give(self._cluster, run_as)
         deadline = time.monotonic() + within_s
+        log_start = rotate(self.log_file)
         while True:
-            log_start = rotate(self.log_file)
             self._launch(binaries, run_as)
             if self._answers(deadline):
                 return
@@ -254,7 +254,8 @@ def _own_directory(path: Path) -> None:
     """A directory that only its owner enters; refuses one that somebody else put there first."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = path.lstat().st_uid
-    if path.is_symlink() or (os.getuid() != 0 and owner != os.getuid()):
+    known = {os.getuid()} if os.getuid() != 0 else {0, child.RunAs.NOBODY.uid}
+    if path.is_symlink() or owner not in known:
         raise child.CannotRun(f"{path} belongs to user {owner}; remove it, the server's socket must be in ours")
     path.chmod(0o700)
 
