@@ -1,0 +1,47 @@
+"""What charts draw of a reference, as plain lists beside its model."""
+
+from typing import Any
+
+import numpy as np
+
+from analytics.reference import ReferenceModel
+from analytics.segment import Floats
+
+BAND_SD = 3.0
+
+
+def curves(model: ReferenceModel) -> dict[str, Any]:
+    """Centre and band by process hour and tag, matched points, declared blind hours.
+
+    `tags` (new process): hours at the cells' middles, centre = mean, band = mean ± 3 SD; null where nothing is known.
+    `points` (old process): hours of the matched points, centre = mean, band = the prediction limits.
+    """
+    drawn: dict[str, Any] = {"tags": {}, "points": {}, "blind": {}, "rule": str(model.rule), "band_sd": BAND_SD}
+    if model.trajectory is not None:
+        course = model.trajectory
+        hours = (np.arange(model.grid.cells, dtype=np.float64) + 0.5) * model.grid.width_h
+        for column, tag in enumerate(model.tags):
+            mean, sd = course.mean[:, column], course.sd[:, column]
+            drawn["tags"][tag] = _band(hours, mean, mean - BAND_SD * sd, mean + BAND_SD * sd)
+        drawn["blind"] = {blind.phase or "": blind.hours for blind in course.blind}
+    if model.points is not None:
+        points = model.points
+        for column, tag in enumerate(model.tags):
+            mean, half = points.mean[:, column], points.limit[:, column] * points.sd[:, column]
+            drawn["points"][tag] = _band(points.hours, mean, mean - half, mean + half) | {
+                "window_h": points.half_window_h
+            }
+    return drawn
+
+
+def _band(hours: Floats, center: Floats, lower: Floats, upper: Floats) -> dict[str, list[float | None]]:
+    return {
+        "hours": _listed(hours),
+        "center": _listed(center),
+        "lower": _listed(lower),
+        "upper": _listed(upper),
+    }
+
+
+def _listed(values: Floats) -> list[float | None]:
+    return [round(float(value), 6) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,77 @@
+"""Follow the journal: record the order of its blocks, then let every consumer of that order catch up.
+
+DETECT-1: what a monitor does depends on the recorded order and its own state alone, so a killed runner's successor
+raises the same alerts, bit for bit. Each consumer's position moves in the transaction of what it did; nothing is done
+twice and nothing is left out. Several runners may share the work: positions are locked while they move.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from analytics.batches import follow_batches
+from analytics.intake import consumed, take_blocks
+from analytics.overviews import derive_overviews
+from analytics.settings import AnalyticsSettings
+from analytics.watching import MonitorCache, advance_monitor
+from store.errors import StoreUnavailable, translated
+
+MOST_BLOCKS = 200
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+
+log = structlog.get_logger()
+head_gauge = Gauge("batchwitness_analytics_head", "last ordinal of the intake")
+advances_total = Counter("batchwitness_analytics_monitor_advances", "times a monitor moved on")
+unavailable_total = Counter("batchwitness_analytics_store_unavailable", "times the store could not be reached")
+
+
+@dataclass(slots=True)
+class Runner:
+    """One worker."""
+
+    connect: Callable[[], psycopg.Connection]
+    settings: AnalyticsSettings
+    stopping: Callable[[], bool]
+    wait: Callable[[float], object]  # seconds; returns early when stopping
+    cache: MonitorCache = field(default_factory=MonitorCache)
+
+    def run(self) -> None:
+        """Until stopping. While the store is unavailable, wait and try again."""
+        wait_s = FIRST_WAIT_S
+        while not self.stopping():
+            try:
+                with translated(), self.connect() as connection:
+                    while not self.stopping():
+                        if not self.step(connection):
+                            self.wait(self.settings.analytics_poll_s)
+                        wait_s = FIRST_WAIT_S
+            except StoreUnavailable as error:
+                unavailable_total.inc()
+                log.warning("store unavailable", wait_s=wait_s, error=str(error))
+                self.cache = MonitorCache()  # an unfinished transaction may have moved them in memory only
+                self.wait(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def step(self, connection: psycopg.Connection) -> bool:
+        """One round; False when there was nothing to do."""
+        head = take_blocks(connection, most=MOST_BLOCKS)
+        head_gauge.set(head)
+        worked = False
+        with consumed(connection, "batches", head, most=MOST_BLOCKS) as stretch:
+            if stretch is not None:
+                follow_batches(connection, stretch, self.settings)
+                worked = True
+        with consumed(connection, "overviews", head, most=MOST_BLOCKS) as stretch:
+            if stretch is not None:
+                derive_overviews(connection, stretch)
+                worked = True
+        round_ends = time.monotonic() + 1.0  # new blocks should not wait for a monitor that is far behind
+        while time.monotonic() < round_ends and advance_monitor(connection, head, self.settings, self.cache):
+            advances_total.inc()
+            worked = True
+        return worked

@@ -1,0 +1,153 @@
+-- lock_consumer: How far a consumer of the intake has come, locked; nothing when another process has it.
+SELECT position FROM consumer WHERE name = %(name)s FOR UPDATE SKIP LOCKED;
+
+-- set_consumer: Move a consumer on.
+UPDATE consumer SET position = %(position)s WHERE name = %(name)s;
+
+-- take_blocks: Record the order in which the next blocks of all chains are taken.
+INSERT INTO intake (ordinal, chain_id, seq)
+SELECT %(position)s + row_number() OVER (ORDER BY fresh.committed_time, fresh.chain_id, fresh.seq), fresh.chain_id,
+    fresh.seq
+FROM (
+    SELECT block.committed_time, block.chain_id, block.seq
+    FROM chain
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(intake.seq), 0) AS seq FROM intake WHERE intake.chain_id = chain.chain_id
+    ) AS taken
+    JOIN block ON block.chain_id = chain.chain_id AND block.seq > taken.seq AND block.seq <= taken.seq + %(most)s
+    ORDER BY block.committed_time, block.chain_id, block.seq
+) AS fresh
+ORDER BY fresh.committed_time, fresh.chain_id, fresh.seq;
+
+-- head: The last ordinal of the intake.
+SELECT coalesce(max(ordinal), 0) FROM intake;
+
+-- batch_events: What happened to batches in a stretch of the intake, with the kind of chain it came over.
+SELECT intake.ordinal, chain.kind, event.event_id, event.kind, event.source_time, event.batch_id, event.unit_id,
+    event.note
+FROM intake
+JOIN chain USING (chain_id)
+JOIN event ON event.chain_id = intake.chain_id AND event.block_seq = intake.seq
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.batch_id IS NOT NULL
+ORDER BY intake.ordinal, event.entry, event.event_id;
+
+-- started_procedure: The unit procedure an event started, with the batch and its process.
+SELECT unit_procedure.unit_procedure_id, unit_procedure.position_id, batch.name, batch.process_version_id
+FROM unit_procedure JOIN batch USING (batch_id)
+WHERE unit_procedure.batch_id = %(batch_id)s AND unit_procedure.unit_id = %(unit_id)s
+    AND lower(unit_procedure.during) = %(started)s;
+
+-- references_in_use: The references that judge a process version now.
+SELECT role, reference_id, model FROM reference
+WHERE process_version_id = %(process_version_id)s AND state = 'in_use';
+
+-- monitored_tags: The mapped tags of a unit that speak for a position.
+SELECT tag_id, unit_id, position_id, name, measurand, unit_of_measure, physical_low, physical_high, reporting_mode,
+    interval_s
+FROM tag_now
+WHERE unit_id = %(unit_id)s AND (position_id IS NULL OR position_id = %(position_id)s) AND mapped
+ORDER BY name;
+
+-- approved_ranges: The approved ranges of a process version's tags, the newest version of each.
+SELECT DISTINCT ON (tag, kind) tag, low, high, kind, limit_version_id
+FROM limit_version
+WHERE process_version_id = %(process_version_id)s AND tag IS NOT NULL AND kind = 'proven_acceptable_range'
+    AND effective_from <= now()
+ORDER BY tag, kind, effective_from DESC, known_at DESC;
+
+-- correspondences: Which old tag stands for which new one, for the change that led to a process version.
+SELECT tag_new, tag_old, phase
+FROM tag_correspondence JOIN manufacturing_change USING (manufacturing_change_id)
+WHERE manufacturing_change.to_process_version_id = %(process_version_id)s
+ORDER BY tag_new, phase;
+
+-- insert_monitor: Begin to watch a batch.
+INSERT INTO monitor (batch_id, unit_procedure_id, reference_new_id, reference_old_id, software, configuration,
+    started_ordinal, position, state)
+VALUES (%(batch_id)s, %(unit_procedure_id)s, %(reference_new_id)s, %(reference_old_id)s, %(software)s,
+    %(configuration)s, %(ordinal)s, %(position)s, %(state)s)
+ON CONFLICT (unit_procedure_id) DO NOTHING;
+
+-- claim_monitor: The open monitor that is farthest behind, locked; nothing when all are up to date or taken.
+SELECT monitor.monitor_id, monitor.batch_id, batch.name, unit_procedure.unit_id, monitor.position, monitor.state,
+    new.model, old.model
+FROM monitor
+JOIN batch USING (batch_id)
+JOIN unit_procedure USING (unit_procedure_id)
+LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id
+LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id
+WHERE NOT monitor.closed AND monitor.position < %(head)s
+ORDER BY monitor.position, monitor.monitor_id
+LIMIT 1
+FOR UPDATE OF monitor SKIP LOCKED;
+
+-- unit_blocks: What a stretch of the intake holds of one unit, and the ticks in it.
+SELECT intake.ordinal, block_unit.rows, block_tick.plant_time, block_tick.rate
+FROM intake
+LEFT JOIN block_unit ON block_unit.chain_id = intake.chain_id AND block_unit.seq = intake.seq
+    AND block_unit.unit_id = %(unit_id)s
+LEFT JOIN block_tick ON block_tick.chain_id = intake.chain_id AND block_tick.seq = intake.seq
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
+    AND (block_unit.rows IS NOT NULL OR block_tick.plant_time IS NOT NULL)
+ORDER BY intake.ordinal;
+
+-- unit_events: What happened in one unit in a stretch of the intake.
+SELECT intake.ordinal, event.entry, event.kind, event.source_time, event.batch_id, event.note, event.body ->> 'phase'
+FROM intake
+JOIN event ON event.chain_id = intake.chain_id AND event.block_seq = intake.seq
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.unit_id = %(unit_id)s
+ORDER BY intake.ordinal, event.entry, event.event_id;
+
+-- save_monitor: What a monitor knows after a stretch of the intake.
+UPDATE monitor SET position = %(position)s, closed = %(closed)s, state = %(state)s, snapshot = %(snapshot)s
+WHERE monitor_id = %(monitor_id)s;
+
+-- alert_of_monitor: The alert a monitor raised under an ordinal, and how often it was updated.
+SELECT alert.alert_id, (SELECT count(*) FROM alert_update WHERE alert_update.alert_id = alert.alert_id)
+FROM alert WHERE monitor_id = %(monitor_id)s AND ordinal = %(ordinal)s;
+
+-- insert_alert: Raise an alert.
+INSERT INTO alert (monitor_id, batch_id, unit_id, ordinal, kind, detector, tags, raised_time, onset_time, phase_time_h,
+    score, limit_value, sentence, contributions, cells, reference_digest, software, intake_ordinal)
+VALUES (%(monitor_id)s, %(batch_id)s, %(unit_id)s, %(ordinal)s, %(kind)s, %(detector)s, %(tags)s, %(raised_time)s,
+    %(onset_time)s, %(phase_time_h)s, %(score)s, %(limit_value)s, %(sentence)s, %(contributions)s, %(cells)s,
+    %(reference_digest)s, %(software)s, %(intake_ordinal)s)
+RETURNING alert_id;
+
+-- update_alert: What became of an alert's episode.
+INSERT INTO alert_update (alert_id, version, ended_time, tags, score, sentence, contributions, cells, intake_ordinal)
+VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(tags)s, %(score)s, %(sentence)s, %(contributions)s, %(cells)s,
+    %(intake_ordinal)s);
+
+-- missing_end: What is needed to raise that a unit procedure was ended by the next start.
+SELECT batch.batch_id, batch.name, lower(unit_procedure.during), upper(unit_procedure.during)
+FROM unit_procedure JOIN batch USING (batch_id)
+WHERE unit_procedure.unit_id = %(unit_id)s AND upper(unit_procedure.during) = %(ended)s
+    AND unit_procedure.end_inferred;
+
+-- block_rows: The readings newly stored in a stretch of the intake.
+SELECT block_unit.rows
+FROM intake JOIN block_unit ON block_unit.chain_id = intake.chain_id AND block_unit.seq = intake.seq
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
+ORDER BY intake.ordinal, block_unit.unit_id;
+
+-- derive_overview: Derive touched buckets anew from the readings.
+INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
+SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(*), min(reading.value), avg(reading.value),
+    max(reading.value), (array_agg(reading.value ORDER BY reading.source_time DESC))[1]
+FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[]) AS touched (tag_id, bucket)
+JOIN reading ON reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
+    AND reading.source_time < touched.bucket + %(width)s::interval
+WHERE reading.quality > 0
+GROUP BY touched.tag_id, touched.bucket
+ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
+    mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;
+
+-- set_latest: The newest value of each tag, where it is newer than the one known.
+INSERT INTO tag_latest (tag_id, source_time, value, quality)
+SELECT newest.tag_id, newest.source_time, newest.value, newest.quality
+FROM unnest(%(tag_ids)s::integer[], %(times)s::timestamptz[], %(values)s::double precision[], %(qualities)s::smallint[])
+    AS newest (tag_id, source_time, value, quality)
+ON CONFLICT (tag_id) DO UPDATE SET source_time = excluded.source_time, value = excluded.value,
+    quality = excluded.quality
+WHERE excluded.source_time > tag_latest.source_time;
