@@ -1,0 +1,61 @@
+"""What `batchwitness dashboards build | check | push` does; each function prints and returns the exit status."""
+
+import tempfile
+import time
+import urllib.error
+from pathlib import Path
+
+import typer
+from grafana_client.client import GrafanaException
+from niquests.exceptions import RequestException
+
+from dashboards.build import CONTENTS, JSON, build
+from dashboards.check import check
+from dashboards.grafana import alerts_of, check_running, push_annotations
+
+PACKAGE = Path(__file__).parent
+
+
+def run_build() -> int:
+    """Write the JSON of every dashboard beside the code."""
+    for path in build(JSON):
+        typer.echo(path)
+    return 0
+
+
+def run_check(url: str | None = None, *, token: str = "", service: str = "review") -> int:
+    """Check the files; with `url` also whether the Grafana there, of `service` floor or review, shows them."""
+    faults = [*check(PACKAGE), *stale(PACKAGE)]
+    if url is not None:
+        faults += check_running(url, token, service=service, directory=PACKAGE)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    typer.echo(f"{len(CONTENTS)} dashboards, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def run_push(url: str, *, token: str, api_url: str, api_token: str, batch: str) -> int:
+    """Push the alerts of a batch, from its beginning until now, into the Grafana at `url` as annotations."""
+    try:
+        alerts = alerts_of(api_url, api_token, batch=batch, from_ms=0, to_ms=time.time_ns() // 1_000_000)
+        pushed = push_annotations(url, token, alerts)
+    except (GrafanaException, RequestException, urllib.error.URLError) as error:
+        typer.echo(f"not everything was pushed: {error}", err=True)
+        return 1
+    typer.echo(f"{pushed.added} added, {pushed.updated} updated, {pushed.unchanged} unchanged")
+    return 0
+
+
+def stale(directory: Path) -> list[str]:
+    """The generated files that are not what the code would write now, and those the code knows nothing of."""
+    with tempfile.TemporaryDirectory() as fresh:
+        written = {path.relative_to(fresh).as_posix(): path.read_bytes() for path in build(Path(fresh))}
+    kept = {
+        path.relative_to(directory / "json").as_posix(): path.read_bytes()
+        for path in (directory / "json").rglob("*.json")
+    }
+    return [
+        f"json/{name} is not what the code writes: run `make generate`"
+        for name in sorted(written.keys() | kept.keys())
+        if written.get(name) != kept.get(name)
+    ]
