@@ -1,0 +1,82 @@
+"""What people do to a batch by its recipe, and when they really do it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from batchwitness.plant.culture import Step
+from batchwitness.plant.faults import FaultKind, share_lost
+from batchwitness.plant.parameters import Vector
+from batchwitness.plant.specs import BatchSpec, ProcessName, randomness
+
+Plan: TypeAlias = tuple[
+    tuple[float, float, float | None], ...
+]  # hour, volume afterwards in mL, density to come down to
+AUTOMATED_FILLS: Plan = ((24.0, 100.0, None), (72.0, 200.0, None), (120.0, 250.0, None))
+MANUAL_FILLS: Plan = (
+    (48.0, 200.0, 1.0),
+    (96.0, 600.0, 1.0),
+    (144.0, 1200.0, 1.0),
+    (192.0, 2000.0, 1.0),
+    (240.0, 0.0, 1.5),
+)
+START_VOLUME_ML: dict[ProcessName, float] = {"AUTO-2.0": 70.0, "MAN-1.0": 100.0}
+SAMPLE_ML = 2.0
+SAMPLE_DAYS = (1, 3, 5, 7, 9, 11)
+PHASES = (
+    ("activation", 0.0, 24.0),
+    ("transduction", 24.0, 48.0),
+    ("expansion", 48.0, 282.0),
+    ("harvest", 282.0, 288.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """What was done to n batches; lists are by batch."""
+
+    steps: tuple[Step, ...]
+    fills_h: tuple[tuple[float, ...], ...]
+    samples_h: tuple[tuple[float, ...], ...]
+    feed_from_h: Vector
+    phases: tuple[tuple[tuple[str, float, float], ...], ...]  # name, start, end
+
+
+def handle(specs: Sequence[BatchSpec]) -> Handling:
+    """The recipe as carried out: machines are minutes late, people hours."""
+    steps: list[Step] = []
+    fills, samples, phases = [], [], []
+    for column, spec in enumerate(specs):
+        random = randomness("handling", spec.name, spec.seed)
+        automated = spec.process == "AUTO-2.0"
+        planned = AUTOMATED_FILLS if automated else MANUAL_FILLS
+        late_h = np.abs(random.normal(0.0, 0.1, len(planned))) if automated else random.normal(0.0, 1.5, len(planned))
+        exact = 0.005 if automated else 0.03
+        exactness = np.exp(exact * random.standard_normal(len(planned)))
+        done = [
+            Step(at_h=at + float(by_h), batch=column, kind="fill", amount_mL=mL * float(by), dilute_to=density)
+            for (at, mL, density), by_h, by in zip(planned, late_h, exactness, strict=True)
+        ]
+        taken = [24.0 * day + float(random.normal(0.0, 0.5)) for day in SAMPLE_DAYS] if automated else []
+        steps += done
+        steps += [Step(at_h=at, batch=column, kind="sample", amount_mL=SAMPLE_ML) for at in taken]
+        fills.append(tuple(step.at_h for step in done))
+        samples.append(tuple(taken))
+        phases.append(PHASES if automated else _shifted(PHASES, random.normal(0.0, 0.75, len(PHASES) - 1)))
+    feed_from_h = np.array([72.0 + share_lost(spec.fault, FaultKind.FIRST_FEED_LATE) for spec in specs])
+    return Handling(
+        steps=tuple(steps),
+        fills_h=tuple(fills),
+        samples_h=tuple(samples),
+        feed_from_h=feed_from_h,
+        phases=tuple(phases),
+    )
+
+
+def _shifted(phases: Sequence[tuple[str, float, float]], by_h: Vector) -> tuple[tuple[str, float, float], ...]:
+    """The same phases with their inner boundaries moved, to the quarter of an hour that people write down."""
+    inner = [round((end + float(shift)) * 4.0) / 4.0 for (_, _, end), shift in zip(phases[:-1], by_h, strict=True)]
+    edges = [phases[0][1], *inner, phases[-1][2]]
+    return tuple((name, edges[i], edges[i + 1]) for i, (name, _, _) in enumerate(phases))

@@ -1,0 +1,131 @@
+"""Says what the plant says, over MQTT at QoS 1, at the pace of a plant clock.
+
+Promise: every message is acknowledged by the broker before `publish` returns, and none is said before its plant time.
+Few messages wait for an acknowledgement at any time, so a slow broker slows the plant and fills no memory. After a lost
+connection the unacknowledged ones are sent again: some arrive twice, none is lost on the way to the broker.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from batchwitness.plant.clock import PlantClock
+from batchwitness.plant.messages import Message, stream
+from batchwitness.plant.outbox import LOOK_UP_S, BrokerAddress, Outbox, Published, PublishingRefused, connected
+from batchwitness.plant.scenario import history, live, live_start
+
+PROGRESS_EVERY_S = 0.2
+BOOTS = {"history": 1, "live": 2}  # the publishers were restarted in between
+
+
+def publish(
+    messages: Iterable[Message],
+    *,
+    broker: BrokerAddress,
+    clock: PlantClock,
+    progress: Callable[[int, int], None],
+    stop: threading.Event | None = None,
+    skip: int = 0,
+) -> Published:
+    """Publishes messages, which are in order of plant time, and returns when all are acknowledged.
+
+    `progress(plant_us, published)` is called a few times a second with the plant time up to which everything is
+    acknowledged and the number of messages acknowledged in this run. `stop` ends it early, after what was sent is
+    acknowledged or a moment has passed. `skip` leaves out the first messages, which an earlier run got acknowledged.
+    Raises PublishingRefused when the broker turns the plant away.
+    """
+    stopping = stop or threading.Event()
+    with connected(broker) as outbox:
+        reported = time.monotonic()
+        for message in islice(messages, skip, None):
+            if not _wait_for(message.plant_us, clock, outbox, stopping) or not outbox.send(message, stopping):
+                break
+            if time.monotonic() - reported > PROGRESS_EVERY_S:
+                progress(outbox.published.plant_us, outbox.published.messages)
+                reported = time.monotonic()
+        outbox.settle(stopping)
+        progress(outbox.published.plant_us, outbox.published.messages)
+        return outbox.published
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Publishes one part of the demo's story; progress as JSON lines on standard output.
+
+    Status 0 when all was acknowledged, 2 when it was told to stop before, 1 when the broker refused.
+    """
+    options = _parser().parse_args(arguments)
+    end = datetime.fromisoformat(options.end)
+    scenario = (history if options.part == "history" else live)(options.seed, end=end)
+    now = datetime.now(UTC)
+    anchor = options.anchor or (live_start(end) if options.part == "live" else scenario.until).isoformat()
+    clock = PlantClock(
+        anchor=datetime.fromisoformat(anchor),
+        host_anchor=datetime.fromisoformat(options.host_anchor) if options.host_anchor else now,
+        rate=options.rate,
+    )
+    broker = BrokerAddress(
+        host=options.host,
+        port=options.port,
+        user=options.user,
+        password=Path(options.password_file).read_text().strip() if options.password_file else None,
+        client_id=options.client_id,
+    )
+    stop = threading.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: stop.set())
+    messages = stream(scenario.placed, boot=BOOTS[options.part], until=scenario.until)
+    try:
+        done = publish(messages, broker=broker, clock=clock, progress=_say, stop=stop, skip=options.skip)
+    except PublishingRefused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    _write({"messages": done.messages, "readings": done.readings, "plant_us": done.plant_us, "stopped": stop.is_set()})
+    return 2 if stop.is_set() else 0
+
+
+def _wait_for(plant_us: int, clock: PlantClock, outbox: Outbox, stopping: threading.Event) -> bool:
+    """Waits until the plant clock has reached a time; False when told to stop before."""
+    while (wait_s := clock.wait_s(plant_us, datetime.now(UTC))) > 0.0:
+        if stopping.wait(min(wait_s, LOOK_UP_S)):
+            return False
+        outbox.collect()
+    return not stopping.is_set()
+
+
+def _say(plant_us: int, published: int) -> None:
+    _write({"plant_us": plant_us, "published": published})
+
+
+def _write(line: dict[str, int | bool]) -> None:
+    sys.stdout.write(orjson.dumps(line).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m batchwitness.plant.publisher", description=__doc__)
+    add = parser.add_argument
+    add("part", choices=sorted(BOOTS), help="history: as fast as the broker takes it; live: at --rate")
+    add("--port", type=int, required=True, help="of the broker")
+    add("--host", default="127.0.0.1", help="of the broker")
+    add("--user", help="at the broker")
+    add("--password-file", help="a file that holds the password")
+    add("--client-id", default="batchwitness-plant", help="MQTT client id")
+    add("--seed", type=int, default=1, help="of everything random")
+    add("--end", required=True, help="RFC 3339 with offset: no source time is later")
+    add("--rate", type=float, default=14_400.0, help="plant seconds a host second")
+    add("--anchor", help="plant time at --host-anchor, RFC 3339; default: the start of the running batches, now")
+    add("--host-anchor", help="host time at --anchor, RFC 3339; default: now")
+    add("--skip", type=int, default=0, help="messages that an earlier run got acknowledged")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
