@@ -82,9 +82,7 @@ class CellReducer:
         if segment.tick is not None:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
-            self.ceiling_us = max(
-                self.ceiling_us or NEVER_US, tick.plant_time_us + tick.transport_allowance_us
-            )
+            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us + tick.transport_allowance_us)
         return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
 
     def finish(self, ended_us: int) -> list[ClosedCell]:
@@ -156,9 +154,7 @@ class CellReducer:
         if keep.any():
             self._pending = [(cells[keep], slots[keep], values[keep])]
         inside = (cells >= first) & (cells < last)
-        medians, counts = _medians(
-            cells[inside] - first, slots[inside], values[inside], last - first, self.slots
-        )
+        medians, counts = cell_medians(cells[inside] - first, slots[inside], values[inside], last - first, self.slots)
         ends = self.start_us + (np.arange(first, last, dtype=np.int64) + 1) * self.grid.width_us
         positions = np.searchsorted(reached, ends + self.lateness_us, side="left")
         return [
@@ -184,7 +180,7 @@ class CellReducer:
         )
 
 
-def _medians(cells: Int64s, slots: Int32s, values: Floats, rows: int, columns: int) -> tuple[Floats, Int64s]:
+def cell_medians(cells: Int64s, slots: Int32s, values: Floats, rows: int, columns: int) -> tuple[Floats, Int64s]:
     """Medians of the values by (cell, slot), (rows, columns), and how many values each stands on."""
     group = cells * columns + slots
     counts = np.bincount(group, minlength=rows * columns).astype(np.int64)

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 _TYPES = {"<f8", "<i8", "<i4", "|u1", "|b1"}
 
 
-class UnknownFormat(ValueError):  # noqa: N818 - named for what is known, as the other errors are
+class UnknownFormat(ValueError):
     """These bytes were not written by this version of this kind of object."""
 
 

@@ -85,6 +85,7 @@ class Trajectory:
     limits: dict[str, Floats]  # layer → (tags,), NaN: this tag has no limit of its own
     constants: TimeConstants
     blind: tuple[Blind, ...]
+    clip: float  # SD beyond which z is not counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ class ReferenceModel:
             constants = course.constants
             fields["trajectory"] = {
                 "evidence": course.evidence,
+                "clip": course.clip,
                 "constants": {
                     "ewma_h": constants.ewma_h,
                     "conditional_h": constants.conditional_h,
@@ -193,6 +195,7 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         limits={name[6:]: array for name, array in arrays.items() if name.startswith("limit ")},
         constants=TimeConstants(**fields["constants"]),
         blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),
+        clip=fields["clip"],
     )
 
 

@@ -1,0 +1,42 @@
+"""References seen from a batch: their columns in the order of the batch's own tags."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from analytics.reference import MatchedPoints, Trajectory
+from analytics.segment import Floats
+
+
+def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
+    """The trajectory with one column per slot; −1 stands for a tag the reference does not know."""
+    return replace(
+        course,
+        mean=_pick(course.mean, columns, np.nan),
+        sd=_pick(course.sd, columns, np.nan),
+        basis=_pick(course.basis, columns, 0.0),
+        prior=_pick(course.prior[None], columns, 1.0)[0],
+        residual_sd=_pick(course.residual_sd, columns, np.nan),
+        limits={layer: _pick(limit[None], columns, np.nan)[0] for layer, limit in course.limits.items()},
+    )
+
+
+def align_points(points: MatchedPoints, columns: Sequence[int]) -> MatchedPoints:
+    """The matched points with one column per slot; −1 stands for a tag without a correspondence."""
+    return replace(
+        points,
+        mean=_pick(points.mean, columns, np.nan),
+        sd=_pick(points.sd, columns, np.nan),
+        batches=_pick(points.batches, columns, 0.0),
+        limit=_pick(points.limit, columns, np.nan),
+    )
+
+
+def _pick(array: Floats, columns: Sequence[int], missing: float) -> Floats:
+    """Columns along axis 1."""
+    chosen = np.full((array.shape[0], len(columns), *array.shape[2:]), missing)
+    for slot, column in enumerate(columns):
+        if column >= 0:
+            chosen[:, slot] = array[:, column]
+    return chosen

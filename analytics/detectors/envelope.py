@@ -1,0 +1,39 @@
+"""Distance from the reference at the same hour of the process."""
+
+from typing import Self
+
+import numpy as np
+
+from analytics.packing import pack, unpack
+from analytics.segment import Floats
+
+
+class Envelope:
+    """z = (value − mean) / SD of the reference batches in the same cell, clipped.
+
+    Clipping at ±6 keeps one wild cell from dominating every memory behind it. NaN where the reference or the
+    batch has nothing, and beyond the reference's grid. Without state: each cell stands alone.
+    """
+
+    def __init__(self, *, mean: Floats, sd: Floats, clip: float) -> None:
+        """`mean` and `sd` are (cells, tags), `clip` is in SD."""
+        self._mean = mean
+        self._sd = sd
+        self._clip = clip
+
+    def update(self, cell: int, values: Floats) -> Floats:
+        """The z of one cell, (tags,)."""
+        if cell >= len(self._mean):
+            return np.full(len(values), np.nan)
+        distance = (values - self._mean[cell]) / self._sd[cell]
+        clipped: Floats = np.clip(distance, -self._clip, self._clip)
+        return clipped
+
+    def to_bytes(self) -> bytes:
+        """An envelope remembers nothing."""
+        return pack("envelope", 1, {}, {})
+
+    def restore(self, data: bytes) -> Self:
+        """This envelope; `data` must be what `to_bytes` gave."""
+        unpack("envelope", 1, data)
+        return self

@@ -1,0 +1,134 @@
+"""Approved ranges, checked reading by reading."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from analytics.packing import pack, unpack
+from analytics.segment import Floats, Int32s, Int64s
+
+NEVER_US = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One approved range of one slot."""
+
+    slot: int
+    low: float  # −inf: unbounded
+    high: float
+    confirm: int  # readings in a row that must lie outside: 2 for a stream, 1 for what is read by hand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excursion:
+    """An approved range was left, or left and entered again."""
+
+    position: int  # in the segment
+    bound: int
+    left: bool  # False: it is over
+    time_us: int  # of the reading that said so
+    onset_us: int  # of the first reading outside
+    value: float  # of the confirming reading; the last one outside when it is over
+
+
+class RangeWatch:
+    """Per approved range: outside once it is confirmed, over once every reading of a while was inside.
+
+    A single reading of a stream outside is a spike: it is counted and raises nothing. Readings are taken in journal
+    order, whatever their source times.
+    """
+
+    def __init__(self, *, bounds: Sequence[Bound], slots: int, hold_us: int) -> None:
+        """`hold_us` is how long readings must lie inside before an excursion is over."""
+        self._bounds = tuple(bounds)
+        self._hold_us = hold_us
+        self._low = np.full(slots, -np.inf)
+        self._high = np.full(slots, np.inf)
+        for bound in bounds:
+            self._low[bound.slot] = max(self._low[bound.slot], bound.low)
+            self._high[bound.slot] = min(self._high[bound.slot], bound.high)
+        count = len(self._bounds)
+        self._run = np.zeros(count, np.int64)  # readings outside in a row
+        self._onset_us = np.full(count, NEVER_US, np.int64)
+        self._last_outside_us = np.full(count, NEVER_US, np.int64)
+        self._last_value = np.zeros(count)
+        self._open = np.zeros(count, np.bool_)
+        self.spikes = np.zeros(slots, np.int64)
+
+    def update(
+        self, *, slots: Int32s, times_us: Int64s, values: Floats, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    ) -> list[Excursion]:
+        """Excursions begun or ended by these readings, in journal order. Slot −1 and unusable readings are ignored."""
+        if not self._bounds:
+            return []
+        watched = usable & (slots >= 0)
+        outside = watched & ((values < self._low[slots]) | (values > self._high[slots]))
+        if not outside.any() and not self._run.any() and not self._open.any():
+            return []
+        touched = set(slots[outside].tolist())
+        events: list[Excursion] = []
+        for number, bound in enumerate(self._bounds):
+            if bound.slot in touched or self._run[number] or self._open[number]:
+                positions = np.flatnonzero(watched & (slots == bound.slot))
+                events += self._follow(number, positions, times_us, values)
+        return sorted(events, key=lambda event: (event.position, event.bound))
+
+    def to_bytes(self) -> bytes:
+        """What is open and what is being confirmed."""
+        return pack(
+            "ranges",
+            1,
+            {},
+            {
+                "run": self._run,
+                "onset": self._onset_us,
+                "last": self._last_outside_us,
+                "value": self._last_value,
+                "open": self._open,
+                "spikes": self.spikes,
+            },
+        )
+
+    def restore(self, data: bytes) -> Self:
+        """This watch in the state those bytes describe."""
+        _, arrays = unpack("ranges", 1, data)
+        self._run, self._onset_us = arrays["run"], arrays["onset"]
+        self._last_outside_us, self._last_value = arrays["last"], arrays["value"]
+        self._open, self.spikes = arrays["open"], arrays["spikes"]
+        return self
+
+    def _follow(self, number: int, positions: Int64s, times_us: Int64s, values: Floats) -> list[Excursion]:
+        bound = self._bounds[number]
+        events = []
+        for position in positions.tolist():
+            time_us, value = int(times_us[position]), float(values[position])
+            if value < bound.low or value > bound.high:
+                if self._run[number] == 0 and not self._open[number]:
+                    self._onset_us[number] = time_us
+                self._run[number] += 1
+                self._last_outside_us[number] = max(time_us, int(self._last_outside_us[number]))
+                self._last_value[number] = value
+                if not self._open[number] and self._run[number] >= bound.confirm:
+                    self._open[number] = True
+                    events.append(self._event(number, position, time_us, left=True))
+                continue
+            if self._run[number] and not self._open[number]:
+                self.spikes[bound.slot] += 1
+            self._run[number] = 0
+            if self._open[number] and time_us - int(self._last_outside_us[number]) >= self._hold_us:
+                self._open[number] = False
+                events.append(self._event(number, position, time_us, left=False))
+        return events
+
+    def _event(self, number: int, position: int, time_us: int, *, left: bool) -> Excursion:
+        return Excursion(
+            position=position,
+            bound=number,
+            left=left,
+            time_us=time_us if left else int(self._last_outside_us[number]),
+            onset_us=int(self._onset_us[number]),
+            value=float(self._last_value[number]),
+        )

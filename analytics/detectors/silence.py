@@ -1,0 +1,117 @@
+"""Tags that stopped speaking."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from analytics.packing import pack, unpack
+from analytics.segment import Int32s, Int64s
+
+NEVER_US = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hush:
+    """A tag fell silent, or spoke again."""
+
+    position: int  # in the segment
+    slot: int
+    silent: bool  # False: it spoke again
+    time_us: int  # when silence was due, or of the reading that broke it
+    last_us: int  # of the last reading before the silence
+
+
+class SilenceWatch:
+    """A tag is silent once unit time passes its last reading by the delay that its reporting mode justifies.
+
+    A reading of any quality is speech. Silence is found at the first reading or tick that moves the watermark past
+    it, so the cut of the stream into segments does not matter.
+    """
+
+    def __init__(self, *, delays_us: Int64s, start_us: int) -> None:
+        """`delays_us` is (slots,), negative for tags that owe no regular reading."""
+        self._delays_us = delays_us
+        self._last_us = np.full(len(delays_us), start_us, np.int64)
+        self.silent = np.zeros(len(delays_us), np.bool_)
+
+    def update(self, *, slots: Int32s, times_us: Int64s, reached_us: Int64s, watermark_us: int) -> list[Hush]:
+        """Who fell silent or spoke again, in journal order.
+
+        `reached_us` is the watermark after each reading, `watermark_us` the one after the tick that followed.
+        """
+        owed = self._delays_us >= 0
+        due = self._last_us + self._delays_us
+        if not self.silent.any() and not (owed & (due <= watermark_us)).any():
+            known = slots >= 0
+            np.maximum.at(self._last_us, slots[known], times_us[known])
+            return []
+        events: list[Hush] = []
+        for slot in range(len(self._delays_us)):
+            positions = np.flatnonzero(slots == slot)
+            if owed[slot]:
+                events += self._follow(slot, positions, times_us, reached_us, watermark_us)
+            elif len(positions):
+                self._last_us[slot] = max(int(self._last_us[slot]), int(times_us[positions].max()))
+        return sorted(events, key=lambda event: (event.position, event.slot))
+
+    def to_bytes(self) -> bytes:
+        """When each tag last spoke and who is silent."""
+        return pack("silence", 1, {}, {"last": self._last_us, "silent": self.silent})
+
+    def restore(self, data: bytes) -> Self:
+        """This watch in the state those bytes describe."""
+        _, arrays = unpack("silence", 1, data)
+        self._last_us, self.silent = arrays["last"], arrays["silent"]
+        return self
+
+    def _follow(
+        self, slot: int, positions: Int64s, times_us: Int64s, reached_us: Int64s, watermark_us: int
+    ) -> list[Hush]:
+        delay_us = int(self._delays_us[slot])
+        times = times_us[positions]
+        # The last time this tag had spoken before each of its readings, and after them all.
+        spoken = np.maximum.accumulate(np.concatenate(([self._last_us[slot]], times)))
+        # How far unit time had come just before each of its readings, and at the end.
+        reached = np.append(np.where(positions > 0, reached_us[positions - 1], NEVER_US), watermark_us)
+        overdue = np.flatnonzero(reached >= spoken + delay_us)
+        events = []
+        if self.silent[slot]:
+            newer = np.flatnonzero(times > spoken[:-1])
+            if not len(newer):
+                return []
+            first = int(newer[0])
+            events.append(
+                Hush(
+                    position=int(positions[first]),
+                    slot=slot,
+                    silent=False,
+                    time_us=int(times[first]),
+                    last_us=int(spoken[first]),
+                )
+            )
+            overdue = overdue[overdue > first]
+            self.silent[slot] = False
+        while len(overdue):
+            at = int(overdue[0])
+            last_us = int(spoken[at])
+            due_us = last_us + delay_us
+            found = int(np.searchsorted(reached_us, due_us))
+            events.append(Hush(position=found, slot=slot, silent=True, time_us=due_us, last_us=last_us))
+            newer = np.flatnonzero(times[at:] > last_us) + at
+            if not len(newer):
+                self.silent[slot] = True
+                break
+            first = int(newer[0])
+            events.append(
+                Hush(
+                    position=int(positions[first]),
+                    slot=slot,
+                    silent=False,
+                    time_us=int(times[first]),
+                    last_us=last_us,
+                )
+            )
+            overdue = overdue[overdue > first]
+        self._last_us[slot] = spoken[-1]
+        return events

@@ -1,0 +1,326 @@
+"""Running the live monitor over a labelled data set and scoring it.
+
+The monitor is the one that watches running batches, fed one reading instant at a time. Labels are opened after the
+last alert was written down, by the scorer alone.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from analytics.dataset import Dataset, DatasetError, Label, read_dataset, read_labels
+from analytics.grid import Grid
+from analytics.learning import learn_new
+from analytics.learning_old import learn_old
+from analytics.methods.binomial import exact_interval
+from analytics.monitor import BatchMonitor
+from analytics.plan import TagCorrespondence
+from analytics.reference import Blind, ReferenceModel
+from analytics.runs import CompletedRun
+from analytics.segment import Segment
+from store.model.alert import Alert, AlertKind
+from store.model.ids import TagId, UnitId
+from store.model.plant import ReportingMode, Tag
+from store.model.reading import Quality
+from store.model.times import US_PER_H
+
+READINGS_PER_CELL = 5  # a median of five is deaf to a single spike
+BLIND_SHARE = 0.02  # of a batch's length, declared blind at its start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAlert:
+    """An alert as it was when its batch had ended."""
+
+    batch: str
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What the alerts are worth against the labels. Hours are process time."""
+
+    unchanged_batches: int
+    unchanged_alarmed: int
+    faulty_batches: int
+    faulty_detected: int
+    delay_median_h: float | None
+    delay_p90_h: float | None
+    intervals: dict[str, tuple[float, float]]  # 95 %, exact
+    by_kind: dict[str, dict[str, Any]]
+    by_layer: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All alerts of a data set, and their score where it has labels."""
+
+    batches: int
+    readings: int
+    alerts: tuple[BatchAlert, ...]
+    score: Score | None
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object: the score's fields, or None for each of them without labels."""
+        counted = {"batches": self.batches, "readings": self.readings, "alerts": len(self.alerts)}
+        if self.score is None:
+            return {**counted, **dict.fromkeys(Score.__slots__)}
+        return {**counted, **asdict(self.score)}
+
+
+def evaluate(directory: Path, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
+    """Learn the references, run every monitored batch, then score. Raises DatasetError.
+
+    `progress` is told how many of how many batches are done.
+    """
+    data = read_dataset(directory)
+    grid = grid_of(data)
+    blind = (Blind(phase=None, hours=BLIND_SHARE * grid.hours),)
+    new = learn_new(data.new, grid=grid, tags=data.tags, blind=blind) if data.new else None
+    old = learn_old(data.old, grid=grid, tags=data.tags) if data.old else None
+    alerts: list[BatchAlert] = []
+    readings = 0
+    for done, run in enumerate(data.monitored, 1):
+        readings += sum(len(times) for times, _ in run.tags.values())
+        alerts += [BatchAlert(batch=run.batch, alert=alert) for alert in watch(run, data, new, old)]
+        if progress is not None:
+            progress(done, len(data.monitored))
+    labels = read_labels(directory)
+    score = None if labels is None else score_alerts([run.batch for run in data.monitored], alerts, labels)
+    return Evaluation(batches=len(data.monitored), readings=readings, alerts=tuple(alerts), score=score)
+
+
+def run(directory: Path, as_json: bool, alerts_file: Path | None) -> int:  # noqa: FBT001 - called by the command line
+    """What the command does: evaluate with a progress bar, print, write the alerts. The exit status."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("batches watched", total=None)
+            result = evaluate(directory, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    except (DatasetError, OSError) as error:
+        console.print(f"[red]{error}[/red]")
+        return 2
+    if alerts_file is not None:
+        write_alerts(alerts_file, result.alerts)
+    out = Console()
+    if as_json:
+        out.file.write(json.dumps(result.to_json()) + "\n")
+    else:
+        out.print(summary(result), highlight=False)
+    return 0
+
+
+def grid_of(data: Dataset) -> Grid:
+    """Cells of five readings over the length of the reference batches; from the references alone."""
+    runs = data.new or data.old
+    if not runs:
+        raise DatasetError("batches.csv names no reference batches")
+    times = [times_h for run in runs for times_h, _ in run.tags.values() if len(times_h) > 1]
+    if not times:
+        raise DatasetError("the reference batches have no readings")
+    spacing_h = float(np.median(np.concatenate([np.diff(part) for part in times])))
+    width_us = round(READINGS_PER_CELL * spacing_h * 3600.0) * 1_000_000
+    hours = max(float(part[-1]) for part in times)
+    return Grid(width_us=width_us, cells=max(1, int(hours * US_PER_H) // width_us))
+
+
+def watch(run: CompletedRun, data: Dataset, new: ReferenceModel | None, old: ReferenceModel | None) -> list[Alert]:
+    """The alerts of one batch in their last state, from a live monitor fed one reading instant at a time."""
+    monitor = BatchMonitor.start(
+        batch=run.batch,
+        start_us=0,
+        tags=[_tag(number, name, data) for number, name in enumerate(data.tags)],
+        reference_new=new,
+        reference_old=old,
+        ranges=(),
+        correspondences=[TagCorrespondence(new_tag=name, old_tag=name) for name in data.tags],
+        software="evaluate",
+    )
+    latest: dict[int, Alert] = {}
+    ended_us = 0
+    for segment in segments_of(run, data.tags):
+        ended_us = int(segment.source_times_us[-1])
+        for alert in monitor.feed(segment):
+            latest[alert.ordinal] = alert
+    for alert in monitor.close(ended_us):
+        latest[alert.ordinal] = alert
+    return [latest[ordinal] for ordinal in sorted(latest)]
+
+
+def segments_of(run: CompletedRun, tags: Sequence[str]) -> list[Segment]:
+    """The readings of a run as the journal would hold them: one segment per instant."""
+    times = np.concatenate([run.tags[name][0] for name in tags])
+    times_us = np.rint(times * 3600.0).astype(np.int64) * 1_000_000
+    ids = np.concatenate([np.full(len(run.tags[name][0]), number) for number, name in enumerate(tags)])
+    values = np.concatenate([run.tags[name][1] for name in tags])
+    order = np.lexsort((ids, times_us))
+    times_us, ids, values = times_us[order], ids[order].astype(np.int32), values[order]
+    edges = np.flatnonzero(np.diff(times_us)) + 1
+    starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(times_us)]
+    good = np.full(len(times_us), Quality.GOOD, np.uint8)
+    return [
+        Segment(
+            ordinals=np.full(end - start, number, np.int64),
+            tag_ids=ids[start:end],
+            source_times_us=times_us[start:end],
+            values=values[start:end],
+            qualities=good[start:end],
+        )
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if end > start
+    ]
+
+
+def score_alerts(batches: Sequence[str], alerts: Sequence[BatchAlert], labels: dict[str, Label]) -> Score:
+    """First drift alert of every batch against its label.
+
+    A faulty batch counts as detected when its first drift alert comes after t0_h; an earlier one is a miss. Batches
+    without drift within them count as unchanged, also those that belong to a decline between batches.
+    """
+    first: dict[str, Alert] = {}
+    layers: dict[str, set[str]] = {}
+    for item in alerts:
+        if item.alert.kind is AlertKind.DRIFT:
+            first.setdefault(item.batch, item.alert)
+            layers.setdefault(item.batch, set()).add(item.alert.detector)
+    unknown = [batch for batch in batches if batch not in labels]
+    if unknown:
+        raise DatasetError(f"labels.csv does not name {', '.join(unknown[:5])}")
+    faulty = [batch for batch in batches if is_faulty(labels[batch])]
+    unchanged = [batch for batch in batches if not labels[batch].drift]
+    delays = {batch: _delay_h(first.get(batch), labels[batch]) for batch in faulty}
+    found = sorted(delay for delay in delays.values() if delay is not None)
+    alarmed = sum(batch in first for batch in unchanged)
+    return Score(
+        unchanged_batches=len(unchanged),
+        unchanged_alarmed=alarmed,
+        faulty_batches=len(faulty),
+        faulty_detected=len(found),
+        delay_median_h=float(np.median(found)) if found else None,
+        delay_p90_h=float(np.quantile(found, 0.9)) if found else None,
+        intervals={
+            "unchanged_alarmed": exact_interval(alarmed, len(unchanged)),
+            "faulty_detected": exact_interval(len(found), len(faulty)),
+        },
+        by_kind={kind: _of_kind(kind, faulty, delays, labels) for kind in sorted({labels[b].kind for b in faulty})},
+        by_layer=_by_layer(faulty, unchanged, first, delays),
+    )
+
+
+def is_faulty(label: Label) -> bool:
+    """Whether something went wrong inside this batch, at a known hour."""
+    return label.drift and label.start_h is not None and label.group in {"within_batch_fault", ""}
+
+
+def write_alerts(path: Path, alerts: Sequence[BatchAlert]) -> None:
+    """All alerts with their evidence as JSON, or the columns a table can hold as CSV, by the file's ending."""
+    if path.suffix == ".json":
+        rows = [{"batch": item.batch, **asdict(item.alert)} for item in alerts]
+        path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["batch", "kind", "layer", "tags", "raised_h", "onset_h", "ended_h", "score", "limit", "sentence"]
+        )
+        for item in alerts:
+            alert = item.alert
+            ended = "" if alert.ended_us is None else f"{alert.ended_us / US_PER_H:.3f}"
+            writer.writerow(
+                [
+                    item.batch,
+                    alert.kind.value,
+                    alert.detector,
+                    " ".join(alert.tags),
+                    f"{alert.raised_us / US_PER_H:.3f}",
+                    f"{alert.onset_us / US_PER_H:.3f}",
+                    ended,
+                    repr(alert.score),
+                    repr(alert.limit),
+                    alert.sentence,
+                ]
+            )
+
+
+def summary(result: Evaluation) -> str:
+    """The evaluation in a few lines for a person."""
+    head = f"{result.batches} batches, {result.readings} readings, {len(result.alerts)} alerts"
+    if result.score is None:
+        return f"{head}; no labels, so no score"
+    score = result.score
+    low, high = (round(100 * bound, 1) for bound in score.intervals["unchanged_alarmed"])
+    lines = [
+        head,
+        f"false: {score.unchanged_alarmed} of {score.unchanged_batches} unchanged batches (95 %: {low} to {high} %)",
+    ]
+    low, high = (round(100 * bound, 1) for bound in score.intervals["faulty_detected"])
+    delay = "" if score.delay_median_h is None else f", median delay {score.delay_median_h:.1f} h"
+    lines.append(
+        f"found: {score.faulty_detected} of {score.faulty_batches} faulty batches (95 %: {low} to {high} %){delay}"
+    )
+    for kind, row in score.by_kind.items():
+        median = "" if row["delay_median_h"] is None else f", median delay {row['delay_median_h']:.1f} h"
+        lines.append(f"  {kind}: {row['detected']} of {row['batches']}{median}")
+    return "\n".join(lines)
+
+
+def _delay_h(alert: Alert | None, label: Label) -> float | None:
+    if alert is None or label.start_h is None:
+        return None
+    delay_h = alert.raised_us / US_PER_H - label.start_h
+    return delay_h if delay_h > 0 else None
+
+
+def _of_kind(
+    kind: str, faulty: Sequence[str], delays: dict[str, float | None], labels: dict[str, Label]
+) -> dict[str, Any]:
+    batches = [batch for batch in faulty if labels[batch].kind == kind]
+    found = [delay for batch in batches if (delay := delays[batch]) is not None]
+    return {
+        "batches": len(batches),
+        "detected": len(found),
+        "delay_median_h": float(np.median(found)) if found else None,
+    }
+
+
+def _by_layer(
+    faulty: Sequence[str],
+    unchanged: Sequence[str],
+    first: dict[str, Alert],
+    delays: dict[str, float | None],
+) -> dict[str, dict[str, int]]:
+    """Which layer raised the first alert."""
+    rows: dict[str, dict[str, int]] = {}
+    for batch, alert in sorted(first.items()):
+        row = rows.setdefault(alert.detector, {"faulty_detected": 0, "faulty_early": 0, "unchanged_alarmed": 0})
+        if batch in unchanged:
+            row["unchanged_alarmed"] += 1
+        elif batch in faulty:
+            row["faulty_early" if delays[batch] is None else "faulty_detected"] += 1
+    return rows
+
+
+def _tag(number: int, name: str, data: Dataset) -> Tag:
+    times = [run.tags[name][0] for run in data.new or data.old if name in run.tags]
+    gaps = np.concatenate([np.diff(part) for part in times]) if times else np.empty(0)
+    return Tag(
+        tag_id=TagId(number),
+        unit_id=UnitId(1),
+        position_id=None,
+        name=name,
+        measurand=name,
+        unit_of_measure=data.units[name],
+        physical_low=None,
+        physical_high=None,
+        reporting_mode=ReportingMode.PERIODIC,
+        interval_s=float(np.median(gaps)) * 3600.0 if len(gaps) else None,
+        mapped=True,
+    )

@@ -1,0 +1,19 @@
+"""Exact intervals for a share."""
+
+from scipy import special
+
+
+def exact_interval(events: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of Clopper and Pearson (1934) for a share, from the beta distribution.
+
+    Raises ValueError unless 0 ≤ events ≤ trials. Without trials nothing is known: (0, 1).
+
+    >>> [round(bound, 4) for bound in exact_interval(0, 30)]
+    [0.0, 0.1157]
+    """
+    if not 0 <= events <= trials:
+        raise ValueError(f"{events} events in {trials} trials")
+    half = (1.0 - confidence) / 2.0
+    low = 0.0 if events == 0 else float(special.betaincinv(events, trials - events + 1, half))
+    high = 1.0 if events == trials else float(special.betaincinv(events + 1, trials - events, 1.0 - half))
+    return low, high

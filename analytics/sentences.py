@@ -1,0 +1,95 @@
+"""Alerts in words: complete sentences for a person, with what, how much and since when."""
+
+from collections.abc import Sequence
+
+from store.model.plant import Tag
+
+# On these scales zero is a convention, so a percentage of the value would mean nothing.
+NO_RATIO_UNITS = frozenset({"Cel", "K", "[pH]", "pH"})
+
+
+def drift_sentence(
+    *,
+    tag: Tag,
+    value: float,
+    expected: float,
+    sd: float,
+    since_h: float,
+    others: Sequence[tuple[Tag, float]],
+    batches: int,
+    advisory: bool,
+) -> str:
+    """`value` and `expected` are means since `since_h`; `others` are further tags with their signed z."""
+    amount = _amount(tag, value - expected, expected)
+    text = (
+        f"{spoken(tag)} is {amount} {_direction(value - expected)} the reference since hour {since_h:.1f} "
+        f"({quantity(value, tag)} against {quantity(expected, tag)} expected, "
+        f"{abs(value - expected) / sd:.1f} SD of {batches} reference batches)"
+    )
+    if others:
+        named = ", ".join(f"{spoken(other)} ({_direction(z)})" for other, z in others[:4])
+        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+        text += f"; also {named}{more}"
+    if advisory:
+        text += f"; advisory, because {batches} batches are too few for learned limits"
+    return _sentence(text)
+
+
+def departure_sentence(
+    *, tag: Tag, value: float, expected: float, sd: float, hour: float, batches: int, inside: int, compared: int
+) -> str:
+    """At one matched point: the value here, the old process's mean and SD there."""
+    return _sentence(
+        f"{spoken(tag)} departs from the old process at hour {hour:.1f}: {quantity(value, tag)} against "
+        f"{quantity(expected, tag)} in {batches} old batches, {abs(value - expected) / sd:.1f} old SD "
+        f"{_direction(value - expected)}; {inside} of {compared} matched points so far lie inside the prediction "
+        f"interval"
+    )
+
+
+def range_sentence(*, tag: Tag, value: float, low: float, high: float, kind: str, since_h: float) -> str:
+    """`low` and `high` may be infinite."""
+    side, bound = ("below", low) if value < low else ("above", high)
+    return _sentence(
+        f"{spoken(tag)} at {quantity(value, tag)} is {side} the {kind.replace('_', ' ')} limit of "
+        f"{quantity(bound, tag)} since hour {since_h:.1f}"
+    )
+
+
+def silence_sentence(*, tags: Sequence[Tag], watched: int, since_h: float) -> str:
+    """`watched` is how many tags owe regular readings."""
+    if len(tags) == watched and watched > 1:
+        return _sentence(f"no tag of the unit has spoken since hour {since_h:.1f} ({watched} are expected to)")
+    named = ", ".join(spoken(tag) for tag in tags[:5])
+    more = f" and {len(tags) - 5} more" if len(tags) > 5 else ""
+    verb = "has" if len(tags) == 1 else "have"
+    return _sentence(f"{named}{more} {verb} been silent since hour {since_h:.1f}")
+
+
+def spoken(tag: Tag) -> str:
+    """A tag as a person calls it: what it measures, with its name where they differ."""
+    if not tag.measurand or tag.measurand.casefold() == tag.name.replace("_", " ").casefold():
+        return tag.measurand or tag.name
+    return f"{tag.measurand} ({tag.name})"
+
+
+def quantity(value: float, tag: Tag) -> str:
+    """A value with four significant digits and its unit."""
+    number = f"{value:.4g}"
+    return number if tag.unit_of_measure in {"1", "[pH]", "pH", ""} else f"{number} {tag.unit_of_measure}"
+
+
+def _amount(tag: Tag, difference: float, expected: float) -> str:
+    if tag.unit_of_measure not in NO_RATIO_UNITS and tag.measurand != "pH" and expected > 0:
+        return f"{100 * abs(difference) / expected:.3g} %"
+    return quantity(abs(difference), tag)
+
+
+def _direction(difference: float) -> str:
+    return "above" if difference > 0 else "below"
+
+
+def _sentence(text: str) -> str:
+    # pH keeps its p.
+    first = text[0] if text[1:2].isupper() else text[0].upper()
+    return first + text[1:] + "."
