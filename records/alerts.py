@@ -1,0 +1,65 @@
+"""What people decide about an alert: raised → acknowledged → assessed, each step once, with who, when and why."""
+
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from records.actors import Actor, Role
+from store.errors import Conflict, NotAllowed, NotFound, translated
+from store.model.alert import AlertState
+from store.sql import queries
+
+MAY_ACKNOWLEDGE = frozenset({Role.OPERATOR, Role.MSAT, Role.QA})
+MAY_ASSESS = frozenset({Role.MSAT, Role.QA})
+
+
+def acknowledge(conn: psycopg.Connection, *, alert_id: int, actor: Actor, comment: str) -> datetime:
+    """Somebody has seen the alert and says what they make of it; returns the decision's known_at.
+
+    For operator, msat and qa. Raises NotAllowed, NotFound, ValueError without a comment, and Conflict when the
+    alert is not `raised` any more.
+    """
+    return _decide(
+        conn, alert_id, actor, comment, AlertState.ACKNOWLEDGED, after=AlertState.RAISED, allowed=MAY_ACKNOWLEDGE
+    )
+
+
+def assess(conn: psycopg.Connection, *, alert_id: int, actor: Actor, comment: str) -> datetime:
+    """Somebody has judged what the alert means for the batch; returns the decision's known_at.
+
+    For msat and qa. Raises what `acknowledge` raises, and Conflict when nobody has acknowledged the alert yet.
+    """
+    return _decide(
+        conn, alert_id, actor, comment, AlertState.ASSESSED, after=AlertState.ACKNOWLEDGED, allowed=MAY_ASSESS
+    )
+
+
+def _decide(
+    conn: psycopg.Connection,
+    alert_id: int,
+    actor: Actor,
+    comment: str,
+    state: AlertState,
+    *,
+    after: AlertState,
+    allowed: frozenset[Role],
+) -> datetime:
+    if not allowed & actor.roles:
+        raise NotAllowed(f"{actor.name} may not: to have {state} an alert is for {', '.join(sorted(allowed))}")
+    if not comment.strip():
+        raise ValueError("comment: a decision needs one")
+    sql = queries("alert_decision")
+    with translated(), conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(sql["lock"], {"alert_id": alert_id})
+        found = cursor.execute(sql["state"], {"alert_id": alert_id}).fetchone()
+        if found is None:
+            raise NotFound(f"there is no alert {alert_id}")
+        if found[0] != after:
+            raise Conflict(f"alert {alert_id} is {found[0]}; only what is {after} can be {state}")
+        decision = {"alert_id": alert_id, "state": str(state), "actor": actor.name, "comment": comment.strip()}
+        row = cursor.execute(sql["decide"], {**decision, "before": str(after)}).fetchone()
+    assert row is not None
+    known_at = row[0]
+    assert isinstance(known_at, datetime)
+    return known_at
