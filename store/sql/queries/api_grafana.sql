@@ -1,5 +1,5 @@
 -- floor_alerts: Alerts nobody has closed, of running batches or lasting on a unit, in order of time.
-SELECT (extract(epoch FROM alert_now.raised_time) * 1000)::bigint AS time, alert_now.alert_id AS alert,
+SELECT floor(extract(epoch FROM alert_now.raised_time) * 1000)::bigint AS time, alert_now.alert_id AS alert,
     unit.name AS unit, batch.name AS batch, alert_now.kind, alert_now.sentence, alert_now.state,
     CASE WHEN alert_now.state = 'raised' THEN 'Look at the unit, then acknowledge with a comment'
         ELSE 'Acknowledged by ' || coalesce(alert_now.decided_by, '?') || ': carry on by the batch record' END

@@ -1,0 +1,70 @@
+"""The API: JSON under /v1, flat arrays for Grafana under /grafana, pages for people under /. Read this file first.
+
+It only reads what the other stages wrote, and writes what people decide, in the transaction of its audit event. Every
+mount names who may use it; a route mounted without an Access value is open to everybody, and a test lists those.
+When the database is away, every answer that needs it is 503 and the process stays up; a page in a browser keeps
+showing what it had, greys it and says how old it is.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import headers, problems
+from api.attempts import Attempts
+from api.auth import FLOOR, REVIEW
+from api.database import Pool
+from api.rendering import VERSION
+from api.routes import (
+    alerts,
+    batches,
+    grafana_floor,
+    health,
+    login,
+    pages,
+    units,
+)
+from api.settings import ApiSettings
+
+
+def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
+    """The application over a pool that it opens when it starts and closes when it stops."""
+    app = FastAPI(
+        title="Batchwitness",
+        version=VERSION,
+        lifespan=_lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=problems.RESPONSES,
+    )
+    app.state.pool = pool
+    app.state.settings = settings
+    app.state.attempts = Attempts()
+    problems.install(app)
+    headers.install(app)
+
+    # Open to everybody
+    app.include_router(health.router)
+    app.include_router(login.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+
+    # Wall boards
+    app.include_router(grafana_floor.router, dependencies=[Depends(FLOOR)])
+
+    # People and machines that read everything
+    for router in (units.router, batches.router, alerts.router):
+        app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
+    app.include_router(pages.router, dependencies=[Depends(REVIEW)])
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The pool fills in the background: the process starts, and says that it is not ready, without a database too."""
+    app.state.pool.open(wait=False)
+    yield
+    app.state.pool.close()

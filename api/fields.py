@@ -1,0 +1,40 @@
+"""The parameters that several routes take, with their ranges."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from store.model.times import to_us
+
+BIGGEST_ID = 2**63 - 1
+NAME = r"^[^\x00-\x1f/]+$"
+LATEST_MS = 4_102_444_800_000  # the year 2100
+MOST_VALUES = 64  # of a comma-separated parameter
+
+BatchName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="name of a batch")]
+AlertNumber = Annotated[int, Path(ge=1, le=BIGGEST_ID, description="number of an alert")]
+Cursor = Annotated[int, Query(ge=1, le=BIGGEST_ID, description="next_cursor of the page before")]
+Limit = Annotated[int, Query(ge=1, le=500, description="rows on a page")]
+OptionalName = Annotated[str | None, Query(min_length=1, max_length=100, pattern=NAME)]
+Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", description="names, separated by commas")]
+Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="milliseconds since 1970-01-01T00:00Z")]
+
+
+def split(names: str) -> list[str]:
+    """The values of a comma-separated parameter, without empty ones, at most MOST_VALUES.
+
+    >>> split("pH, temperature,,")
+    ['pH', 'temperature']
+    """
+    return [name for name in (part.strip() for part in names.split(",")) if name][:MOST_VALUES]
+
+
+def to_ms(time: datetime | None) -> int | None:
+    """Whole milliseconds since 1970, as Grafana wants times, never later than `time`; None stays None."""
+    return None if time is None else to_us(time) // 1000
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The aware datetime of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,44 @@
+"""What wall boards read: flat arrays for Grafana's Infinity data source. Open to a token that opens nothing else."""
+
+from fastapi import APIRouter, Response
+
+from api.board import read_board
+from api.database import Reading, rows
+from api.fields import to_ms
+from api.flat import FlatRow, flat
+from store.sql import queries
+
+router = APIRouter(prefix="/grafana/floor", tags=["grafana floor"])
+
+
+@router.get("/units", response_model=list[FlatRow])
+def floor_units(connection: Reading) -> Response:
+    """One row a unit, or one a position where several batches share a unit."""
+    _, tiles = read_board(connection)
+    return flat(
+        {
+            "unit": tile.unit,
+            "area": tile.area,
+            "batch": tile.batch,
+            "process": tile.process,
+            "process_version": tile.process,
+            "phase": tile.phase,
+            "state": tile.state,
+            "in_envelope": tile.in_envelope,
+            "data_until": to_ms(tile.data_until),
+            "age_s": tile.age_s,
+            "open_alerts": tile.open_alerts,
+            "process_hour": tile.process_hour,
+            "worst_ratio": tile.worst_ratio,
+            "worst_tag": tile.worst_tag,
+            "reference": tile.reference,
+            "next_action": tile.next_action,
+        }
+        for tile in tiles
+    )
+
+
+@router.get("/alerts", response_model=list[FlatRow])
+def floor_alerts(connection: Reading) -> Response:
+    """Alerts of running batches and of units that nobody has closed, in order of time."""
+    return flat(rows(connection, queries("api_grafana")["floor_alerts"]))
