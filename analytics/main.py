@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import psycopg
@@ -14,8 +15,8 @@ from analytics.settings import AnalyticsSettings
 log = structlog.get_logger()
 
 
-def run() -> int:
-    """Until SIGTERM or SIGINT: 0."""
+def run(ready: Callable[[], None]) -> int:
+    """Until SIGTERM or SIGINT: 0. `ready` is called once the loop begins."""
     settings = AnalyticsSettings()
     stop = threading.Event()
 
@@ -27,6 +28,7 @@ def run() -> int:
     if settings.analytics_metrics_port is not None:
         start_http_server(settings.analytics_metrics_port, addr="127.0.0.1")
     log.info("analytics started")
+    ready()
     Runner(
         connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness analytics"),
         settings=settings,

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import psycopg
@@ -32,8 +33,11 @@ def open_session(settings: IngestSettings, *, chain: str, kind: str, conninfo: s
     return StoreSession(lease=lease, decoder=decoder)
 
 
-def run() -> int:
-    """Until SIGTERM or SIGINT: 0. 1 when the broker or a bug makes going on pointless."""
+def run(ready: Callable[[], None]) -> int:
+    """Until SIGTERM or SIGINT: 0. 1 when the broker or a bug makes going on pointless.
+
+    `ready` is called at every subscription: from then on the broker keeps for us what we cannot take.
+    """
     settings = IngestSettings()
     stop = threading.Event()
     failures: list[str] = []
@@ -50,7 +54,7 @@ def run() -> int:
     if settings.ingest_metrics_port is not None:
         start_http_server(settings.ingest_metrics_port, addr="127.0.0.1")
     inbox = Inbox(most=2 * settings.ingest_batch, most_bytes=settings.ingest_inbox_bytes)
-    subscriber = Subscriber(settings, inbox, on_failure=on_failure)
+    subscriber = Subscriber(settings, inbox, on_subscribed=ready, on_failure=on_failure)
     clock = settings.clock()
     pipeline = Pipeline(
         inbox=inbox,

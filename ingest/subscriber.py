@@ -34,13 +34,20 @@ retained_total = Counter("batchwitness_ingest_messages_retained", "retained mess
 class Subscriber:
     """One session at the broker."""
 
-    def __init__(self, settings: IngestSettings, inbox: Inbox, *, on_failure: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        inbox: Inbox,
+        *,
+        on_subscribed: Callable[[], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
         self._settings = settings
         self._inbox = inbox
+        self._on_subscribed = on_subscribed
         self._on_failure = on_failure
         self._generation = 0
         self._acknowledging = threading.Lock()
-        self.connected = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.mqtt_client_id,
@@ -99,7 +106,7 @@ class Subscriber:
             self._on_failure(f"the broker refuses the subscription: {', '.join(map(str, reasons))}")
             return
         log.info("subscribed", prefix=self._settings.topic_prefix)
-        self.connected.set()
+        self._on_subscribed()
 
     def _on_disconnect(
         self,
@@ -109,7 +116,6 @@ class Subscriber:
         reason: ReasonCode,
         _properties: object,
     ) -> None:
-        self.connected.clear()
         log.warning("disconnected from the broker", reason=str(reason))
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:

@@ -26,7 +26,7 @@ CREATE INDEX audit_event_subject ON audit_event (subject, seq);
 CREATE FUNCTION append_audit(
     p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text
 ) RETURNS timestamptz
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     head audit_head;
     next_known_at timestamptz;

@@ -40,7 +40,7 @@ CREATE TABLE interval_revision (
 );
 
 CREATE FUNCTION record_interval_revision() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.during = OLD.during THEN
         RETURN NULL;

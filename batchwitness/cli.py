@@ -1,0 +1,152 @@
+"""The command line. A stage is imported only when it runs, so that help stays fast and a stage needs only its own."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+dashboards = typer.Typer(no_args_is_help=True, help="Grafana dashboards as code.")
+app.add_typer(dashboards, name="dashboards")
+
+Var = Annotated[Path, typer.Option("--var", envvar="BATCHWITNESS_VAR", help="Where everything embedded lives.")]
+ApiPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_API_PORT", help="Of the API and the pages; 0: a free one.")]
+MqttPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_MQTT_PORT", help="Of the embedded broker; 0: a free one.")]
+
+
+@app.command()
+def demo(
+    var: Var = Path("var"),
+    api_port: ApiPort = 8000,
+    mqtt_port: MqttPort = 1883,
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Stop after the summary; status 1 if anything is amiss.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Plant seconds a host second.", min=1.0)] = 7200.0,
+) -> None:
+    """The whole system with a demo plant that publishes at accelerated time."""
+    from batchwitness.demo import run
+
+    raise typer.Exit(run(var, api_port=api_port, mqtt_port=mqtt_port, leave=leave, rate=rate))
+
+
+@app.command()
+def up(var: Var = Path("var"), api_port: ApiPort = 8000, mqtt_port: MqttPort = 1883) -> None:
+    """The embedded stack without the demo plant: PostgreSQL, broker, all stages."""
+    from batchwitness.embedded.up import up as run
+    from store.migrate import migrate as apply
+
+    raise typer.Exit(run(var, migrate=apply, api_port=api_port, mqtt_port=mqtt_port))
+
+
+@app.command()
+def ingest() -> None:
+    """The ingest stage: broker to store."""
+    from batchwitness.embedded.stage import announce
+    from batchwitness.logs import log_to_stderr
+    from ingest.main import run
+
+    log_to_stderr()
+    raise typer.Exit(run(announce))
+
+
+@app.command()
+def analytics() -> None:
+    """The analytics stage: journal to alerts."""
+    from analytics.main import run
+    from batchwitness.embedded.stage import announce
+    from batchwitness.logs import log_to_stderr
+
+    log_to_stderr()
+    raise typer.Exit(run(announce))
+
+
+@app.command()
+def api() -> None:
+    """The API stage: pages, JSON, Grafana."""
+    from api.main import run
+    from batchwitness.logs import log_to_stderr
+
+    log_to_stderr()
+    raise typer.Exit(run())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the schema of the database that PG* names up to date, as its owner."""
+    from batchwitness.migration import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def batches(
+    var: Var = Path("var"), *, as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False
+) -> None:
+    """What is in the record."""
+    from batchwitness.listing import run
+
+    raise typer.Exit(run(var, as_json=as_json))
+
+
+@app.command()
+def configure(
+    file: Annotated[Path, typer.Argument(help="Master data as JSON.", exists=True, dir_okay=False)],
+    by: Annotated[str, typer.Option(help="Who changes it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    var: Var = Path("var"),
+) -> None:
+    """Load master data: sites, units, tags, products, processes, limits. Loading it again changes nothing."""
+    from batchwitness.configuration import run
+
+    raise typer.Exit(run(var, file, by=by, reason=reason))
+
+
+@app.command()
+def user(
+    name: Annotated[str, typer.Argument(help="The account's name; never given to anybody else later.")],
+    role: Annotated[list[str], typer.Option(help="viewer, operator, msat, qa, admin or identity; may be repeated.")],
+    printed_name: Annotated[str, typer.Option(help="As it appears beside signatures.")],
+    by: Annotated[str, typer.Option(help="Who adds it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    var: Var = Path("var"),
+) -> None:
+    """Add a person. The password is read from the terminal or from standard input."""
+    from batchwitness.accounts import run
+
+    raise typer.Exit(run(var, name=name, roles=role, printed_name=printed_name, by=by, reason=reason))
+
+
+@app.command()
+def evaluate(
+    directory: Annotated[Path, typer.Argument(help="A data set as docs/detection.md describes it.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
+) -> None:
+    """Run the live detection over a data set and score it."""
+    from analytics.evaluate import run
+
+    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts))
+
+
+@dashboards.command()
+def build() -> None:
+    """Write the dashboards' JSON anew."""
+    from dashboards.command import run_build
+
+    raise typer.Exit(run_build())
+
+
+@dashboards.command()
+def check(url: Annotated[str | None, typer.Option(help="A running Grafana to look at as well.")] = None) -> None:
+    """Check the dashboards, and a running Grafana when its address is given."""
+    from dashboards.command import run_check
+
+    raise typer.Exit(run_check(url))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

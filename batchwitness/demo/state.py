@@ -1,0 +1,32 @@
+"""What a demo remembers between two starts: which story it tells and how far it has come."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class DemoState(BaseModel):
+    """Kept in `demo.json`. The story is a function of seed and end alone, so a second start tells the rest of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: int
+    end: datetime  # no source time is later
+    history_messages: int = 0  # in the record
+    history_readings: int = 0
+    live_messages: int = 0  # acknowledged by the broker
+    live_readings: int = 0
+    plant_us: int | None = None  # plant time of the last acknowledged live message
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """What an earlier start left, if there was one."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def save(self, path: Path) -> None:
+        """Replace the file in one step."""
+        written = path.with_suffix(".new")
+        written.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        written.replace(path)
