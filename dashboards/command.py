@@ -1,10 +1,12 @@
-"""What `batchwitness dashboards build | check | push` does; each function prints and returns the exit status."""
+"""What `batchwitness dashboards build | check | push | token` does; each function prints and returns the exit status."""
 
 import tempfile
 import time
 import urllib.error
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import typer
 from grafana_client.client import GrafanaException
 from niquests.exceptions import RequestException
@@ -12,8 +14,11 @@ from niquests.exceptions import RequestException
 from dashboards.build import CONTENTS, JSON, build
 from dashboards.check import check
 from dashboards.grafana import alerts_of, check_running, push_annotations
+from records.actors import Role, TokenScope, add_machine, issue_token
+from store.errors import BatchwitnessError, Conflict, translated
 
 PACKAGE = Path(__file__).parent
+ROLES = {TokenScope.FLOOR: Role.FLOOR, TokenScope.REVIEW: Role.VIEWER}
 
 
 def run_build() -> int:
@@ -43,6 +48,42 @@ def run_push(url: str, *, token: str, api_url: str, api_token: str, batch: str) 
         typer.echo(f"not everything was pushed: {error}", err=True)
         return 1
     typer.echo(f"{pushed.added} added, {pushed.updated} updated, {pushed.unchanged} unchanged")
+    return 0
+
+
+def run_token(dsn: str, *, service: str, days: int, by: str, reason: str) -> int:
+    """Print a new bearer token for the data source of the Grafana `service`, floor or review, that ends after `days`.
+
+    The machine it belongs to is added the first time, with the one role its dashboards need. Shown once: the
+    database keeps only its digest. `dsn` may be empty: libpq's PG* variables say where the database is.
+    """
+    name = f"grafana-{service}"
+    try:
+        with translated(), psycopg.connect(dsn) as connection:
+            try:
+                with connection.transaction():
+                    add_machine(
+                        connection,
+                        name=name,
+                        printed_name=f"Grafana {service}",
+                        roles=[ROLES[TokenScope(service)]],
+                        by=by,
+                        reason=reason,
+                    )
+            except Conflict:
+                typer.echo(f"{name} exists; its earlier tokens stay valid until they end or are revoked", err=True)
+            token = issue_token(
+                connection,
+                actor_name=name,
+                scope=service,
+                expires=datetime.now(UTC) + timedelta(days=days),
+                by=by,
+                reason=reason,
+            )
+    except (BatchwitnessError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        return 1
+    typer.echo(token)
     return 0
 
 
