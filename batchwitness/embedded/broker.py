@@ -16,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, assert_never
 
-from batchwitness.embedded import child, mosquitto
+from batchwitness.embedded import child, mosquitto, ports
 from batchwitness.embedded.logs import rotate, tail
 from batchwitness.embedded.passwords import Passwords
+from batchwitness.embedded.ports import HOST
 
-HOST = "127.0.0.1"
 USERS = ("ingest", "plant")
 
 
@@ -45,7 +45,7 @@ class EmbeddedBroker:
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.host = HOST
-        self.port = port or _free_port()
+        self.port = port or ports.free()
         self.kind = kind or _installed()
         self.log_file = (log_file or self.data_dir / "broker.log").absolute()
         self.passwords = Passwords(self.data_dir / "passwords")
@@ -73,6 +73,11 @@ class EmbeddedBroker:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def ready(self) -> bool:
+        """The same as alive: start() returns a server that has answered."""
+        return self.alive
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running broker, None when it does not run."""
         return self._process.pid if self._process is not None and self.alive else None
@@ -84,7 +89,7 @@ class EmbeddedBroker:
         """
         if self.alive:
             return
-        self._refuse_taken_port()
+        ports.refuse_taken(self.port, for_what="the broker")
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         log_start = rotate(self.log_file)
         self._launch()
@@ -105,6 +110,10 @@ class EmbeddedBroker:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._process = None
+
+    def why(self) -> str:
+        """How the process ended, with the last lines of its log."""
+        return f"the broker ended. Its log {self.log_file} ends:\n{tail(self.log_file)}"
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -159,17 +168,6 @@ class EmbeddedBroker:
             time.sleep(0.02)
         return False
 
-    def _refuse_taken_port(self) -> None:
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((HOST, self.port))
-            except OSError as error:
-                raise child.CannotRun(
-                    f"the broker cannot listen on {HOST}:{self.port} ({error.strerror}): stop what listens "
-                    "there, or choose another port; port 0 picks a free one"
-                ) from error
-
 
 def _installed() -> BrokerKind:
     if mosquitto.find() is not None:
@@ -179,13 +177,6 @@ def _installed() -> BrokerKind:
     raise child.CannotRun(
         "there is no MQTT broker: install mosquitto (apt-get install mosquitto) or run `make .venv/.runtime`"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _accepts(port: int, user: str, password: str) -> bool:

@@ -100,6 +100,11 @@ class EmbeddedPostgres:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def ready(self) -> bool:
+        """The same as alive: start() returns a server that has answered."""
+        return self.alive
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running server, None when it does not run."""
         return self._process.pid if self._process is not None and self.alive else None
@@ -140,6 +145,10 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._process = None
+
+    def why(self) -> str:
+        """How the process ended, with the last lines of its log."""
+        return f"PostgreSQL ended. Its log {self.log_file} ends:\n{tail(self.log_file)}"
 
     def kill(self) -> None:
         """SIGKILL the whole server, backends and all, at once."""

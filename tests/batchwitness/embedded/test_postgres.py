@@ -14,7 +14,7 @@ import pytest
 from batchwitness.embedded.child import CannotRun, descendants
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from tests.fix_postgres import short_directory
-from tests.support import eventually, missing
+from tests.support import eventually
 
 START_AND_ASK = """
 import sys, psycopg
@@ -33,10 +33,19 @@ def directory() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.fixture
-def server(directory: Path) -> Iterator[EmbeddedPostgres]:
+@pytest.fixture(scope="module")
+def made_once() -> Iterator[EmbeddedPostgres]:
+    directory = short_directory()
     with EmbeddedPostgres(directory / "pg", socket_dir=directory / "s") as server:
         yield server
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server(made_once: EmbeddedPostgres) -> EmbeddedPostgres:
+    """A running server with the settings of the product; a test may leave it stopped or killed."""
+    made_once.start()
+    return made_once
 
 
 def one(server: EmbeddedPostgres, statement: str) -> object:
@@ -52,7 +61,7 @@ def owner_of_process(pid: int | None) -> int:
 
 def needs_root() -> None:
     if os.getuid() != 0:
-        missing("only root can try how PostgreSQL is run by root")
+        pytest.skip("only root can try how PostgreSQL is run by root")
 
 
 def test_root_runs_it_as_nobody_where_nobody_can_enter(server: EmbeddedPostgres) -> None:
@@ -123,12 +132,11 @@ def interpreter_for_all() -> tuple[str, str]:
             found = python
             break
     if found is None:
-        missing("user nobody cannot start this Python, so running PostgreSQL without being root is not tried")
+        pytest.skip("user nobody cannot start this Python, so running PostgreSQL without being root is not tried")
     return found, f"{root}:{site}"
 
 
 def test_every_row_committed_before_sigkill_is_there_after_it_and_no_other(server: EmbeddedPostgres) -> None:
-    one_thread_writes = threading.Event()
     committed: list[int] = []
 
     def write_until_the_server_is_gone() -> None:
@@ -140,18 +148,19 @@ def test_every_row_committed_before_sigkill_is_there_after_it_and_no_other(serve
                 except psycopg.OperationalError:
                     return
                 committed.append(number)
-                one_thread_writes.set()
 
     writer = threading.Thread(target=write_until_the_server_is_gone)
     writer.start()
-    assert one_thread_writes.wait(10)
     eventually(lambda: len(committed) >= 200, what="200 commits")
     pid = server.pid
     assert pid is not None
     whole_server = [pid, *descendants(pid)]
     server.kill()
     writer.join()
-    assert not any(Path(f"/proc/{process}/exe").exists() for process in whole_server)
+    eventually(
+        lambda: not any(Path(f"/proc/{process}/exe").exists() for process in whole_server),
+        what="no process of the server is left",
+    )
     server.start()
     with psycopg.connect(server.dsn()) as connection:
         there = [number for (number,) in connection.execute("SELECT number FROM written ORDER BY number")]
