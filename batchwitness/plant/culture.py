@@ -69,7 +69,7 @@ def run(
     decide_every = round(FEED_DECISION_H / dt_h)
     recorded = np.empty((count // every + 1, len(Row), parameters.batches))
     outputs = {name: np.empty((count // every + 1, parameters.batches)) for name in RECORDED}
-    done = 0
+    done, ph = 0, None
     for k in range(count + 1):
         t_h = k * dt_h
         while done < len(actions) and actions[done].at_h <= t_h + 1e-9:
@@ -80,7 +80,8 @@ def run(
         if parameters.controlled and k % decide_every == 0:
             per_h = np.maximum(per_h, feed_program(state[Row.LIVE] * density_gain)) * (t_h >= feed_from_h)
         feed = Feed(rate_mL_per_h=per_h * target_mL, target_mL=target_mL)
-        now = rates(t_h, state, parameters, feed, faults.at(t_h))
+        now = rates(t_h, state, parameters, feed, faults.at(t_h), ph)
+        ph = now.ph
         if k % every == 0:
             recorded[k // every] = state
             _record(outputs, k // every, now, feed)
@@ -88,7 +89,7 @@ def run(
         change[Row.OXYGEN] /= 1.0 + dt_h * now.oxygen_stiffness_per_h
         state = state + dt_h * change
         np.maximum(state[: Row.TEMPERATURE - 1], 1e-9, out=state[: Row.TEMPERATURE - 1])
-        np.clip(state[Row.GAS_CO2], 0.0, None, out=state[Row.GAS_CO2])
+        np.maximum(state[Row.GAS_CO2], 0.0, out=state[Row.GAS_CO2])
     times: Vector = np.arange(count // every + 1, dtype=np.float64) * (every * dt_h)
     return Course(times_h=times, state={row: recorded[:, row] for row in Row}, outputs=outputs)
 

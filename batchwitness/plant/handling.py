@@ -53,7 +53,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
         automated = spec.process == "AUTO-2.0"
         planned = AUTOMATED_FILLS if automated else MANUAL_FILLS
         late_h = np.abs(random.normal(0.0, 0.1, len(planned))) if automated else random.normal(0.0, 1.5, len(planned))
-        exact = 0.005 if automated else 0.03
+        exact = 0.001 if automated else 0.03  # bioreactors are filled by weight
         exactness = np.exp(exact * random.standard_normal(len(planned)))
         done = [
             Step(at_h=at + float(by_h), batch=column, kind="fill", amount_mL=mL * float(by), dilute_to=density)

@@ -12,6 +12,8 @@ import numpy as np
 from batchwitness.plant.parameters import Effect, Matrix, Parameters, Vector
 
 CO2_SOLUBILITY = 0.0307  # mmol/L per mmHg at 37 °C
+PK_CARBONIC = 6.1
+BUFFER_MM = 12.0  # mmol/L per pH
 OXYGEN_AT_AIR = 0.2  # mmol/L dissolved at 100 % of air saturation, 37 °C
 AIR_O2_PERCENT = 21.0
 LACTATE_FEED_MM, GLUTAMINE_FEED_MM, AMMONIUM_FEED_MM = 1.0, 4.0, 0.3
@@ -68,11 +70,16 @@ class Rates:
     oxygen_use_mM_per_h: Vector
 
 
-def rates(t_h: float, state: Matrix, p: Parameters, feed: Feed, effects: Matrix) -> Rates:
-    """Rates at hour `t_h` of a state with the rows of Row under effects with the rows of Effect."""
+def rates(
+    t_h: float, state: Matrix, p: Parameters, feed: Feed, effects: Matrix, ph_near: Vector | None = None
+) -> Rates:
+    """Rates at hour `t_h` of a state with the rows of Row under effects with the rows of Effect.
+
+    `ph_near`, the pH a moment ago, saves time.
+    """
     live, dead, glucose, lactate, glutamine, ammonium, oxygen, pco2, ions = state[: Row.TEMPERATURE]
     change = np.zeros_like(state)
-    ph = acidity(pco2, ions)
+    ph = acidity(pco2, ions, ph_near)
     relative = _relative_growth(t_h, state, p, ph)
     death = (
         p.death_base_per_h
@@ -117,13 +124,16 @@ def rates(t_h: float, state: Matrix, p: Parameters, feed: Feed, effects: Matrix)
     )
 
 
-def acidity(pco2_mmHg: Vector, strong_ions_mM: Vector) -> Vector:
-    """The pH at which bicarbonate and buffer (12 mmol/L per pH) balance the strong ions, by Newton's method."""
+def acidity(pco2_mmHg: Vector, strong_ions_mM: Vector, near: Vector | None = None) -> Vector:
+    """The pH at which bicarbonate and buffer (12 mmol/L per pH) balance the strong ions, by Newton's method.
+
+    Five steps from the setpoint, or two from a value that is near.
+    """
     bicarbonate_at_pk = CO2_SOLUBILITY * pco2_mmHg
-    ph = np.full_like(pco2_mmHg, PH_SETPOINT)
-    for _ in range(5):
-        bicarbonate = bicarbonate_at_pk * np.exp(LN10 * (ph - 6.1))
-        ph -= (bicarbonate + 12.0 * (ph - 7.2) - strong_ions_mM) / (LN10 * bicarbonate + 12.0)
+    ph = np.full_like(pco2_mmHg, PH_SETPOINT) if near is None else near
+    for _ in range(5 if near is None else 2):
+        bicarbonate = bicarbonate_at_pk * np.exp(LN10 * (ph - PK_CARBONIC))
+        ph = ph - (bicarbonate + BUFFER_MM * (ph - 7.2) - strong_ions_mM) / (LN10 * bicarbonate + BUFFER_MM)
     return ph
 
 
@@ -158,20 +168,20 @@ def _control(
         return zero + AIR_O2_PERCENT, zero + INCUBATOR_CO2_MMHG, zero, zero
     error = OXYGEN_SETPOINT - (state[Row.OXYGEN] + p.oxygen_offset + effects[Effect.OXYGEN_READS_HIGH])
     wanted = 0.5 * AIR_O2_PERCENT + 0.4 * error + state[Row.OXYGEN_INTEGRAL]
-    gas_o2 = np.clip(wanted, 1.0, 95.0)
+    gas_o2 = np.minimum(np.maximum(wanted, 1.0), 95.0)
     change[Row.OXYGEN_INTEGRAL] = np.where(gas_o2 == wanted, 0.15 * error, 0.0)
 
     error = ph + p.ph_offset + effects[Effect.PH_READS_HIGH] - PH_SETPOINT
     gas = state[Row.GAS_CO2]
     change[Row.GAS_CO2] = np.where((gas >= CO2_LIMIT_MMHG) & (error > 0) | (gas <= 0) & (error < 0), 0.0, 40.0 * error)
-    gas_co2 = np.clip(gas, 0.0, CO2_LIMIT_MMHG) * (1.0 - effects[Effect.CO2_LOST])
+    gas_co2 = np.minimum(np.maximum(gas, 0.0), CO2_LIMIT_MMHG) * (1.0 - effects[Effect.CO2_LOST])
     base = np.where(gas <= 0.0, np.maximum(0.0, -10.0 * error), 0.0)
 
     error = TEMPERATURE_SETPOINT_DEGC - (
         state[Row.TEMPERATURE] + p.temperature_offset_degC + effects[Effect.TEMPERATURE_READS_HIGH]
     )
     wanted = 0.8 * error + state[Row.HEATER_INTEGRAL]
-    duty = np.clip(wanted, 0.0, 1.0)
+    duty = np.minimum(np.maximum(wanted, 0.0), 1.0)
     change[Row.HEATER_INTEGRAL] = np.where(duty == wanted, 0.8 * 3.0 * error, 0.0)  # anti-windup; Ti 20 min
     room = p.ambient_degC + p.ambient_swing_degC * np.sin(2.0 * np.pi / 24.0 * (t_h + p.clock_h - 9.0))
     change[Row.TEMPERATURE] = (room - state[Row.TEMPERATURE]) / 1.5 + 20.0 * duty * (1.0 - effects[Effect.HEATER_LOST])
@@ -180,5 +190,5 @@ def _control(
 
 def _drain(feed: Feed, volume_mL: Vector) -> Vector:
     """mL/h of the waste pump: it follows the commanded feed, trimmed by the weight, and stands while nothing is fed."""
-    trimmed = feed.rate_mL_per_h + 0.5 * (volume_mL - feed.target_mL)
+    trimmed = feed.rate_mL_per_h + 0.2 * (volume_mL - feed.target_mL)
     return np.where(feed.rate_mL_per_h > 0.0, np.maximum(trimmed, 0.0), 0.0)

@@ -56,13 +56,12 @@ def read(
 
 
 def remembering(white: NDArray[np.float64], memory: float) -> NDArray[np.float64]:
-    """Unit-variance noise of the first order from white noise along the first axis."""
-    if memory < 1e-3:
-        return white
-    coloured: NDArray[np.float64] = white * np.sqrt(1.0 - memory**2)
-    coloured[0] = white[0]
-    for step in range(1, len(coloured)):
-        coloured[step] += memory * coloured[step - 1]
+    """Noise whose neighbours along the first axis correlate by `memory`, of the same variance, out of white noise."""
+    weights = memory ** np.arange(1 + int(np.log(1e-3) / np.log(memory)))
+    weights /= np.sqrt(np.sum(weights**2))
+    coloured: NDArray[np.float64] = weights[0] * white
+    for lag, weight in enumerate(weights[1:], 1):
+        coloured[lag:] += weight * white[:-lag]
     return coloured
 
 
