@@ -59,7 +59,9 @@ GRANT INSERT ON reading, reading_conflict TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON publisher, sequence_gap TO batchwitness_ingest;
 DO $$
 BEGIN
-    -- a block with duplicates goes through a temporary table
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO batchwitness_ingest', current_database());
+    -- A block with duplicates goes through a temporary table. Everybody may make one unless somebody took it away.
+    IF NOT has_database_privilege('batchwitness_ingest', current_database(), 'TEMPORARY') THEN
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO batchwitness_ingest', current_database());
+    END IF;
 END
 $$;
