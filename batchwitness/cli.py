@@ -27,7 +27,7 @@ def demo(
     rate: Annotated[float, typer.Option(help="Plant seconds a host second.", min=1.0)] = 7200.0,
 ) -> None:
     """The whole system with a demo plant that publishes at accelerated time."""
-    from batchwitness.demo import run
+    from batchwitness.demo.run import run
 
     raise typer.Exit(run(var, api_port=api_port, mqtt_port=mqtt_port, leave=leave, rate=rate))
 

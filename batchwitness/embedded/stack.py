@@ -7,6 +7,7 @@ the next start continues with the same data.
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +18,13 @@ from batchwitness.embedded.broker import USERS, EmbeddedBroker
 from batchwitness.embedded.child import CannotRun
 from batchwitness.embedded.database import DATABASE, STAGE_ROLES, Migrate, set_up
 from batchwitness.embedded.postgres import PORT, EmbeddedPostgres
+from batchwitness.embedded.preparing import Preparing
 from batchwitness.embedded.stage import Stage, answers, wrote
 from batchwitness.embedded.supervisor import Status, Supervisor
 
 API_PORT = 8000
 MQTT_PORT = 1883
+READY_WITHIN_S, PREPARED_WITHIN_S = 60.0, 900.0
 COMMAND = (sys.executable, "-m", "batchwitness")
 
 
@@ -46,7 +49,8 @@ class Stack:
     """Everything `batchwitness up` runs, under `var`. Ports of 0 pick free ones; `api_port` and `mqtt_port` say which.
 
     `migrate` brings the schema up to date as its owner. `environment` is added to that of every stage, which
-    otherwise is ours without its PG* variables. `say` hears of deaths and restarts, from the supervisor's thread.
+    otherwise is ours without its PG* variables. `prepare` runs once database and broker are up, before the stages;
+    what it returns is added to their environment. `say` hears of deaths and restarts, from the supervisor's thread.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Stack:
         api_port: int = API_PORT,
         mqtt_port: int = MQTT_PORT,
         environment: Mapping[str, str] | None = None,
+        prepare: Callable[["Stack", threading.Event], Mapping[str, str]] | None = None,
         command: Sequence[str] = COMMAND,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -70,12 +75,14 @@ class Stack:
             [
                 self.database,
                 self.broker,
+                *([] if prepare is None else [Preparing(lambda stopping: self._prepare(prepare, stopping))]),
                 self._stage("ingest", wrote(self._ready_file("ingest"))),
                 self._stage("analytics", wrote(self._ready_file("analytics"))),
                 self._stage("api", answers(f"{self.api_url}/health"), port=self.api_port),
             ],
             lock_file=self.var / "lock",
             say=say,
+            ready_within_s=READY_WITHIN_S if prepare is None else PREPARED_WITHIN_S,
         )
 
     @property
@@ -93,6 +100,7 @@ class Stack:
         for directory in (self.var, self.var / "run"):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o711)  # the user PostgreSQL runs as passes through
+        (self.var / "log").mkdir(mode=0o700, exist_ok=True)  # logs quote statements, which quote data
         self._supervisor.start()
 
     def stop(self) -> None:
@@ -146,6 +154,11 @@ class Stack:
     ) -> None:
         """Stop."""
         self.stop()
+
+    def _prepare(
+        self, prepare: Callable[["Stack", threading.Event], Mapping[str, str]], stopping: threading.Event
+    ) -> None:
+        self._environment |= prepare(self, stopping)
 
     def _stage(self, name: str, is_ready: Callable[[int], bool], *, port: int | None = None) -> Stage:
         return Stage(

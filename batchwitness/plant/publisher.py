@@ -31,16 +31,15 @@ def publish(
     *,
     broker: BrokerAddress,
     clock: PlantClock,
-    progress: Callable[[int, int], None],
+    progress: Callable[[Published], None],
     stop: threading.Event | None = None,
     skip: int = 0,
 ) -> Published:
     """Publishes messages, which are in order of plant time, and returns when all are acknowledged.
 
-    `progress(plant_us, published)` is called a few times a second with the plant time up to which everything is
-    acknowledged and the number of messages acknowledged in this run. `stop` ends it early, after what was sent is
-    acknowledged or a moment has passed. `skip` leaves out the first messages, which an earlier run got acknowledged.
-    Raises PublishingRefused when the broker turns the plant away.
+    `progress` is called a few times a second with what is acknowledged in this run, and once at the end. `stop` ends
+    it early, after what was sent is acknowledged or a moment has passed. `skip` leaves out the first messages, which
+    an earlier run got acknowledged. Raises PublishingRefused when the broker turns the plant away.
     """
     stopping = stop or threading.Event()
     with connected(broker) as outbox:
@@ -49,10 +48,10 @@ def publish(
             if not _wait_for(message.plant_us, clock, outbox, stopping) or not outbox.send(message, stopping):
                 break
             if time.monotonic() - reported > PROGRESS_EVERY_S:
-                progress(outbox.published.plant_us, outbox.published.messages)
+                progress(outbox.published)
                 reported = time.monotonic()
         outbox.settle(stopping)
-        progress(outbox.published.plant_us, outbox.published.messages)
+        progress(outbox.published)
         return outbox.published
 
 
@@ -81,13 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: stop.set())
-    messages = stream(scenario.placed, boot=BOOTS[options.part], until=scenario.until)
+    messages = list(stream(scenario.placed, boot=BOOTS[options.part], until=scenario.until))
+    _write({"total_messages": len(messages), "total_readings": sum(message.readings for message in messages)})
     try:
-        done = publish(messages, broker=broker, clock=clock, progress=_say, stop=stop, skip=options.skip)
+        publish(messages, broker=broker, clock=clock, progress=_say, stop=stop, skip=options.skip)
     except PublishingRefused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
-    _write({"messages": done.messages, "readings": done.readings, "plant_us": done.plant_us, "stopped": stop.is_set()})
     return 2 if stop.is_set() else 0
 
 
@@ -100,11 +99,11 @@ def _wait_for(plant_us: int, clock: PlantClock, outbox: Outbox, stopping: thread
     return not stopping.is_set()
 
 
-def _say(plant_us: int, published: int) -> None:
-    _write({"plant_us": plant_us, "published": published})
+def _say(published: Published) -> None:
+    _write({"plant_us": published.plant_us, "published": published.messages, "readings": published.readings})
 
 
-def _write(line: dict[str, int | bool]) -> None:
+def _write(line: dict[str, int]) -> None:
     sys.stdout.write(orjson.dumps(line).decode() + "\n")
     sys.stdout.flush()
 

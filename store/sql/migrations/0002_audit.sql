@@ -83,4 +83,7 @@ CREATE TABLE login_session (
     ended_at timestamptz
 );
 REVOKE SELECT ON actor, token, login_session FROM batchwitness_ingest, batchwitness_analytics;
-GRANT INSERT, UPDATE ON actor, token, login_session TO batchwitness_api;
+GRANT INSERT ON actor, token, login_session TO batchwitness_api;
+GRANT UPDATE (password_hash, active) ON actor TO batchwitness_api;
+GRANT UPDATE (revoked_at) ON token TO batchwitness_api;
+GRANT UPDATE (last_used, ended_at) ON login_session TO batchwitness_api;

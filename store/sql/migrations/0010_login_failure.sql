@@ -6,4 +6,4 @@ CREATE TABLE login_failure (
     locked_until timestamptz
 );
 REVOKE SELECT ON login_failure FROM batchwitness_ingest, batchwitness_analytics;
-GRANT INSERT, UPDATE ON login_failure TO batchwitness_api;
+GRANT INSERT, UPDATE (failures, last_failure, locked_until) ON login_failure TO batchwitness_api;

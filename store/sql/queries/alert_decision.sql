@@ -9,7 +9,7 @@ INSERT INTO alert_decision (alert_id, state, actor, comment, known_at)
 VALUES (
     %(alert_id)s, %(state)s, %(actor)s, %(comment)s,
     append_audit(
-        %(actor)s, 'alert_' || %(state)s, 'alert:' || %(alert_id)s::text,
+        %(actor)s, 'alert_' || %(state)s, 'alert:' || %(alert_id)s::bigint::text,
         jsonb_build_object('state', %(before)s::text), jsonb_build_object('state', %(state)s), %(comment)s
     )
 )

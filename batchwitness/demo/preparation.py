@@ -1,0 +1,171 @@
+"""What the demo needs before its stages start: master data, history, references, and the clock they will live by."""
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from analytics.references import completed_batches, learn_reference, put_to_use
+from batchwitness.demo.history import import_history
+from batchwitness.demo.state import DemoState
+from batchwitness.embedded.stack import Stack
+from batchwitness.plant.masterdata import masterdata
+from batchwitness.plant.messages import stream
+from batchwitness.plant.scenario import history, live_start
+from records.actors import add_person
+from records.masterdata import load_masterdata
+from store.model.reference import ReferenceRole
+from store.model.times import from_us
+from store.sql import queries
+
+DEMO = "demo"
+OLD_PROCESS, NEW_PROCESS = "MAN-1.0", "AUTO-2.0"
+STAGES_START_WITHIN = timedelta(seconds=12)  # plant time stands still until everybody can listen
+TRANSPORT_ALLOWANCE_S = 10.0  # host seconds; at demo speed the default would be weeks of plant time
+VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A demo account; its password was made on this machine."""
+
+    name: str
+    printed_name: str
+    roles: frozenset[str]
+    what_for: str
+    password: str
+
+
+class Preparation:
+    """Brings a fresh database to where the story begins, or finds how far an earlier start came."""
+
+    def __init__(self, state: DemoState, state_file: Path, console: Console, *, rate: float) -> None:
+        self.state = state
+        self.rate = rate
+        self._state_file = state_file
+        self._console = console
+        self.anchor = state.end
+        self.host_anchor = state.end
+
+    def prepare(self, stack: Stack, stopping: threading.Event) -> Mapping[str, str]:
+        """Run between the database and the stages; returns what the stages' environment needs besides."""
+        with psycopg.connect(stack.dsn("batchwitness_api"), autocommit=True) as connection:
+            with connection.transaction():
+                load_masterdata(connection, masterdata(), by=DEMO, reason="the demo plant", effective_from=VALID_FROM)
+            self._add_accounts(stack, connection)
+            if self.state.live_messages == 0 and not self._import(stack, stopping):
+                return {}
+            self._learn(connection)
+        self.anchor = live_start(self.state.end) if self.state.plant_us is None else from_us(self.state.plant_us)
+        self.host_anchor = datetime.now(UTC) + STAGES_START_WITHIN
+        return {
+            "BATCHWITNESS_CLOCK_ANCHOR": self.anchor.isoformat(),
+            "BATCHWITNESS_CLOCK_HOST_ANCHOR": self.host_anchor.isoformat(),
+            "BATCHWITNESS_CLOCK_RATE": str(self.rate),
+            "BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S),
+        }
+
+    def accounts(self, stack: Stack) -> Sequence[Account]:
+        """The demo's accounts, with the passwords in their files."""
+        directory = stack.var / "secrets" / "demo"
+        return [
+            Account(
+                name=name,
+                printed_name=printed_name,
+                roles=frozenset(roles),
+                what_for=what_for,
+                password=_password(directory / name),
+            )
+            for name, printed_name, roles, what_for in (
+                ("msat", "Mira Sato", ("msat",), "watches the live run"),
+                ("qa", "Quentin Abel", ("qa", "identity"), "reviews"),
+                ("floor", "Flora Orr", ("operator",), "the plant floor"),
+            )
+        ]
+
+    def _add_accounts(self, stack: Stack, connection: psycopg.Connection) -> None:
+        known = {row[0] for row in connection.execute(queries("demo")["people"])}
+        for account in self.accounts(stack):
+            if account.name not in known:
+                with connection.transaction():
+                    add_person(
+                        connection,
+                        name=account.name,
+                        printed_name=account.printed_name,
+                        roles=account.roles,
+                        password=account.password,
+                        by=DEMO,
+                        reason="an account of the demo",
+                    )
+
+    def _import(self, stack: Stack, stopping: threading.Event) -> bool:
+        """Import what is not there yet; False when told to stop."""
+        with _bar(self._console) as bar:
+            task = bar.add_task("simulating 40 batches of history", total=None)
+            scenario = history(self.state.seed, end=self.state.end)
+            messages = list(stream(scenario.placed, boot=1, until=scenario.until))
+            if self.state.history_messages >= len(messages):
+                return True
+            bar.update(task, description="entering the history", total=len(messages))
+            readings_before = self.state.history_readings
+
+            def progress(done: int, readings: int) -> None:
+                bar.update(task, completed=done, description=f"entering the history: {readings:,} readings")
+                self.state = self.state.model_copy(
+                    update={"history_messages": done, "history_readings": readings_before + readings}
+                )
+                self.state.save(self._state_file)
+
+            return import_history(
+                stack.dsn("batchwitness_ingest"),
+                messages,
+                skip=self.state.history_messages,
+                progress=progress,
+                stopping=stopping.is_set,
+            )
+
+    def _learn(self, connection: psycopg.Connection) -> None:
+        """Learn the two references from the history, once."""
+        in_use = {row[0] for row in connection.execute(queries("demo")["references_in_use"])}
+        for role, process, tag_query in (
+            (ReferenceRole.NEW, NEW_PROCESS, "tags_of_process"),
+            (ReferenceRole.OLD, OLD_PROCESS, "corresponding_tags"),
+        ):
+            if role in in_use:
+                continue
+            self._console.print(f"learning the {role} reference …")
+            batches = completed_batches(connection, process)
+            tags = [row[0] for row in connection.execute(queries("demo")[tag_query], {"process": process})]
+            reference_id = learn_reference(
+                connection,
+                role=role,
+                judges=NEW_PROCESS,
+                batches=batches,
+                tags=tags,
+                blind=(),
+                by=DEMO,
+                reason=f"all completed {process} batches of the demo's history",
+            )
+            put_to_use(connection, reference_id, by=DEMO, reason="the demo begins")
+
+
+def _password(file: Path) -> str:
+    """The password in this file, made when there is none yet."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.chmod(0o700)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(9), encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
+    )
