@@ -1,6 +1,6 @@
 """A batch drawn over what is known: the new process's reference, the old process's points, and every alert on it."""
 
-from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, QueryVariable
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as Timeseries
@@ -10,13 +10,10 @@ from grafana_foundation_sdk.models.dashboard import (
     DynamicConfigValue,
     FieldColorModeId,
     GridPos,
-    VariableHide,
-    VariableSort,
 )
 
 from dashboards.common import (
     REVIEW,
-    api_variable,
     board,
     coloured_cell,
     every_row,
@@ -27,14 +24,23 @@ from dashboards.common import (
     unit_from,
 )
 from dashboards.common import table as plain_table
-from dashboards.infinity import Column, Format, InfinityQuery, number, text, time
+from dashboards.infinity import Format, InfinityQuery, number, text, time
+from dashboards.review import (
+    BATCH,
+    BATCH_ORDER,
+    IN_VIEW,
+    STEP_S,
+    THIS_BATCH,
+    alerts_in_view,
+    batch,
+    batches,
+    process,
+    tag,
+    unit_of_measure,
+)
 from dashboards.states import ALERT_STATES, BAND, OLD, RED, RESULT_STATES
 
 UID = "batchwitness-batch-over-reference"
-THIS_BATCH = "batch == '${batch}'"
-# Seconds a point of the readings stands for, by the length of the time range, so that 21 tags stay under the row cap.
-STEP_S = "$__customInterval(6h,60,2d,600,14d,1800,3600)"
-IN_VIEW = {"from": "${__from}", "to": "${__to}"}
 
 
 def batch_over_reference() -> Dashboard:
@@ -60,46 +66,7 @@ def batch_over_reference() -> Dashboard:
         .with_panel(as_recorded())
         .with_panel(results())
         .with_panel(alerts())
-        .with_panel(all_batches())
-    )
-
-
-def batch() -> QueryVariable:
-    """Which batch."""
-    return api_variable(
-        "batch",
-        label="Batch",
-        description="The batch that is drawn.",
-        query=_batches(text("batch", "__text"), text("batch", "__value")),
-    ).sort(VariableSort.ALPHABETICAL_DESC)
-
-
-def process() -> QueryVariable:
-    """The process version the batch was made with, for the titles of the panels."""
-    return api_variable(
-        "process",
-        label="Process version",
-        description="The process version of the batch.",
-        query=_batches(text("batch"), text("process", "__text"), text("process", "__value"), keep=THIS_BATCH),
-    ).hide(VariableHide.HIDE_VARIABLE)
-
-
-def tag() -> QueryVariable:
-    """Which tags; each gets panels of its own."""
-    return (
-        api_variable(
-            "tag",
-            label="Tags",
-            description="The tags that are drawn, each in panels of its own.",
-            query=InfinityQuery(
-                source=REVIEW,
-                url="/grafana/tags",
-                params={"batch": "${batch:csv}"},
-                columns=(text("tag", "__text"), text("tag", "__value")),
-            ),
-        )
-        .multi(True)
-        .sort(VariableSort.ALPHABETICAL_ASC)
+        .with_panel(allbatches())
     )
 
 
@@ -112,7 +79,7 @@ def alerts_on_the_time_axis() -> AnnotationQuery:
         .enable(True)
         .icon_color(RED)
         .target(
-            _alerts(
+            alerts_in_view(
                 time("time"),
                 time("timeEnd"),
                 text("title"),
@@ -133,7 +100,7 @@ def this_batch() -> Table:
         .grid_pos(GridPos(x=0, y=0, w=18, h=4))
         .override_by_name("started", property_values(unit="dateTimeAsIso"))
         .override_by_name("ended", property_values(unit="dateTimeAsIso"))
-        .with_target(_batches(*BATCH, keep=THIS_BATCH))
+        .with_target(batches(*BATCH, keep=THIS_BATCH))
         .with_transformation(ordered(*BATCH_ORDER))
     )
 
@@ -220,7 +187,7 @@ def over_the_reference() -> Timeseries:
                 ),
             )
         )
-        .with_target(_unit_of_measure())
+        .with_target(unit_of_measure())
         .with_transformation(unit_from("U"))
     )
 
@@ -257,7 +224,7 @@ def as_recorded() -> Timeseries:
                 ),
             )
         )
-        .with_target(_unit_of_measure())
+        .with_target(unit_of_measure())
         .with_transformation(unit_from("U"))
     )
 
@@ -307,7 +274,7 @@ def alerts() -> Table:
         .override_by_name("until", property_values(unit="dateTimeAsIso"))
         .override_by_name("state", coloured_cell(ALERT_STATES))
         .with_target(
-            _alerts(
+            alerts_in_view(
                 time("time", "from"),
                 time("timeEnd", "until"),
                 text("kind"),
@@ -321,7 +288,7 @@ def alerts() -> Table:
     )
 
 
-def all_batches() -> Table:
+def allbatches() -> Table:
     """The batches to choose from, old and new."""
     return (
         plain_table(
@@ -333,47 +300,8 @@ def all_batches() -> Table:
         .override_by_name("started", property_values(unit="dateTimeAsIso"))
         .override_by_name("ended", property_values(unit="dateTimeAsIso"))
         .override_by_name("batch", property_values(links=[_open_until_its_end(), _open_until_now()]))
-        .with_target(_batches(*BATCH))
+        .with_target(batches(*BATCH))
         .with_transformation(ordered(*BATCH_ORDER))
-    )
-
-
-BATCH = (
-    text("batch"),
-    text("process", "process version"),
-    text("role"),
-    text("status"),
-    text("unit"),
-    time("started"),
-    time("ended"),
-    number("open_alerts", "open alerts"),
-)
-BATCH_ORDER = tuple(column.text or column.selector for column in BATCH)
-
-
-def _batches(*columns: Column, keep: str = "") -> InfinityQuery:
-    return InfinityQuery(source=REVIEW, url="/grafana/batches", columns=columns, keep=keep)
-
-
-def _alerts(*columns: Column, ref_id: str = "A", format: Format = Format.TABLE) -> InfinityQuery:  # noqa: A002 -- Infinity's word
-    return InfinityQuery(
-        source=REVIEW,
-        ref_id=ref_id,
-        url="/grafana/alerts",
-        params={"batch": "${batch}", **IN_VIEW},
-        columns=columns,
-        format=format,
-    )
-
-
-def _unit_of_measure() -> InfinityQuery:
-    return InfinityQuery(
-        source=REVIEW,
-        ref_id="U",
-        url="/grafana/tags",
-        params={"batch": "${batch}"},
-        columns=(text("tag"), text("unit_of_measure")),
-        keep="tag == '${tag}'",
     )
 
 

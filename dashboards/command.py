@@ -1,4 +1,4 @@
-"""What `batchwitness dashboards build | check | push | token` does; each function prints and returns the exit status."""
+"""What `batchwitness dashboards build | check | push | token` does; each function returns the exit status."""
 
 import tempfile
 import time

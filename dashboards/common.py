@@ -159,12 +159,12 @@ def ordered(*names: str) -> DataTransformerConfig:
 
 
 def unit_from(ref_id: str) -> DataTransformerConfig:
-    """Take the unit of all numbers from the column `unit_of_measure` of the query `ref_id`, which then vanishes."""
+    """Take the unit of all numbers from the column `unit` of the query `ref_id`, which then vanishes."""
     return DataTransformerConfig(
         id_val="configFromData",
         options={
             "configRefId": ref_id,
             "applyTo": {"id": "byType", "options": "number"},
-            "mappings": [{"fieldName": "unit_of_measure", "handlerKey": "unit", "reducerId": "lastNotNull"}],
+            "mappings": [{"fieldName": "unit", "handlerKey": "unit", "reducerId": "lastNotNull"}],
         },
     )

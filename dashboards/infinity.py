@@ -66,7 +66,8 @@ class InfinityQuery(Builder[Dataquery], Dataquery):
     params: dict[str, str] = field(default_factory=dict)
     ref_id: str = "A"
     format: Format = Format.TABLE
-    keep: str = ""  # Infinity's filter over the named columns; empty keeps every row
+    computed: tuple[Column, ...] = ()  # their selectors are expressions over the named columns
+    keep: str = ""  # Infinity's filter over the named and computed columns; empty keeps every row
 
     def build(self) -> Dataquery:
         """A query is its own builder: nothing is left to set."""
@@ -88,5 +89,6 @@ class InfinityQuery(Builder[Dataquery], Dataquery):
             },
             "root_selector": "",
             "columns": [column.to_json() for column in self.columns],
+            "computed_columns": [column.to_json() for column in self.computed],
             "filterExpression": self.keep,
         }

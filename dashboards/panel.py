@@ -11,6 +11,8 @@ from dashboards.schema import panel_types
 
 COLUMNS_OF_GRID = 24
 WITHOUT_DATA = {"text", "row"}
+QUOTED = re.compile(r"'[^']*'")
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def panel_faults(panels: list[dict[str, Any]]) -> Iterator[str]:
@@ -39,13 +41,21 @@ def infinity_faults(target: dict[str, Any]) -> Iterator[str]:
         yield "names no columns"
     known = {column_type.value for column_type in ColumnType}
     yield from (f"has a column of type {column['type']!r}" for column in columns if column["type"] not in known)
-    names = Counter(column["text"] for column in columns)
+    computed = target.get("computed_columns", [])
+    for expression in [column["selector"] for column in computed] + [target.get("filterExpression", "")]:
+        unknown = set(NAME.findall(QUOTED.sub("", expression))) - {column["text"] for column in [*columns, *computed]}
+        yield from (f"asks about {name!r}, which is not among its columns" for name in sorted(unknown))
+    names = Counter(column["text"] for column in [*columns, *computed])
     yield from (f"names column {name!r} {times} times" for name, times in names.items() if times > 1)
 
 
 def columns_of(panel: dict[str, Any]) -> frozenset[str]:
     """The names of the columns a panel gets from all its queries."""
-    return frozenset(column["text"] for target in panel.get("targets", []) for column in target.get("columns", []))
+    return frozenset(
+        column["text"]
+        for target in panel.get("targets", [])
+        for column in [*target.get("columns", []), *target.get("computed_columns", [])]
+    )
 
 
 def _what_it_says(panel: dict[str, Any]) -> Iterator[str]:
@@ -90,6 +100,9 @@ def _what_it_names(panel: dict[str, Any]) -> Iterator[str]:
         for name in step.get("options", {}).get("indexByName", {}):
             if name not in columns:
                 yield f"puts {name!r} in order, which no query gives"
+        for mapping in step.get("options", {}).get("mappings", []):
+            if mapping["fieldName"] not in columns:
+                yield f"takes {mapping['handlerKey']} from {mapping['fieldName']!r}, which no query gives"
         ref = step.get("options", {}).get("configRefId")
         if ref is not None and ref not in {target.get("refId") for target in panel.get("targets", [])}:
             yield f"takes units from query {ref!r}, which is not there"
