@@ -25,7 +25,7 @@ class Hush:
 class SilenceWatch:
     """A tag is silent once unit time passes its last reading by the delay that its reporting mode justifies.
 
-    A reading of any quality is speech. Silence is found at the first reading or tick that moves the watermark past
+    A reading of any quality is speech, unless it is already overdue when it comes. Silence is found at the first reading or tick that moves the watermark past
     it, so the cut of the stream into segments does not matter.
     """
 
@@ -75,43 +75,36 @@ class SilenceWatch:
         # How far unit time had come just before each of its readings, and at the end.
         reached = np.append(np.where(positions > 0, reached_us[positions - 1], NEVER_US), watermark_us)
         overdue = np.flatnonzero(reached >= spoken + delay_us)
+        # Readings that arrive long after their time, as after an outage, do not end a silence one by one.
+        current = np.flatnonzero(spoken[1:] + delay_us > reached_us[positions])
         events = []
-        if self.silent[slot]:
-            newer = np.flatnonzero(times > spoken[:-1])
-            if not len(newer):
-                return []
-            first = int(newer[0])
-            events.append(
-                Hush(
-                    position=int(positions[first]),
-                    slot=slot,
-                    silent=False,
-                    time_us=int(times[first]),
-                    last_us=int(spoken[first]),
+        at = 0  # readings of this tag already followed
+        while True:
+            if self.silent[slot]:
+                later = current[current >= at]
+                if not len(later):
+                    break
+                first = int(later[0])
+                events.append(
+                    Hush(
+                        position=int(positions[first]),
+                        slot=slot,
+                        silent=False,
+                        time_us=int(times[first]),
+                        last_us=int(spoken[first]),
+                    )
                 )
-            )
-            overdue = overdue[overdue > first]
-            self.silent[slot] = False
-        while len(overdue):
-            at = int(overdue[0])
-            last_us = int(spoken[at])
-            due_us = last_us + delay_us
-            found = int(np.searchsorted(reached_us, due_us))
-            events.append(Hush(position=found, slot=slot, silent=True, time_us=due_us, last_us=last_us))
-            newer = np.flatnonzero(times[at:] > last_us) + at
-            if not len(newer):
+                self.silent[slot] = False
+                at = first + 1
+            else:
+                later = overdue[overdue >= at]
+                if not len(later):
+                    break
+                at = int(later[0])
+                last_us = int(spoken[at])
+                due_us = last_us + delay_us
+                found = int(np.searchsorted(reached_us, due_us))
+                events.append(Hush(position=found, slot=slot, silent=True, time_us=due_us, last_us=last_us))
                 self.silent[slot] = True
-                break
-            first = int(newer[0])
-            events.append(
-                Hush(
-                    position=int(positions[first]),
-                    slot=slot,
-                    silent=False,
-                    time_us=int(times[first]),
-                    last_us=last_us,
-                )
-            )
-            overdue = overdue[overdue > first]
         self._last_us[slot] = spoken[-1]
         return events
