@@ -140,7 +140,7 @@ def _apply(
     if name == "tags":
         cursor.execute(sql["register_tags"], parameters)
     inserts = step.before is None or name in VERSIONED
-    cursor.execute(sql[f"{'insert' if inserts else 'update'}_{name}"], parameters)
+    cursor.execute(sql[f"insert_{name}"] if inserts else sql[f"update_{name}"], parameters)
     # A unit whose positions are all known already inserts none; everything else touches exactly its row.
     assert cursor.rowcount == 1 or name == "units", f"{step.subject} touched {cursor.rowcount} rows"
 
