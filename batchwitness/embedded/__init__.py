@@ -1,0 +1,1 @@
+"""PostgreSQL, an MQTT broker and the stages on one machine, started and kept running by one command."""

@@ -109,11 +109,12 @@ class Stage:
 
 
 def answers(url: str) -> Callable[[int], bool]:
-    """A check whether a GET of `url` is answered with a 2xx status within a second."""
+    """A check whether a GET of `url` is answered with a 2xx status within a second, past any proxy."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def check(_pid: int) -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=1.0) as response:  # noqa: S310 - our own http address
+            with direct.open(url, timeout=1.0) as response:
                 return bool(200 <= response.status < 300)
         except (URLError, OSError):
             return False

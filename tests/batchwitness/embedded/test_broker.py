@@ -19,9 +19,9 @@ TOPIC = "batchwitness/v1/broker-test/a/u/readings"
 
 
 class Subscriber:
-    """A session of user ingest that outlives its connection."""
+    """A session of user ingest that outlives its connection; `in_flight` is the window it asks for."""
 
-    def __init__(self, broker: EmbeddedBroker, client_id: str) -> None:
+    def __init__(self, broker: EmbeddedBroker, client_id: str, *, in_flight: int | None = None) -> None:
         self.received: list[tuple[str, bytes]] = []
         self.subscribed = False
         self.client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
@@ -30,6 +30,9 @@ class Subscriber:
         self.client.on_subscribe = lambda *_: setattr(self, "subscribed", True)
         keep = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         keep.SessionExpiryInterval = 3600
+        if in_flight is not None:  # then nothing is acknowledged either
+            keep.ReceiveMaximum = in_flight
+            self.client.manual_ack_set(True)
         self.client.connect(broker.host, broker.port, clean_start=False, properties=keep)
         self.client.subscribe("batchwitness/#", qos=1)
         self.client.loop_start()
@@ -112,6 +115,15 @@ def test_mosquitto_queues_more_than_its_own_default_of_1000_for_an_absent_sessio
     eventually(lambda: len(back.received) >= len(payloads), what="what waited is delivered")
     back.leave()
     assert [payload for _, payload in back.received] == payloads
+
+
+def test_mosquitto_has_as_many_messages_in_flight_as_the_subscriber_asks_for(broker: EmbeddedBroker) -> None:
+    subscriber = Subscriber(broker, "wide", in_flight=500)
+    publish(broker, [str(number).encode() for number in range(600)])
+    eventually(lambda: len(subscriber.received) >= 500, what="500 messages although none was acknowledged")
+    publish(broker, [b"one more"])
+    assert len(subscriber.received) == 500
+    subscriber.leave()
 
 
 def test_mosquitto_passes_on_what_the_plant_publishes_and_only_on_its_topics(broker: EmbeddedBroker) -> None:

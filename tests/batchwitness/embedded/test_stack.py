@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batchwitness.embedded.child import CannotRun
+from batchwitness.embedded.child import CannotRun, descendants
 from batchwitness.embedded.database import STAGE_ROLES
 from batchwitness.embedded.stack import Stack, embedded_dsn
 from batchwitness.embedded.stage import answers
@@ -100,6 +100,24 @@ def test_up_prints_where_everything_listens_and_a_signal_ends_it_in_order_and_tw
         assert (process.returncode, rest.split(), errors) == (0, ["stopped"], "")
         assert not answers(f"{url[0]}/health")(0)
         assert "database system is shut down" in (var / "log" / "postgres.log").read_text()
+
+
+@pytest.mark.parametrize("mode", [0o711, 0o700], ids=["where nobody can enter", "where nobody cannot enter"])
+def test_nothing_outlives_a_killed_up_and_the_next_one_starts_on_the_same_data(var: Path, mode: int) -> None:
+    var.parent.chmod(mode)
+    process = subprocess.Popen([sys.executable, "-c", UP, str(var)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    while "Ctrl-C" not in (line := process.stdout.readline()):
+        assert line, "up ended early"
+    children = descendants(process.pid)
+    assert len(children) > 5, "PostgreSQL, its own processes, the broker and three stages"
+    process.kill()
+    process.communicate()
+    # Started at once, while the old PostgreSQL may still be shutting down.
+    with stack_in(var) as stack:
+        assert [status.state for status in stack.status()] == [State.RUNNING] * 5
+        assert not {status.pid for status in stack.status()} & set(children)
+    eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in children), what="the children are gone")
 
 
 def test_what_the_migrations_raise_is_passed_on_and_nothing_is_left_running(var: Path) -> None:
