@@ -56,7 +56,14 @@ def provisioned_sources(directory: Path, *, service: str) -> frozenset[str]:
 
 
 def dashboard_faults(model: dict[str, Any], sources: frozenset[str]) -> Iterator[str]:
-    """What is wrong with one dashboard that may use the data sources `sources`."""
+    """What is wrong with one dashboard that may use the data sources `sources`.
+
+    Where it breaks the schema only that is told: everything else here reads it as the schema says.
+    """
+    broken = schema_faults(model)
+    if broken:
+        yield from broken
+        return
     if not UID.fullmatch(model.get("uid", "")):
         yield f"uid {model.get('uid')!r} is not 1 to 40 letters, digits, - and _"
     if model.get("schemaVersion") != SCHEMA_VERSION:
@@ -74,7 +81,6 @@ def dashboard_faults(model: dict[str, Any], sources: frozenset[str]) -> Iterator
             )
     yield from _source_faults(model, sources)
     yield from _variable_faults(model)
-    yield from schema_faults(model)
 
 
 def _source_faults(model: dict[str, Any], sources: frozenset[str]) -> Iterator[str]:

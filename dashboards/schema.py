@@ -35,8 +35,11 @@ def schema_faults(model: dict[str, Any]) -> list[str]:
         return [f"/: the SDK cannot read it: {error!r}"]
     for index, panel in enumerate(model.get("panels", [])):
         for override in panel.get("fieldConfig", {}).get("overrides", []):
+            if not (override.keys() >= {"matcher", "properties"} and override["matcher"].keys() >= {"id", "options"}):
+                faults.append(f"/panels/{index}: an override without matcher or properties")
+                continue
             for prop in override["properties"]:
-                path = f"/panels/{index}/override {override['matcher'].get('options')!r}/{prop['id']}"
+                path = f"/panels/{index}/override {override['matcher']['options']!r}/{prop['id']}"
                 faults += _property_faults(panel["type"], prop["id"], prop.get("value"), path)
     return faults
 
