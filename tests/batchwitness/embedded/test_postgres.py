@@ -70,22 +70,22 @@ def test_root_runs_it_as_nobody_where_nobody_can_enter(server: EmbeddedPostgres)
     assert (server.data_dir / "cluster").stat().st_mode & 0o777 == 0o700
 
 
-def test_root_runs_it_in_a_user_namespace_where_nobody_cannot_enter(directory: Path) -> None:
+def test_root_runs_the_same_cluster_in_a_user_namespace_while_nobody_cannot_enter(server: EmbeddedPostgres) -> None:
     needs_root()
-    directory.chmod(0o700)
-    with EmbeddedPostgres(directory / "pg", socket_dir=directory / "s") as server:
+    closed = server.data_dir.parent
+    try:
+        server.stop()
+        closed.chmod(0o700)
+        server.start()
         assert owner_of_process(server.pid) == 0
         assert Path(f"/proc/{server.pid}/uid_map").read_text().split() == ["1000", "0", "1"]
         assert one(server, "SELECT 1") == 1
-
-
-def test_a_cluster_made_as_nobody_starts_when_its_folder_was_closed_since(directory: Path) -> None:
-    needs_root()
-    server = EmbeddedPostgres(directory / "pg", socket_dir=directory / "s")
-    for mode in (0o711, 0o700, 0o711):
-        directory.chmod(mode)
-        with server:
-            assert one(server, "SELECT 1") == 1
+    finally:
+        closed.chmod(0o711)
+        server.stop()
+    server.start()
+    assert owner_of_process(server.pid) == 65534
+    assert one(server, "SELECT 1") == 1
 
 
 def test_an_ordinary_user_runs_it_as_herself(directory: Path) -> None:
@@ -242,8 +242,9 @@ def test_it_listens_on_no_network_port(server: EmbeddedPostgres) -> None:
     assert not own_sockets & network
 
 
-def test_a_server_that_cannot_start_says_why_in_the_error(directory: Path) -> None:
-    wrong = EmbeddedPostgres(directory / "pg", socket_dir=directory / "s", settings={"shared_buffers": "rubbish"})
+def test_a_server_that_cannot_start_says_why_in_the_error(server: EmbeddedPostgres) -> None:
+    server.stop()
+    wrong = EmbeddedPostgres(server.data_dir, socket_dir=server.socket_dir, settings={"shared_buffers": "rubbish"})
     with pytest.raises(CannotRun, match='invalid value for parameter "shared_buffers"'):
         wrong.start()
 
