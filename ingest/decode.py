@@ -100,26 +100,33 @@ def parse_payload(payload: bytes) -> Sequence[object]:
     objects = parsed if isinstance(parsed, list) else [parsed]
     if len(objects) > MOST_OBJECTS:
         raise PayloadRejected("too_large", f"{len(objects)} objects; at most {MOST_OBJECTS} are taken")
-    if b"\\u0000" in payload and any("\x00" in text for text in _texts(objects)):
-        raise PayloadRejected("bad_text", "a text holds a NUL character, which cannot be stored")
+    if b"\\u" in payload:
+        _refuse_unstorable_text(objects)
     return objects
 
 
 def _parse_lenient(payload: bytes, why: str) -> object:
     try:
         parsed: object = json.loads(payload)
-        orjson.dumps(parsed, default=float)  # refuses lone surrogates, which no database text can hold
-    except (ValueError, RecursionError, TypeError, OverflowError):
+    except (ValueError, RecursionError):
         raise PayloadRejected("not_json", f"the payload is not JSON: {why}") from None
     return parsed
 
 
+def _refuse_unstorable_text(objects: Sequence[object]) -> None:
+    """NUL and lone surrogates can be written as JSON escapes, but no database text can hold them."""
+    for text in _texts(objects):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise PayloadRejected("bad_text", f"a text holds a character that cannot be stored: {shown(text)}")
+
+
 def _texts(value: object) -> list[str]:
+    """All texts in a JSON value, keys included."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
         return [text for key, item in value.items() for text in (str(key), *_texts(item))]
-    if isinstance(value, list):
+    if isinstance(value, Sequence):
         return [text for item in value for text in _texts(item)]
     return []
 
