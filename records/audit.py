@@ -103,7 +103,7 @@ def verify(source: psycopg.Connection | Iterable[AuditRow]) -> list[str]:
     # Events that were appended between the two reads are no fault: the head may only be behind.
     if last.seq < head[0]:
         problems.append(f"seq {last.seq + 1}: missing; the chain ends at seq {last.seq}, its head says {head[0]}")
-    elif last.seq == head[0] and (last.digest, last.known_at) != (bytes(head[2]), head[1] if last.seq else None):
+    elif last.seq == head[0] and (last.digest, last.known_at) != (head[2], head[1]):
         problems.append(f"seq {last.seq}: the head of the chain holds another digest or time")
     return problems
 

@@ -48,6 +48,11 @@ def test_known_at_only_rises_and_events_come_back_as_they_were_said(conn: psycop
     assert verify(conn) == []
 
 
+def test_a_chain_without_events_has_no_problems(conn: psycopg.Connection) -> None:
+    assert trail(conn, limit=10) == []
+    assert verify(conn) == []
+
+
 def test_a_rolled_back_event_never_was_and_leaves_no_hole(conn: psycopg.Connection) -> None:
     say(conn, "a")
     conn.commit()

@@ -11,5 +11,5 @@ LIMIT %(limit)s;
 -- rows: The whole chain as it is stored, to be verified.
 SELECT seq, known_at, body, previous_digest, digest, actor, action, subject, reason FROM audit_event ORDER BY seq;
 
--- head: Where the chain ends.
-SELECT seq, known_at, digest FROM audit_head;
+-- head: Where the chain ends; before the first event no time is known.
+SELECT seq, nullif(known_at, '-infinity') AS known_at, digest FROM audit_head;

@@ -1,0 +1,102 @@
+-- A small record with something of everything: two units, an old and a new batch, readings over five weeks.
+-- Every number is given and every value a half, so that sums do not depend on the order of adding.
+INSERT INTO site (site_id, name, timezone) OVERRIDING SYSTEM VALUE VALUES (1, 'leiden', 'Europe/Amsterdam');
+INSERT INTO area (area_id, site_id, name) OVERRIDING SYSTEM VALUE VALUES (1, 1, 'hall');
+INSERT INTO unit (unit_id, area_id, name, kind, commissioned) OVERRIDING SYSTEM VALUE VALUES
+    (1, 1, 'BR-01', 'bioreactor', '2025-01-01Z'), (2, 1, 'INC-1', 'incubator', '2024-01-01Z');
+INSERT INTO position (position_id, unit_id, name) OVERRIDING SYSTEM VALUE VALUES (1, 1, 'A'), (2, 2, 'A'), (3, 2, 'B');
+INSERT INTO tag (tag_id, unit_id, position_id, name, registered_at) OVERRIDING SYSTEM VALUE VALUES
+    (1, 1, NULL, 'temperature', '2025-01-01Z'), (2, 1, NULL, 'pH', '2025-01-01Z'),
+    (3, 2, 2, 'temperature', '2025-01-01Z'), (4, 1, NULL, 'unmapped', '2025-01-01Z');
+INSERT INTO tag_version (tag_id, effective_from, measurand, unit_of_measure, physical_low, physical_high,
+    reporting_mode, interval_s, capture_mode, known_at) VALUES
+    (1, '2025-01-01Z', 'temperature', 'Cel', 0, 60, 'periodic', 3600, 'automatic', '2025-01-01Z'),
+    (2, '2025-01-01Z', 'pH', '[pH]', 0, 14, 'periodic', 3600, 'automatic', '2025-01-01Z'),
+    (3, '2025-01-01Z', 'temperature', 'Cel', 0, 60, 'manual', NULL, 'manual', '2025-01-01Z');
+
+INSERT INTO product (product_id, name, modality) OVERRIDING SYSTEM VALUE VALUES (1, 'CT-101', 'T cells');
+INSERT INTO process_version (process_version_id, product_id, name, role) OVERRIDING SYSTEM VALUE VALUES
+    (1, 1, 'MAN-1.0', 'pre_change'), (2, 1, 'AUTO-2.0', 'post_change');
+INSERT INTO manufacturing_change (name, from_process_version_id, to_process_version_id, context_of_use,
+    reporting_category, regulatory_status) VALUES ('CC-7', 1, 2, 'expansion', 'PAS', 'internal');
+INSERT INTO tag_correspondence (manufacturing_change_id, tag_new, tag_old, measurand, sensor_principle_new,
+    sensor_principle_old, known_at)
+SELECT manufacturing_change_id, 'temperature', 'temperature', 'temperature', 'Pt100', 'thermistor', '2025-01-02Z'
+FROM manufacturing_change;
+INSERT INTO attribute (product_id, name, kind, criticality, scale, measurand, unit_of_measure) VALUES
+    (1, 'viability', 'release_test', 'critical', 'linear', 'viable cells', '%');
+INSERT INTO limit_version (process_version_id, attribute, tag, kind, low, high, unit_of_measure, source,
+    effective_from, known_at) VALUES
+    (2, 'viability', NULL, 'specification_limit', 70, NULL, '%', 'BLA', '2025-01-02Z', '2025-01-02Z'),
+    (2, NULL, 'temperature', 'proven_acceptable_range', 36, 38, 'Cel', 'PC-12', '2025-01-02Z', '2025-01-02Z');
+INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h) VALUES
+    (2, 'viability', 'S-9', 216, 240);
+
+INSERT INTO batch (batch_id, name, process_version_id, donor, status, registered_at) OVERRIDING SYSTEM VALUE VALUES
+    (1, 'CT-1', 2, 'D-1', 'completed', '2026-01-01Z'), (2, 'CT-2', 2, 'D-2', 'running', '2026-01-20Z'),
+    (3, 'OLD-1', 1, 'D-3', 'completed', '2026-01-01Z');
+INSERT INTO unit_procedure (unit_procedure_id, batch_id, unit_id, position_id, during, end_inferred)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, 1, 1, 1, '[2026-01-01 00:00Z,2026-01-13 00:00Z)', true), (2, 2, 1, 1, '[2026-01-20 00:00Z,)', false),
+    (3, 3, 2, 2, '[2026-01-01 00:00Z,2026-01-13 00:00Z)', false);
+INSERT INTO phase (unit_procedure_id, name, during) VALUES
+    (1, 'activation', '[2026-01-01 00:00Z,2026-01-03 00:00Z)'),
+    (1, 'expansion', '[2026-01-03 00:00Z,2026-01-13 00:00Z)'), (2, 'activation', '[2026-01-20 00:00Z,)');
+
+INSERT INTO chain (chain_id, name, kind, epoch, seq, digest, holder) OVERRIDING SYSTEM VALUE VALUES
+    (1, 'live', 'live', 1, 3, '\x03', 'ingest');
+INSERT INTO block (chain_id, seq, epoch, committed_time, entries, readings, merkle_root, previous_digest, header, digest)
+SELECT 1, seq, 1, '2026-01-01Z'::timestamptz + seq * interval '1 hour', 1, 1, '\x00', '\x00', '\x00', '\x01'
+FROM generate_series(1, 3) AS seq;
+INSERT INTO block_body (chain_id, seq, raw) SELECT 1, seq, '\xabcd' FROM generate_series(1, 3) AS seq;
+INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows) VALUES (1, 1, 1, 1, '\x00'), (1, 2, 2, 1, '\x01');
+INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate) VALUES (1, 3, '2026-01-25Z', '2026-02-01Z', 60);
+INSERT INTO event (chain_id, block_seq, entry, unit_id, batch_id, kind, source_time, received_time, body, note, digest)
+VALUES
+    (1, 1, 0, 1, 1, 'unit_procedure_started', '2026-01-01Z', '2026-01-01Z', '{"phase": "activation"}', NULL, '\x01'),
+    (1, 2, 0, 1, 1, 'intervention', '2026-01-02Z', '2026-01-02Z', '{"comment": "fed"}', 'fed', '\x02');
+INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest) VALUES
+    (1, 2, 1, 'batchwitness/v1/leiden/hall/BR-01/readings', 'values.pH', 'not_a_number', 'x is no number', 'x',
+    '2026-01-02Z', '\x01');
+INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
+INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, found_time) VALUES ('edge-1', 1, 5, 7, '2026-01-02Z');
+
+INSERT INTO reading (tag_id, source_time, value, quality, received_time, chain_id, block_seq)
+SELECT tag_id, source_time, CASE tag_id WHEN 2 THEN 7 ELSE 37 END + (extract(hour FROM source_time AT TIME ZONE 'UTC')::integer % 4) / 2.0,
+    CASE WHEN extract(hour FROM source_time AT TIME ZONE 'UTC') = 5 THEN 0 ELSE 192 END, source_time + interval '1 s', 1, 1
+FROM (VALUES (1, 60), (2, 60), (3, 720), (4, 1440)) AS tag (tag_id, every_min),
+    generate_series('2026-01-01Z'::timestamptz, '2026-02-05Z', interval '1 minute' * every_min) AS source_time
+ORDER BY tag_id, source_time;
+INSERT INTO reading_conflict (tag_id, source_time, value, quality, received_time, chain_id, block_seq, entry) VALUES
+    (1, '2026-01-02Z', 99, 192, '2026-01-02Z', 1, 2, 0);
+INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
+SELECT tag_id, 3600, source_time, 1, value, value, value, value FROM reading WHERE tag_id IN (1, 2) AND quality > 0;
+INSERT INTO tag_latest (tag_id, source_time, value, quality)
+SELECT DISTINCT ON (tag_id) tag_id, source_time, value, quality FROM reading ORDER BY tag_id, source_time DESC;
+
+INSERT INTO qc_result (result, batch, batch_id, specimen, attribute, method, value_text, value_number, censored,
+    unit_of_measure, measured_at, status, stated_by, received_time, known_at, chain_id, block_seq, entry, digest)
+VALUES
+    ('L-1', 'CT-1', 1, 'S-9', 'viability', 'NC-200', '91', 91, NULL, '%', '2026-01-13Z', 'preliminary', 'lab',
+        '2026-01-13Z', '2026-01-13Z', 1, 1, 1, '\x01'),
+    ('L-1', 'CT-1', 1, 'S-9', 'viability', 'NC-200', '92', 92, NULL, '%', '2026-01-13Z', 'corrected', 'lab',
+        '2026-01-14Z', '2026-01-14Z', 1, 1, 2, '\x02'),
+    ('L-2', 'CT-9', NULL, NULL, 'endotoxin', 'LAL', '<0.5', 0.5, '<', '[EU]/mL', '2026-01-13Z', 'final', 'lab',
+        '2026-01-13Z', '2026-01-13 01:00Z', 1, 1, 3, '\x03');
+INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, known_at)
+OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', '2026-01-15Z');
+INSERT INTO reference_batch (reference_id, batch_id) VALUES (1, 1);
+INSERT INTO intake (ordinal, chain_id, seq) VALUES (1, 1, 1), (2, 1, 2);
+INSERT INTO monitor (monitor_id, batch_id, unit_procedure_id, reference_new_id, software, configuration,
+    started_ordinal, position, snapshot)
+OVERRIDING SYSTEM VALUE VALUES (1, 2, 2, 1, '1', '{"tags": []}', 1, 1, '{"worst": 0.5}');
+INSERT INTO alert (alert_id, monitor_id, batch_id, unit_id, ordinal, kind, detector, tags, raised_time, onset_time,
+    phase_time_h, score, limit_value, sentence, contributions, cells, software, intake_ordinal, committed_time)
+OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 1, 1, 'drift', 'ewma', '{temperature}', '2026-01-22Z', '2026-01-21Z', 48, 4,
+    3, 'temperature drifts', '[]', '[]', '1', 2, '2026-01-22Z');
+INSERT INTO alert_update (alert_id, version, tags, score, sentence, contributions, cells, intake_ordinal,
+    committed_time) VALUES (1, 1, '{temperature,pH}', 5, 'both drift', '[]', '[]', 2, '2026-01-23Z');
+INSERT INTO alert_decision (alert_id, state, actor, comment, known_at) VALUES
+    (1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
+INSERT INTO actor (actor_id, name, kind, printed_name, roles, known_at) OVERRIDING SYSTEM VALUE VALUES
+    (1, 'mara', 'person', 'Mara Ott', '{qa}', '2026-01-01Z');
