@@ -1,0 +1,53 @@
+"""The health checks of the containers say no when a stage does not do its work, though its process may live."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.api.seed import Plant
+from tests.fix_postgres import Database
+from tests.support import free_port
+
+SCRIPT = Path(__file__).parents[2] / "deploy" / "health" / "healthy.py"
+VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "passfile": "PGPASSFILE"}
+
+
+def is_healthy(stage: str, **environment: str) -> bool:
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), stage], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert result.returncode in (0, 1), result.stderr
+    return result.returncode == 0
+
+
+def asks_as(database: Database, stage: str) -> dict[str, str]:
+    words = dict(word.split("=", 1) for word in database.dsn(stage).split())
+    return {VARIABLES[key]: value for key, value in words.items()}
+
+
+def test_ingest_is_healthy_while_it_ticks_and_not_when_its_ticks_stop(database: Database, plant: Plant) -> None:
+    assert is_healthy("ingest", **asks_as(database, "ingest"))
+    plant.do("UPDATE block_tick SET host_time = host_time - interval '31 s'")
+    assert not is_healthy("ingest", **asks_as(database, "ingest"))
+    plant.do("DELETE FROM block_tick")
+    assert not is_healthy("ingest", **asks_as(database, "ingest"))
+
+
+def test_analytics_is_healthy_while_no_block_waits_for_it(database: Database, plant: Plant) -> None:
+    plant.do("UPDATE block SET committed_time = clock_timestamp()")
+    assert is_healthy("analytics", **asks_as(database, "analytics"))
+    plant.do("UPDATE block SET committed_time = clock_timestamp() - interval '61 s'")
+    assert not is_healthy("analytics", **asks_as(database, "analytics"))
+    plant.do("INSERT INTO intake (ordinal, chain_id, seq) SELECT row_number() OVER (), chain_id, seq FROM block")
+    assert is_healthy("analytics", **asks_as(database, "analytics"))
+
+
+def test_a_stage_whose_database_is_gone_is_not_healthy(database: Database, tmp_path: Path) -> None:
+    assert not is_healthy("ingest", **{**asks_as(database, "ingest"), "PGHOST": str(tmp_path)})
+
+
+def test_the_api_is_healthy_where_it_answers(api_process: str) -> None:
+    assert is_healthy("api", BATCHWITNESS_API_PORT=str(urlsplit(api_process).port))
+    assert not is_healthy("api", BATCHWITNESS_API_PORT=str(free_port()))
