@@ -43,13 +43,13 @@ def timescale_dsn() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def applied_on_timescale(timescale_dsn: str) -> list[str]:
-    """Names of the migrations, once they are applied."""
-    return migrate(timescale_dsn)
+def applied_on_timescale(timescale_dsn: str) -> list[list[str]]:
+    """Names of the migrations that a first run applied, and those that a second one did."""
+    return [migrate(timescale_dsn), migrate(timescale_dsn)]
 
 
 @pytest.fixture(scope="session")
-def timescale(timescale_dsn: str, applied_on_timescale: list[str]) -> Iterator[psycopg.Connection]:
+def timescale(timescale_dsn: str, applied_on_timescale: list[list[str]]) -> Iterator[psycopg.Connection]:
     """The one connection, as a superuser, each statement in a transaction of its own unless a test opens one."""
     connection = eventually(lambda: psycopg.connect(timescale_dsn, autocommit=True), what="the server takes a client")
     with connection:
