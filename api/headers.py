@@ -1,4 +1,4 @@
-"""Headers on every answer: no script but our own files, no frame, no guessing of types, no referrer."""
+"""Headers on every answer: no script but our own files, no frame, no guessing of types, no referrer to others."""
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
@@ -33,7 +33,8 @@ class SecurityHeaders:
                 headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("X-Frame-Options", "DENY")
-                headers.setdefault("Referrer-Policy", "no-referrer")
+                # "no-referrer" would make browsers send "Origin: null" with our own forms.
+                headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static") else "no-store")
             await send(message)
 
