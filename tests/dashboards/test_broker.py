@@ -85,12 +85,13 @@ class Client:
             self.close()
 
     def listen(self, topic: str) -> None:
-        assert self.connect()
+        """Return once the broker has taken the subscription, and with it everything this client said before."""
         self.client.subscribe(topic, qos=1)
         assert self.subscribed.get(timeout=10)
 
     def say(self, topic: str) -> None:
-        self.client.publish(topic, b"{}", qos=1).wait_for_publish(10)
+        """Without asking for an acknowledgement: mosquitto hangs up on who asks for one of a message it denies."""
+        self.client.publish(topic, b"{}", qos=0)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -104,28 +105,30 @@ def test_nobody_gets_in_without_the_password_made_for_him(port: int, secrets: Pa
         assert Client(port, user, secrets).is_admitted()
 
 
-def test_the_edge_may_speak_and_not_listen_and_ingest_may_listen_and_not_speak(port: int, secrets: Path) -> None:
-    ingest, edge = Client(port, "ingest", secrets), Client(port, "edge", secrets)
-    try:
-        ingest.listen("batchwitness/#")
-        edge.listen("batchwitness/#")
-        ingest.say(f"{TOPIC}/from-ingest")
-        edge.say("batchwitness/elsewhere")
-        edge.say(TOPIC)  # comes last, so whatever was let through is heard before it
-        assert ingest.heard.get(timeout=10) == TOPIC
-        edge.say(TOPIC)
-        assert ingest.heard.get(timeout=10) == TOPIC
-        with pytest.raises(Empty):
-            edge.heard.get_nowait()
-    finally:
-        ingest.close()
-        edge.close()
+@pytest.fixture
+def clients(port: int, secrets: Path) -> Iterator[dict[str, Client]]:
+    """A connected client for each user."""
+    connected = {user: Client(port, user, secrets) for user in ("ingest", "edge", "health")}
+    for client in connected.values():
+        assert client.connect()
+    yield connected
+    for client in connected.values():
+        client.close()
 
 
-def test_the_health_check_hears_how_many_are_connected(port: int, secrets: Path) -> None:
-    health = Client(port, "health", secrets)
-    try:
-        health.listen("$SYS/broker/clients/connected")
-        assert health.heard.get(timeout=20) == "$SYS/broker/clients/connected"
-    finally:
-        health.close()
+def test_ingest_hears_only_what_the_edge_may_say_and_the_edge_hears_nothing(clients: dict[str, Client]) -> None:
+    ingest, edge = clients["ingest"], clients["edge"]
+    ingest.listen("batchwitness/#")
+    edge.listen("batchwitness/#")
+    ingest.say(f"{TOPIC}/from-ingest")
+    ingest.listen("batchwitness/v1/#")
+    edge.say("batchwitness/elsewhere")
+    edge.say(TOPIC)  # comes last, so whatever was let through is heard before it
+    assert ingest.heard.get(timeout=10) == TOPIC
+    with pytest.raises(Empty):
+        edge.heard.get_nowait()
+
+
+def test_the_health_check_hears_how_many_are_connected(clients: dict[str, Client]) -> None:
+    clients["health"].listen("$SYS/broker/clients/connected")
+    assert clients["health"].heard.get(timeout=20) == "$SYS/broker/clients/connected"
