@@ -23,7 +23,7 @@ def document() -> dict[str, Any]:
         "areas": [{"site": "leiden", "name": "hall"}],
         "units": [unit | {"commissioned": VALID_FROM.isoformat()} for unit in units],
         "tags": [
-            *(_tag(unit, None, name, *rest) for unit in ("BR-01", "BR-02") for name, *rest in BIOREACTOR_TAGS),
+            *(_tag(unit, None, *tag) for unit in ("BR-01", "BR-02") for tag in BIOREACTOR_TAGS),
             *(_tag("INC-1", position, "glucose", "mmol/L", 0.0, 60.0) for position in ("A", "B")),
         ],
         "products": [{"name": "CT-101", "modality": "cell therapy"}],

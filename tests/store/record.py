@@ -51,7 +51,7 @@ class Record:
 
     def ask(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows as the owner sees them."""
-        return self.owner.execute(question, parameters).fetchall()  # type: ignore[arg-type]  # text of a test
+        return self.owner.execute(question, parameters).fetchall()
 
 
 @contextmanager
