@@ -14,7 +14,8 @@ from batchwitness.plant.specs import BatchSpec, ProcessName, randomness
 Plan: TypeAlias = tuple[
     tuple[float, float, float | None], ...
 ]  # hour, volume afterwards in mL, density to come down to
-AUTOMATED_FILLS: Plan = ((24.0, 100.0, None), (72.0, 200.0, None), (120.0, 250.0, None))
+FIRST_FEED_H = 72.0
+AUTOMATED_FILLS: Plan = ((24.0, 100.0, None), (FIRST_FEED_H, 200.0, None), (120.0, 250.0, None))
 MANUAL_FILLS: Plan = (
     (48.0, 200.0, 1.0),
     (96.0, 600.0, 1.0),
@@ -51,28 +52,36 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
     for column, spec in enumerate(specs):
         random = randomness("handling", spec.name, spec.seed)
         automated = spec.process == "AUTO-2.0"
-        planned = AUTOMATED_FILLS if automated else MANUAL_FILLS
-        late_h = np.abs(random.normal(0.0, 0.1, len(planned))) if automated else random.normal(0.0, 1.5, len(planned))
-        exact = 0.001 if automated else 0.03  # bioreactors are filled by weight
-        exactness = np.exp(exact * random.standard_normal(len(planned)))
-        done = [
-            Step(at_h=at + float(by_h), batch=column, kind="fill", amount_mL=mL * float(by), dilute_to=density)
-            for (at, mL, density), by_h, by in zip(planned, late_h, exactness, strict=True)
-        ]
+        filled = _fills(spec, column, random)
         taken = [24.0 * day + float(random.normal(0.0, 0.5)) for day in SAMPLE_DAYS] if automated else []
-        steps += done
+        steps += filled
         steps += [Step(at_h=at, batch=column, kind="sample", amount_mL=SAMPLE_ML) for at in taken]
-        fills.append(tuple(step.at_h for step in done))
+        fills.append(tuple(step.at_h for step in filled))
         samples.append(tuple(taken))
         phases.append(PHASES if automated else _shifted(PHASES, random.normal(0.0, 0.75, len(PHASES) - 1)))
-    feed_from_h = np.array([72.0 + share_lost(spec.fault, FaultKind.FIRST_FEED_LATE) for spec in specs])
     return Handling(
         steps=tuple(steps),
         fills_h=tuple(fills),
         samples_h=tuple(samples),
-        feed_from_h=feed_from_h,
+        feed_from_h=np.array([FIRST_FEED_H + share_lost(spec.fault, FaultKind.FIRST_FEED_LATE) for spec in specs]),
         phases=tuple(phases),
     )
+
+
+def _fills(spec: BatchSpec, column: int, random: np.random.Generator) -> list[Step]:
+    """When and how full: bioreactors are filled by weight, minutes late; people are an hour or two off, either way."""
+    if spec.process == "AUTO-2.0":
+        planned, exactness = AUTOMATED_FILLS, 0.001
+        late_h = np.abs(random.normal(0.0, 0.1, len(planned)))
+        late_h[[at_h == FIRST_FEED_H for at_h, _, _ in planned]] += share_lost(spec.fault, FaultKind.FIRST_FEED_LATE)
+    else:
+        planned, exactness = MANUAL_FILLS, 0.03
+        late_h = random.normal(0.0, 1.5, len(planned))
+    share = np.exp(exactness * random.standard_normal(len(planned)))
+    return [
+        Step(at_h=at + float(by_h), batch=column, kind="fill", amount_mL=mL * float(by), dilute_to=density)
+        for (at, mL, density), by_h, by in zip(planned, late_h, share, strict=True)
+    ]
 
 
 def _shifted(phases: Sequence[tuple[str, float, float]], by_h: Vector) -> tuple[tuple[str, float, float], ...]:
