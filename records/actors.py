@@ -5,11 +5,12 @@ session secrets are never stored, logged or put into an event, only what can che
 All functions run in the caller's transaction.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import UniqueViolation
@@ -17,7 +18,7 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.json import Jsonb
 
 from records.passwords import hash_password, new_secret, password_is_right, secret_digest
-from store.errors import Conflict, NotFound, StoreRejected, translated
+from store.errors import Conflict, InputInvalid, NotFound, StoreRejected, translated
 from store.model.ids import ActorId
 from store.sql import queries
 
@@ -26,7 +27,10 @@ FAILURE_WINDOW = timedelta(minutes=15)  # a wrong password longer after the one 
 LOCK = timedelta(minutes=15)
 INACTIVITY_LIMIT = timedelta(minutes=30)  # of a session
 USE_NOTED_EVERY = timedelta(minutes=1)  # a page that polls must not write a row every time
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")  # as the table's own check
 UNKNOWN_NAME = ""  # failures of names nobody has: what was typed there may be a password, so it is not kept
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class ActorKind(StrEnum):
@@ -79,8 +83,8 @@ def add_person(
 ) -> ActorId:
     """Add a person who signs in with a password of 12 to 256 characters.
 
-    Raises ValueError for an unknown role or a password of another length, Conflict when the name was ever used,
-    StoreRejected for a name of other characters than a-z, 0-9 and . _ @ -.
+    Raises InputInvalid for a name of other characters than a-z, 0-9 and . _ @ -, for an unknown role and for a password
+    of another length, and Conflict when the name was ever used.
     """
     return _add(conn, ActorKind.PERSON, name, printed_name, roles, hash_password(password), by, reason)
 
@@ -95,7 +99,7 @@ def add_machine(
 def set_password(conn: psycopg.Connection, *, name: str, password: str, by: str, reason: str) -> None:
     """Replace a person's password, end their sessions and lift a lock.
 
-    Raises NotFound, and ValueError for a password of another length than `add_person` takes.
+    Raises NotFound, and InputInvalid for a password of another length than `add_person` takes.
     """
     parameters = {"name": name, "password_hash": hash_password(password), "by": by, "reason": reason}
     if _one(conn, "set_password", parameters) is None:
@@ -114,7 +118,7 @@ def check_password(conn: psycopg.Connection, *, name: str, password: str) -> Act
     Takes some tenths of a second in every case. A failure is counted and audited in the caller's transaction:
     commit it before refusing. Five in a row lock the name for 15 minutes, for the right password too.
     """
-    row = _one(conn, "by_name", {"name": name})
+    row = _one(conn, "by_name", {"name": name}) if NAME.fullmatch(name) else None
     usable_hash = row[5] if row is not None and row[3] == ActorKind.PERSON and row[6] else None
     right = password_is_right(password, usable_hash)
     counted_name = UNKNOWN_NAME if row is None else name
@@ -144,15 +148,15 @@ def issue_token(
 ) -> str:
     """Make a token for a machine and return it: it is shown this once and kept nowhere.
 
-    Raises ValueError for an unknown scope or a time without offset, NotFound when no active machine has that name.
+    Raises InputInvalid for an unknown scope or a time without offset, NotFound when no active machine has that name.
     """
     if expires.tzinfo is None:
-        raise ValueError(f"a time without an offset means nothing here: {expires.isoformat()}")
+        raise InputInvalid(f"a time without an offset means nothing here: {expires.isoformat()}")
     token = new_secret()
     parameters = {
         "name": actor_name,
         "digest": secret_digest(token),
-        "scope": str(TokenScope(scope)),
+        "scope": str(_known("scope", TokenScope, scope)),
         "expires": expires,
         "by": by,
         "new": Jsonb({"scope": scope, "expires": expires.isoformat()}),
@@ -222,7 +226,12 @@ def _add(
     by: str,
     reason: str,
 ) -> ActorId:
-    known_roles = sorted(Role(role) for role in roles)
+    # Checked here too: the database's refusal would repeat the whole row, hash and all.
+    if not NAME.fullmatch(name):
+        raise InputInvalid(f"name: {name!r} is not 1 to 64 of a-z, 0-9 and . _ @ -, beginning with a letter or digit")
+    if not printed_name.strip() or not printed_name.isprintable():
+        raise InputInvalid(f"printed_name: {printed_name!r} is empty or cannot be printed")
+    known_roles = sorted(_known("roles", Role, role) for role in roles)
     try:
         row = _one(
             conn,
@@ -246,7 +255,17 @@ def _add(
     return ActorId(row[0])
 
 
+def _known(field: str, words: type[Word], word: str) -> Word:
+    try:
+        return words(word)
+    except ValueError as error:
+        raise InputInvalid(f"{field}: {word!r} is not one of {', '.join(words)}") from error
+
+
 def _one(conn: psycopg.Connection, name: str, parameters: Mapping[str, Any]) -> TupleRow | None:
+    for said in ("by", "reason"):
+        if not str(parameters.get(said, "-")).strip():
+            raise InputInvalid(f"{said}: a change says who made it and why")
     with translated(), conn.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(queries("actors")[name], parameters).fetchone()
 

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from records.actors import Actor, Role
-from store.errors import Conflict, NotAllowed, NotFound, translated
+from store.errors import Conflict, InputInvalid, NotAllowed, NotFound, translated
 from store.model.alert import AlertState
 from store.sql import queries
 
@@ -17,7 +17,7 @@ MAY_ASSESS = frozenset({Role.MSAT, Role.QA})
 def acknowledge(conn: psycopg.Connection, *, alert_id: int, actor: Actor, comment: str) -> datetime:
     """Somebody has seen the alert and says what they make of it; returns the decision's known_at.
 
-    For operator, msat and qa. Raises NotAllowed, NotFound, ValueError without a comment, and Conflict when the
+    For operator, msat and qa. Raises NotAllowed, NotFound, InputInvalid without a comment, and Conflict when the
     alert is not `raised` any more.
     """
     return _decide(
@@ -48,7 +48,7 @@ def _decide(
     if not allowed & actor.roles:
         raise NotAllowed(f"{actor.name} may not: to have {state} an alert is for {', '.join(sorted(allowed))}")
     if not comment.strip():
-        raise ValueError("comment: a decision needs one")
+        raise InputInvalid("comment: a decision needs one")
     sql = queries("alert_decision")
     with translated(), conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(sql["lock"], {"alert_id": alert_id})

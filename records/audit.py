@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.types.json import Jsonb
 
-from store.errors import translated
+from store.errors import InputInvalid, translated
 from store.model.audit import AuditEvent
 from store.sql import queries
 
@@ -52,12 +52,12 @@ def append(
     """Append one event in the caller's transaction and return its known_at, later than any before it.
 
     `old` and `new` hold what JSON can. Whoever appends next waits until this transaction ends, so append late.
-    Raises ValueError without an actor, a subject or a reason, and outside a transaction, where the event
-    would stand without its change.
+    Raises InputInvalid without an actor, a subject or a reason, and ValueError outside a transaction, where the
+    event would stand without its change.
     """
     for name, text in (("actor", actor), ("action", action), ("subject", subject), ("reason", reason)):
         if not text.strip():
-            raise ValueError(f"an audit event needs its {name}")
+            raise InputInvalid(f"an audit event needs its {name}")
     if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
         raise ValueError("an audit event belongs into the transaction of its change, and there is none")
     with translated(), conn.cursor(row_factory=scalar_row) as cursor:

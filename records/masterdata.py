@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from records.audit import append
 from records.masterdata_consistency import inconsistencies
 from records.masterdata_shape import SCOPED_BY_PROCESS, SECTIONS, Row, Section, shape_problems, stored_rows, values_of
-from store.errors import BatchwitnessError, translated
+from store.errors import InputInvalid, translated
 from store.sql import queries
 
 LOCK = 0x62775F6D6173  # any number all loaders agree on
@@ -22,7 +22,7 @@ LOCK = 0x62775F6D6173  # any number all loaders agree on
 VERSIONED = frozenset({"tags", "limits"})
 
 
-class MasterdataInvalid(BatchwitnessError):
+class MasterdataInvalid(InputInvalid):
     """The master data document is wrong; nothing of it was applied."""
 
     def __init__(self, problems: list[str]) -> None:

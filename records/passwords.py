@@ -7,14 +7,16 @@ from functools import cache
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from store.errors import InputInvalid
+
 SHORTEST_PASSWORD = 12  # characters; long beats complicated (NIST SP 800-63B)
 LONGEST_PASSWORD = 256  # characters; what is longer only makes the server work
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash to store. Raises ValueError, never naming the password, for one too short or too long."""
+    """The argon2id hash to store. Raises InputInvalid, never naming the password, for one too short or too long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise ValueError(
+        raise InputInvalid(
             f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, this one has {len(password)}"
         )
     return _hasher().hash(password)

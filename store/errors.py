@@ -53,6 +53,10 @@ class NotAllowed(BatchwitnessError):
     """This actor may not do that."""
 
 
+class InputInvalid(BatchwitnessError, ValueError):
+    """What somebody entered cannot be accepted: say what is wrong with it and let them enter it again."""
+
+
 class SettingsContradict(BatchwitnessError):
     """Two settings cannot both hold."""
 

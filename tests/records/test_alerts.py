@@ -7,7 +7,7 @@ import pytest
 from records.actors import Actor, ActorKind
 from records.alerts import acknowledge, assess
 from records.audit import trail, verify
-from store.errors import Conflict, NotAllowed, NotFound
+from store.errors import Conflict, InputInvalid, NotAllowed, NotFound
 from store.model.ids import ActorId
 from tests.fix_postgres import Database
 
@@ -101,7 +101,7 @@ def test_steps_are_taken_once_and_in_order(conn: psycopg.Connection, alert_id: i
         acknowledge(conn, alert_id=alert_id, actor=qa, comment="seen")
     with pytest.raises(NotFound):
         acknowledge(conn, alert_id=alert_id + 1, actor=qa, comment="seen")
-    with pytest.raises(ValueError, match="comment"):
+    with pytest.raises(InputInvalid, match="comment"):
         assess(conn, alert_id=alert_id, actor=qa, comment="  ")
     assert len(trail(conn, limit=10)) == 1
 
