@@ -1,4 +1,8 @@
-"""Summaries of readings at a few resolutions, derived anew from the readings for every bucket a block touched."""
+"""Summaries of readings at a few resolutions.
+
+A bucket seen for the first time is summarised from the block itself; one that was there before is derived anew from
+the readings, so that late and backfilled readings end up in it as well.
+"""
 
 from datetime import timedelta
 
@@ -6,6 +10,8 @@ import numpy as np
 import psycopg
 
 from analytics.intake import Stretch
+from analytics.segment import Bytes8, Floats, Int32s, Int64s
+from store.model.reading import Quality
 from store.model.times import US_PER_S, from_us
 from store.rows import decode_rows
 from store.sql import queries
@@ -15,33 +21,70 @@ RESOLUTIONS_S = (600, 3600)
 
 def derive_overviews(connection: psycopg.Connection, stretch: Stretch) -> None:
     """Bring overviews and newest values up to date with a stretch, in the caller's transaction."""
-    sql = queries("analytics")
     blocks = [
         decode_rows(rows)
-        for (rows,) in connection.execute(sql["block_rows"], {"after": stretch.after, "until": stretch.until})
+        for (rows,) in connection.execute(
+            queries("analytics")["block_rows"], {"after": stretch.after, "until": stretch.until}
+        )
     ]
     if not blocks:
         return
     tag_id = np.concatenate([rows.tag_id for rows in blocks])
     time_us = np.concatenate([rows.time_us for rows in blocks])
-    for resolution_s in RESOLUTIONS_S:
-        width_us = resolution_s * US_PER_S
-        touched = np.unique(np.stack((tag_id.astype(np.int64), time_us // width_us * width_us)), axis=1)
+    value = np.concatenate([rows.value for rows in blocks])
+    quality = np.concatenate([rows.quality for rows in blocks])
+    order = np.lexsort((time_us, tag_id))
+    tag_id, time_us, value, quality = tag_id[order], time_us[order], value[order], quality[order]
+    _set_latest(connection, tag_id, time_us, value, quality)
+    usable = quality != Quality.BAD
+    if usable.any():
+        for resolution_s in RESOLUTIONS_S:
+            _summarise(connection, resolution_s, tag_id[usable], time_us[usable], value[usable])
+
+
+def _summarise(
+    connection: psycopg.Connection, resolution_s: int, tag_id: Int32s, time_us: Int64s, value: Floats
+) -> None:
+    """Summarise readings ordered by (tag, time)."""
+    sql = queries("analytics")
+    bucket_us = time_us // (resolution_s * US_PER_S) * (resolution_s * US_PER_S)
+    first = np.flatnonzero(np.append(True, (np.diff(tag_id) != 0) | (np.diff(bucket_us) != 0)))
+    count = np.diff(np.append(first, len(tag_id)))
+    tags, buckets = tag_id[first].tolist(), [from_us(us) for us in bucket_us[first].tolist()]
+    new = connection.execute(
+        sql["insert_overview"],
+        {
+            "resolution_s": resolution_s,
+            "tag_ids": tags,
+            "buckets": buckets,
+            "counts": count.tolist(),
+            "minima": np.minimum.reduceat(value, first).tolist(),
+            "means": (np.add.reduceat(value, first) / count).tolist(),
+            "maxima": np.maximum.reduceat(value, first).tolist(),
+            "lasts": value[first + count - 1].tolist(),
+        },
+    )
+    known = set(new.fetchall())
+    touched = [key for key in zip(tags, buckets, strict=True) if key not in known]
+    if touched:
         connection.execute(
             sql["derive_overview"],
             {
                 "resolution_s": resolution_s,
                 "width": timedelta(seconds=resolution_s),
-                "tag_ids": touched[0].tolist(),
-                "buckets": [from_us(us) for us in touched[1].tolist()],
+                "tag_ids": [tag for tag, _ in touched],
+                "buckets": [bucket for _, bucket in touched],
             },
         )
-    order = np.lexsort((time_us, tag_id))
-    newest = order[np.append(np.diff(tag_id[order]) != 0, True)]
-    value = np.concatenate([rows.value for rows in blocks])
-    quality = np.concatenate([rows.quality for rows in blocks])
+
+
+def _set_latest(
+    connection: psycopg.Connection, tag_id: Int32s, time_us: Int64s, value: Floats, quality: Bytes8
+) -> None:
+    """Remember the newest value of each tag, from readings ordered by (tag, time)."""
+    newest = np.flatnonzero(np.append(np.diff(tag_id) != 0, True))
     connection.execute(
-        sql["set_latest"],
+        queries("analytics")["set_latest"],
         {
             "tag_ids": tag_id[newest].tolist(),
             "times": [from_us(us) for us in time_us[newest].tolist()],

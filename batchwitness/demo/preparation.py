@@ -27,7 +27,7 @@ from store.sql import queries
 DEMO = "demo"
 OLD_PROCESS, NEW_PROCESS = "MAN-1.0", "AUTO-2.0"
 STAGES_START_WITHIN = timedelta(seconds=12)  # plant time stands still until everybody can listen
-TRANSPORT_ALLOWANCE_S = 10.0  # host seconds; at demo speed the default would be weeks of plant time
+TRANSPORT_ALLOWANCE_S = 30.0  # host seconds; at demo speed the default would be weeks of plant time
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
 

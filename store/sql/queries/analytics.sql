@@ -131,6 +131,15 @@ FROM intake JOIN block_unit ON block_unit.chain_id = intake.chain_id AND block_u
 WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 ORDER BY intake.ordinal, block_unit.unit_id;
 
+-- insert_overview: Summaries of buckets that were never seen before; says which those were.
+INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
+SELECT fresh.tag_id, %(resolution_s)s, fresh.bucket, fresh.count, fresh.minimum, fresh.mean, fresh.maximum, fresh.last
+FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::integer[], %(minima)s::double precision[],
+    %(means)s::double precision[], %(maxima)s::double precision[], %(lasts)s::double precision[])
+    AS fresh (tag_id, bucket, count, minimum, mean, maximum, last)
+ON CONFLICT DO NOTHING
+RETURNING tag_id, bucket;
+
 -- derive_overview: Derive touched buckets anew from the readings.
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
 SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(*), min(reading.value), avg(reading.value),

@@ -15,3 +15,30 @@ WHERE alert_now.alert_id < %(below)s
     AND (NOT %(open_only)s OR alert_now.state <> 'closed')
 ORDER BY alert_now.alert_id DESC
 LIMIT %(limit)s;
+
+-- detail: One alert with all its evidence, as it stands now.
+SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
+    alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
+    alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
+    batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
+    alert_now.reference_digest, alert_now.contributions, alert_now.cells, alert_now.ordinal,
+    alert_now.intake_ordinal, alert_now.committed_time, reference.name AS reference,
+    (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id)
+        AS reference_batches,
+    (SELECT phase.name FROM monitor JOIN phase USING (unit_procedure_id)
+        WHERE monitor.monitor_id = alert_now.monitor_id AND phase.during @> alert_now.raised_time) AS phase
+FROM alert_now
+JOIN unit USING (unit_id)
+LEFT JOIN batch USING (batch_id)
+LEFT JOIN process_version USING (process_version_id)
+LEFT JOIN reference ON encode(reference.digest, 'hex') = alert_now.reference_digest
+WHERE alert_now.alert_id = %(alert_id)s;
+
+-- versions: How an alert changed since it was raised.
+SELECT version, ended_time, tags, score, sentence, intake_ordinal, committed_time FROM alert_update
+WHERE alert_id = %(alert_id)s ORDER BY version;
+
+-- decisions: What people decided about an alert, in order.
+SELECT alert_decision.state, alert_decision.actor, actor.printed_name, alert_decision.comment, alert_decision.known_at
+FROM alert_decision LEFT JOIN actor ON actor.name = alert_decision.actor
+WHERE alert_decision.alert_id = %(alert_id)s ORDER BY alert_decision.known_at;

@@ -21,3 +21,144 @@ WHERE batch.batch_id < %(below)s
     AND (%(status)s::text IS NULL OR batch.status = %(status)s)
 ORDER BY batch.batch_id DESC
 LIMIT %(limit)s;
+
+-- detail: One batch by its name, with when and where it was made; pseudonyms are for the caller to hide.
+SELECT batch.batch_id, batch.name AS batch, product.name AS product, process_version.name AS process,
+    process_version.process_version_id, process_version.role, batch.status, batch.end_reason, batch.donor,
+    batch.chain_of_identity, batch.required_by, made.unit, made.started, made.ended
+FROM batch
+JOIN process_version USING (process_version_id)
+JOIN product USING (product_id)
+LEFT JOIN LATERAL (
+    SELECT string_agg(DISTINCT unit.name, ', ') AS unit, min(lower(unit_procedure.during)) AS started,
+        CASE WHEN bool_and(upper(unit_procedure.during) IS NOT NULL) THEN max(upper(unit_procedure.during)) END
+            AS ended
+    FROM unit_procedure JOIN unit USING (unit_id) WHERE unit_procedure.batch_id = batch.batch_id
+) AS made ON true
+WHERE batch.name = %(batch)s;
+
+-- windows: The tags of a batch, each with the interval in which it speaks of this batch.
+SELECT tag_now.tag_id, tag_now.name AS tag, coalesce(tag_now.measurand, '') AS measurand,
+    coalesce(tag_now.unit_of_measure, '') AS unit_of_measure, tag_now.mapped, tag_now.reporting_mode,
+    tag_now.interval_s, unit.name AS unit,
+    lower(unit_procedure.during) AS started, upper(unit_procedure.during) AS ended
+FROM unit_procedure
+JOIN unit USING (unit_id)
+JOIN tag_now ON tag_now.unit_id = unit_procedure.unit_id
+    AND (tag_now.position_id IS NULL OR tag_now.position_id = unit_procedure.position_id)
+WHERE unit_procedure.batch_id = %(batch_id)s
+ORDER BY lower(unit_procedure.during), tag_now.tag_id;
+
+-- phases: The phases of a batch in order.
+SELECT phase.name AS phase, lower(phase.during) AS started, upper(phase.during) AS ended, unit.name AS unit
+FROM phase
+JOIN unit_procedure USING (unit_procedure_id)
+JOIN unit USING (unit_id)
+WHERE unit_procedure.batch_id = %(batch_id)s
+ORDER BY lower(phase.during), phase.phase_id;
+
+-- references: What the batch is compared with: by its newest monitor, else what is in use for its process.
+SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest, reference.software,
+    reference.state, reference.known_at,
+    (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
+    EXISTS (SELECT FROM reference_batch
+        WHERE reference_batch.reference_id = reference.reference_id AND reference_batch.batch_id = %(batch_id)s)
+        AS learned_from_this
+FROM reference
+WHERE reference.reference_id IN (
+    SELECT unnest(ARRAY[monitor.reference_new_id, monitor.reference_old_id])
+    FROM monitor WHERE monitor.batch_id = %(batch_id)s
+) OR (reference.process_version_id = %(process_version_id)s AND reference.state = 'in_use'
+    AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s))
+ORDER BY reference.role, reference.reference_id;
+
+-- monitor: The newest monitor of a batch as it stands.
+SELECT monitor.software, monitor.closed, monitor.snapshot FROM monitor
+WHERE monitor.batch_id = %(batch_id)s ORDER BY monitor.monitor_id DESC LIMIT 1;
+
+-- data_until: The newest reading of the batch's tags inside its intervals.
+SELECT max(newest.source_time) AS data_until
+FROM unit_procedure
+JOIN tag ON tag.unit_id = unit_procedure.unit_id
+    AND (tag.position_id IS NULL OR tag.position_id = unit_procedure.position_id)
+CROSS JOIN LATERAL (
+    SELECT source_time FROM reading
+    WHERE reading.tag_id = tag.tag_id AND reading.source_time >= lower(unit_procedure.during)
+        AND reading.source_time < coalesce(upper(unit_procedure.during), 'infinity')
+    ORDER BY source_time DESC LIMIT 1
+) AS newest
+WHERE unit_procedure.batch_id = %(batch_id)s;
+
+-- received: When the readings of these tags between two times began and ceased to arrive.
+SELECT min(edge.received_time) AS first_received, max(edge.received_time) AS last_received
+FROM unnest(%(tag_ids)s::integer[]) AS asked (tag_id)
+CROSS JOIN LATERAL (
+    (SELECT received_time FROM reading WHERE reading.tag_id = asked.tag_id AND source_time >= %(started)s
+        AND source_time < %(ended)s ORDER BY source_time LIMIT 1)
+    UNION ALL
+    (SELECT received_time FROM reading WHERE reading.tag_id = asked.tag_id AND source_time >= %(started)s
+        AND source_time < %(ended)s ORDER BY source_time DESC LIMIT 1)
+) AS edge;
+
+-- trouble: What went wrong on a unit, or with any publisher, while the batch's readings arrived.
+SELECT
+    (SELECT count(*) FROM quarantine
+        WHERE quarantine.received_time BETWEEN %(first_received)s AND %(last_received)s
+            AND split_part(quarantine.topic, '/', 5) = ANY(%(units)s)) AS quarantined,
+    (SELECT count(*) FROM sequence_gap
+        WHERE sequence_gap.filled_time IS NULL
+            AND sequence_gap.found_time BETWEEN %(first_received)s AND %(last_received)s) AS open_gaps,
+    (SELECT coalesce(sum(last_seq - first_seq + 1), 0)::bigint FROM sequence_gap
+        WHERE sequence_gap.filled_time IS NULL
+            AND sequence_gap.found_time BETWEEN %(first_received)s AND %(last_received)s) AS messages_missing,
+    (SELECT count(*) FROM reading_conflict
+        WHERE reading_conflict.tag_id = ANY(%(tag_ids)s) AND reading_conflict.source_time >= %(started)s
+            AND reading_conflict.source_time < %(ended)s) AS conflicts;
+
+-- events: What happened to a batch, in order of time.
+SELECT event.event_id AS event, event.kind, event.source_time, unit.name AS unit, event.body, event.note
+FROM event JOIN unit USING (unit_id)
+WHERE event.batch_id = %(batch_id)s AND event.event_id > %(above)s
+ORDER BY event.event_id
+LIMIT %(limit)s;
+
+-- results: Every statement of every result of a batch, with the plant's time at which it arrived.
+SELECT stated.result, stated.specimen, stated.attribute, stated.method, stated.value_text, stated.value_number,
+    stated.censored, stated.unit_of_measure, stated.sampled_at, stated.measured_at, stated.status, stated.replaces,
+    stated.stated_by, stated.known_at,
+    EXISTS (SELECT FROM qc_result_now WHERE qc_result_now.qc_result_id = stated.qc_result_id) AS current,
+    plan.due_h, tick.plant_time + (stated.known_at - tick.host_time) * tick.rate AS arrived,
+    specification.low AS specification_low, specification.high AS specification_high
+FROM qc_result AS stated
+LEFT JOIN LATERAL (
+    SELECT min(due_h) AS due_h FROM sampling_plan
+    WHERE sampling_plan.process_version_id = %(process_version_id)s AND sampling_plan.attribute = stated.attribute
+        AND (stated.specimen IS NULL OR sampling_plan.specimen = stated.specimen)
+) AS plan ON true
+LEFT JOIN LATERAL (
+    SELECT plant_time, host_time, rate FROM block_tick
+    WHERE block_tick.chain_id = stated.chain_id AND block_tick.seq <= stated.block_seq ORDER BY seq DESC LIMIT 1
+) AS tick ON true
+LEFT JOIN LATERAL (
+    SELECT low, high FROM limit_version
+    WHERE limit_version.process_version_id = %(process_version_id)s AND limit_version.attribute = stated.attribute
+        AND limit_version.kind = 'specification_limit' AND limit_version.effective_from <= stated.measured_at
+    ORDER BY limit_version.effective_from DESC, limit_version.known_at DESC LIMIT 1
+) AS specification ON true
+WHERE stated.batch_id = %(batch_id)s
+ORDER BY stated.attribute, stated.known_at, stated.qc_result_id;
+
+-- expected: What the sampling plan asks for and no valid result answers yet.
+SELECT plan.attribute, plan.specimen, plan.at_h, plan.due_h
+FROM sampling_plan AS plan
+WHERE plan.process_version_id = %(process_version_id)s
+    AND NOT EXISTS (
+        SELECT FROM qc_result_now
+        WHERE qc_result_now.batch_id = %(batch_id)s AND qc_result_now.attribute = plan.attribute
+            AND (qc_result_now.specimen IS NULL OR qc_result_now.specimen = plan.specimen)
+    )
+ORDER BY plan.due_h, plan.attribute;
+
+-- pending_results: Results of batches nobody knows, waiting to be assigned.
+SELECT result, batch, attribute, value_text, unit_of_measure, status, known_at FROM qc_result
+WHERE batch_id IS NULL ORDER BY known_at DESC LIMIT 200;
