@@ -67,7 +67,6 @@ def api_variable(name: str, *, label: str, description: str, query: InfinityQuer
         .description(description)
         .datasource(query.source)
         .query({"queryType": "infinity", "infinityQuery": query})
-        .definition(query.url)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .allow_custom_value(False)
     )
