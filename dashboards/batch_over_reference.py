@@ -238,7 +238,7 @@ def results() -> Table:
         )
         .id(5)
         .grid_pos(GridPos(x=0, y=23, w=12, h=10))
-        .override_by_name("sampled", property_values(unit="dateTimeAsIso"))
+        .override_by_name("measured", property_values(unit="dateTimeAsIso"))
         .override_by_name("known since", property_values(unit="dateTimeAsIso"))
         .override_by_name("status", coloured_cell(RESULT_STATES))
         .with_target(
@@ -247,7 +247,7 @@ def results() -> Table:
                 url="/grafana/results",
                 params={"batch": "${batch}"},
                 columns=(
-                    time("time", "sampled"),
+                    time("time", "measured"),
                     text("attribute"),
                     text("value_text", "value"),
                     text("unit_of_measure", "unit of measure"),
@@ -256,7 +256,7 @@ def results() -> Table:
                 ),
             )
         )
-        .with_transformation(ordered("sampled", "attribute", "value", "unit of measure", "status", "known since"))
+        .with_transformation(ordered("measured", "attribute", "value", "unit of measure", "status", "known since"))
     )
 
 
