@@ -43,15 +43,18 @@ def publish(
     """
     stopping = stop or threading.Event()
     with connected(broker) as outbox:
-        reported = time.monotonic()
+        report = _Report(outbox, progress)
         for message in islice(messages, skip, None):
-            if not _wait_for(message.plant_us, clock, outbox, stopping) or not outbox.send(message, stopping):
+            while (wait_s := clock.wait_s(message.plant_us, datetime.now(UTC))) > 0.0:
+                if stopping.wait(min(wait_s, LOOK_UP_S)):
+                    break
+                outbox.collect()
+                report.now_and_then()
+            if stopping.is_set() or not outbox.send(message, stopping):
                 break
-            if time.monotonic() - reported > PROGRESS_EVERY_S:
-                progress(outbox.published)
-                reported = time.monotonic()
+            report.now_and_then()
         outbox.settle(stopping)
-        progress(outbox.published)
+        report.now()
         return outbox.published
 
 
@@ -90,13 +93,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 2 if stop.is_set() else 0
 
 
-def _wait_for(plant_us: int, clock: PlantClock, outbox: Outbox, stopping: threading.Event) -> bool:
-    """Waits until the plant clock has reached a time; False when told to stop before."""
-    while (wait_s := clock.wait_s(plant_us, datetime.now(UTC))) > 0.0:
-        if stopping.wait(min(wait_s, LOOK_UP_S)):
-            return False
-        outbox.collect()
-    return not stopping.is_set()
+class _Report:
+    """Tells how far the publishing has come, a few times a second."""
+
+    def __init__(self, outbox: Outbox, progress: Callable[[Published], None]) -> None:
+        self._outbox = outbox
+        self._progress = progress
+        self._last = time.monotonic()
+
+    def now_and_then(self) -> None:
+        if time.monotonic() - self._last > PROGRESS_EVERY_S:
+            self.now()
+
+    def now(self) -> None:
+        self._progress(self._outbox.published)
+        self._last = time.monotonic()
 
 
 def _say(published: Published) -> None:
