@@ -1,0 +1,23 @@
+"""`make bench`: every benchmark, or those named; one JSON object a line."""
+
+import sys
+from collections.abc import Callable
+
+from tests.bench.detection import bench_detection
+from tests.bench.ingestion import bench_ingest
+
+BENCHMARKS: dict[str, Callable[[], None]] = {"ingest": bench_ingest, "detection": bench_detection}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}\n")
+        return 2
+    for name in names:
+        BENCHMARKS[name]()
+    return 0
+
+
+sys.exit(main())
