@@ -8,28 +8,64 @@ import psycopg
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)  # of CT-1
 ENDED = STARTED + timedelta(days=12)
 
+HOUR = timedelta(hours=1)
+
+# By name, or by query file and name where a name means two things.
 SAMPLES: dict[str, object] = {
+    "above": 0,
+    "after": 0,
+    "alert_id": 1,
+    "all_batches": False,
+    "allowance_s": 10.0,
+    "analytics.until": 10,
     "batch": "CT-1",
     "batch_id": 1,
+    "batches": ["CT-1", "CT-2"],
+    "below": 1_000,
     "boot": 1,
     "buckets": [STARTED + timedelta(days=day) for day in (0, 7, 30)],
+    "cap": 100,
     "change": "CC-7",
     "chain_id": 1,
     "effective_from": ENDED,
     "ended": ENDED,
+    "first_received": STARTED,
+    "from_id": 1,
+    "head": 10,
+    "head_to": STARTED + HOUR,
+    "last_received": ENDED,
+    "limit": 1_000,
     "monitor_id": 1,
     "now": STARTED + timedelta(days=25),
+    "open_only": False,
+    "ordinal": 1,
     "position_id": 1,
     "process": "AUTO-2.0",
     "process_version_id": 2,
     "publisher": "edge-1",
+    "reference_id": 1,
     "resolution_s": 3600,
     "result": "L-1",
+    "since": STARTED,
     "started": STARTED,
+    "step_s": 7200.0,
+    "tag": "temperature",
+    "tag_id": 1,
     "tag_ids": [1, 2, 1],
+    "tail_from": ENDED - HOUR,
+    "to_id": 2,
     "unit_id": 1,
-    "width": timedelta(hours=1),
+    "units": ["BR-01"],
+    "until": ENDED,
+    "whole_from": STARTED + HOUR,
+    "whole_to": ENDED - HOUR,
+    "width": HOUR,
 }
+
+
+def sample(noun: str, name: str) -> object:
+    """A value for a parameter of a query, None where nothing was chosen."""
+    return SAMPLES.get(f"{noun}.{name}", SAMPLES.get(name))
 
 
 def seed(connection: psycopg.Connection) -> None:

@@ -12,7 +12,7 @@ from store.sql import queries
 from tests.store.named_queries import NamedQuery, make_temporary_tables, named_queries
 from tests.store.privileges import privileges
 from tests.store.test_roles import EXPECTED
-from tests.timescale.seed import SAMPLES
+from tests.timescale.seed import STARTED, sample
 
 FROM_READING = re.compile(r"\b(FROM|JOIN)\s+reading\b")
 WRITES = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!DO )(?<!FOR )UPDATE)\s+(\w+)")
@@ -84,7 +84,7 @@ def rows(cursor: psycopg.Cursor) -> list[str]:
 
 def outcome(connection: psycopg.Connection, query: NamedQuery) -> tuple[list[str], list[str]]:
     """What a query returns, and what is in the table it writes afterwards; nothing of it stays."""
-    parameters = {name: SAMPLES.get(name) for name in query.parameters}
+    parameters = {name: sample(query.noun, name) for name in query.parameters}
     written: list[str] = []
     with connection.transaction(force_rollback=True):
         make_temporary_tables(connection)
@@ -115,7 +115,7 @@ def test_a_query_that_only_reads_gives_the_same_rows_on_both(
 def test_a_query_over_readings_finds_and_writes_the_same_on_both_also_in_compressed_chunks(
     timescale: psycopg.Connection, plain: psycopg.Connection, query: NamedQuery
 ) -> None:
-    unknown = [name for name in query.parameters if name not in SAMPLES]
+    unknown = [name for name in query.parameters if sample(query.noun, name) is None]
     assert not unknown, f"give {unknown} a value in tests/timescale/seed.py"
     expected = outcome(plain, query)
     assert expected[0] or expected[1], "the small record has nothing for this query to find"
@@ -155,7 +155,7 @@ def test_a_new_reading_is_stored_once_and_a_different_value_kept_as_a_conflict(
         if kind == "compressed":
             assert compress(connection) >= 5
         make_temporary_tables(connection)
-        known = (1, SAMPLES["started"], 37.0)
+        known = (1, STARTED, 37.0)
         new = (1, NEW_TIME, 36.5)
         for tag_id, source_time, value in (known, new):
             connection.execute(
