@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Tokens
-from tests.api.seed import Plant
 from tests.dashboards.conftest import committed
 from tests.dashboards.contract import FLOOR_TOKEN, HOUR_MS, REVIEW_TOKEN, T0_MS, UNITS, Contract
 from tests.dashboards.infinity import Infinity, QueryFailedError, over, run_all, targets
@@ -125,12 +123,3 @@ def test_a_token_of_the_floor_opens_no_review_query(contract: Contract) -> None:
     model = committed(REVIEW)
     with pytest.raises(QueryFailedError, match="403"):
         run_all(model, Infinity(base_url=contract.url, token=FLOOR_TOKEN, from_ms=0, to_ms=T0_MS))
-
-
-def test_the_wall_board_runs_on_the_real_api(api_process: str, plant: Plant, tokens: Tokens) -> None:
-    model = committed(FLOOR)
-    until_ms = int(plant.now.timestamp() * 1000)
-    running = Infinity(base_url=api_process, token=tokens.floor, from_ms=until_ms - 24 * HOUR_MS, to_ms=until_ms)
-    frames = run_all(model, running)
-    tiles = {where.rsplit(" ", 1)[1] for where in frames if where.startswith("panel 1")}
-    assert tiles == set(plant.units)

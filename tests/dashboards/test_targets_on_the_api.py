@@ -1,0 +1,120 @@
+"""Every query of every dashboard, run as Infinity runs it, against a process of the real API over a real database."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.api.conftest import Tokens
+from tests.api.seed import TAGS, Plant, add_alert, add_batch, add_readings, add_result
+from tests.dashboards.conftest import committed
+from tests.dashboards.contract import HOUR_MS
+from tests.dashboards.infinity import Frame, Infinity, QueryFailedError, choose, run_all
+
+FLOOR = committed("floor/wall_board.json")
+REVIEW = committed("review/batch_over_reference.json")
+RUNNING, FINISHED = "CT-2042", "CT-1007"
+SO_FAR_H = 40.0
+
+
+@pytest.fixture
+def story(plant: Plant) -> Plant:
+    """An old batch that is finished, and a new one that has run for some hours with an alert and a result."""
+    started = plant.now - timedelta(days=400)
+    add_batch(plant, FINISHED, process="MAN-1.0", unit="BR-02", started=started, ended=started + timedelta(days=12))
+    add_batch(plant, RUNNING, started=plant.now - timedelta(hours=SO_FAR_H))
+    add_readings(plant, RUNNING, until_h=SO_FAR_H)
+    add_alert(plant, RUNNING)
+    add_result(plant, RUNNING, "LIMS-1")
+    plant.do(
+        "INSERT INTO tag_correspondence (manufacturing_change_id, tag_new, tag_old, measurand, sensor_principle_new, "
+        "sensor_principle_old, known_at) SELECT manufacturing_change_id, 'glucose', 'glucose', 'glucose', "
+        "'enzymatic', 'enzymatic', now() FROM manufacturing_change ON CONFLICT DO NOTHING"
+    )
+    return plant
+
+
+def source(api: str, token: str, plant: Plant) -> Infinity:
+    until_ms = int(plant.now.timestamp() * 1000)
+    return Infinity(base_url=api, token=token, from_ms=until_ms - 21 * 24 * HOUR_MS, to_ms=until_ms)
+
+
+def shown(frames: dict[str, Frame], panel: int, query: str = "A") -> list[Frame]:
+    return [
+        frame for where, frame in frames.items() if where.startswith(f"panel {panel} ") and f"query {query}" in where
+    ]
+
+
+def test_the_wall_board_shows_a_tile_for_every_unit_and_the_alert(
+    api_process: str, story: Plant, tokens: Tokens
+) -> None:
+    frames = run_all(FLOOR, source(api_process, tokens.floor, story))
+    tiles = shown(frames, 1)
+    assert {unit for tile in tiles for unit in tile.columns["unit"]} == set(story.units)
+    assert RUNNING in {batch for tile in tiles for batch in tile.columns["batch"]}
+    [alerts] = shown(frames, 2)
+    assert alerts.columns["batch"] == [RUNNING]
+    assert alerts.columns["do this"][0]
+
+
+def test_the_review_board_draws_every_tag_of_a_running_batch(api_process: str, story: Plant, tokens: Tokens) -> None:
+    infinity = source(api_process, tokens.review, story)
+    frames = run_all(REVIEW, infinity, {"batch": [RUNNING], "tag": sorted(TAGS)})
+    for where, frame in frames.items():
+        for name in {"time"} & frame.columns.keys():
+            assert frame.is_ascending(name), where
+    overlays, recorded = shown(frames, 3), shown(frames, 4)
+    assert len(overlays) == len(recorded) == len(TAGS)
+    for overlay in overlays:
+        drawn = [value for value in overlay.columns["this batch"] if value is not None]
+        assert len(drawn) > SO_FAR_H
+        assert None not in overlay.columns["reference centre"]
+    for recording in recorded:
+        values = zip(*(recording.columns[name] for name in ("least", "mean", "greatest")), strict=True)
+        assert recording.rows > SO_FAR_H
+        assert all(least <= mean <= greatest for least, mean, greatest in values)
+    old = {where.rsplit(" ", 1)[1]: frame.rows for where, frame in frames.items() if "query B" in where}
+    assert old["glucose"] > 1
+    assert old["pH"] == 0  # nobody has said which old tag it corresponds to
+    units = {unit for frame in shown(frames, 3, "U") for unit in frame.columns["unit"]}
+    assert units == {"none" if unit == "1" else f"suffix:{unit}" for _, unit, *_ in TAGS.values()}
+
+
+def test_the_review_board_shows_alerts_results_and_how_far_the_data_reach(
+    api_process: str, story: Plant, tokens: Tokens
+) -> None:
+    infinity = source(api_process, tokens.review, story)
+    frames = run_all(REVIEW, infinity, {"batch": [RUNNING], "tag": ["pH"]})
+    [batch], [until], [results], [alerts], [batches] = (shown(frames, panel) for panel in (1, 2, 5, 6, 7))
+    assert (batch.columns["batch"], batch.columns["process version"]) == ([RUNNING], ["AUTO-2.0"])
+    behind_ms = infinity.to_ms - max(until.columns["data_until_ms"])
+    assert 0 <= behind_ms <= 2 * HOUR_MS
+    assert results.columns["value"] == ["92.1"]
+    assert alerts.columns["kind"] == ["drift"]
+    assert frames["annotation 'Alerts'"].columns["text"] == alerts.columns["what happened"]
+    assert batches.columns["batch"] == [FINISHED, RUNNING]
+
+
+def test_the_variables_of_the_review_board_come_from_the_record(api_process: str, story: Plant, tokens: Tokens) -> None:
+    values = choose(REVIEW, source(api_process, tokens.review, story))
+    assert values == {"batch": [RUNNING], "process": ["AUTO-2.0"], "tag": [min(TAGS)]}
+
+
+def test_a_batch_without_reference_or_readings_is_drawn_empty_and_not_as_an_error(
+    api_process: str, story: Plant, tokens: Tokens
+) -> None:
+    frames = run_all(REVIEW, source(api_process, tokens.review, story), {"batch": [FINISHED], "tag": ["pH"]})
+    assert [frame.rows for frame in shown(frames, 4)] == [0]
+    assert shown(frames, 1)[0].columns["status"] == ["completed"]
+
+
+def test_a_database_without_any_batch_is_no_error(api_process: str, plant: Plant, tokens: Tokens) -> None:
+    chosen = {"batch": ["CT-1"], "process": [""], "tag": ["pH"]}
+    frames = run_all(REVIEW, source(api_process, tokens.review, plant), chosen)
+    assert {frame.rows for frame in frames.values()} == {0}
+
+
+def test_the_token_of_the_floor_opens_no_query_of_the_review_board(
+    api_process: str, plant: Plant, tokens: Tokens
+) -> None:
+    with pytest.raises(QueryFailedError, match="403"):
+        run_all(REVIEW, source(api_process, tokens.floor, plant))
