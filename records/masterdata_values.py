@@ -3,13 +3,15 @@
 Each check returns the value as it is stored and raises ValueError with a phrase that follows the value in a sentence.
 """
 
-import math
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LONGEST_TEXT = 2_000  # characters
+LARGEST_NUMBER = sys.float_info.max
+YEARS = range(1900, 2200)
 
 Check = Callable[[object], object]
 
@@ -68,12 +70,16 @@ def is_time(value: object) -> object:
         raise ValueError("is not an RFC 3339 time") from error
     if time.tzinfo is None:
         raise ValueError("is a time without offset")
+    if time.year not in YEARS:
+        raise ValueError(f"is not between the years {YEARS.start} and {YEARS.stop}")
     return time
 
 
 def is_number(value: object) -> object:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("is not a number")  # noqa: TRY004 - as in is_any_text
+    if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:  # also not when it is not a number
         raise ValueError("is not a finite number")
     return float(value)
 

@@ -1,13 +1,17 @@
 import copy
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from records.audit import trail, verify
 from records.masterdata import MasterdataInvalid, load_masterdata, masterdata_check
+from records.masterdata_shape import stored_rows
 from tests.fix_postgres import Database
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -311,8 +315,11 @@ def without(section: str, index: int, field: str) -> dict[str, Any]:
         (edited("tags", 0, interval_s=0), "tags[0].interval_s: 0 is not above 0"),
         (edited("tags", 0, interval_s=None), "tags[0].interval_s: is missing for a periodic tag"),
         (edited("tags", 0, deadband=-1), "tags[0].deadband: -1 is below 0"),
-        (edited("tags", 0, physical_low=True), "tags[0].physical_low: True is not a finite number"),
+        (edited("tags", 0, physical_low=True), "tags[0].physical_low: True is not a number"),
         (edited("tags", 0, physical_low=float("nan")), "tags[0].physical_low: nan is not a finite number"),
+        (edited("tags", 0, physical_low=10**400), "tags[0].physical_low: 1000"),
+        (edited("tags", 0, physical_low="37"), "tags[0].physical_low: '37' is not a number"),
+        (edited("units", 0, commissioned="0001-01-01T00:00:00+14:00"), "units[0].commissioned: '0001-01-01T"),
         (edited("tags", 0, physical_low=60), "tags[0].physical_high: 60.0 is not above physical_low 60.0"),
         (edited("tags", 0, position="Z"), "tags[0].position: 'Z' is not a position of BR-01"),
         (edited("tags", 0, unit="BR-99"), "tags[0].unit: 'leiden/hall/BR-99' is not in units"),
@@ -344,6 +351,30 @@ def test_a_wrong_value_is_named_with_its_path(document: object, problem: str) ->
     problems = masterdata_check(document)
 
     assert any(found.startswith(problem) for found in problems), problems
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+)
+
+
+@given(document=JSON)
+def test_any_json_is_checked_without_a_crash(document: object) -> None:
+    assert all(isinstance(problem, str) for problem in masterdata_check(document))
+
+
+@given(data=st.data(), section=st.sampled_from(sorted(DOCUMENT)))
+def test_any_value_in_any_field_is_either_named_or_can_be_stored(data: st.DataObject, section: str) -> None:
+    index = data.draw(st.integers(0, len(DOCUMENT[section]) - 1))
+    field = data.draw(st.sampled_from(sorted(DOCUMENT[section][index])))
+    document = edited(section, index, **{field: data.draw(JSON)})
+
+    problems = masterdata_check(document)
+
+    assert all(re.match(r"[a-z_]+(\[\d+\])?(\.[a-z_0-9]+)?: ", problem) for problem in problems), problems
+    if not problems:
+        assert set(stored_rows(document)) >= set(DOCUMENT)
 
 
 def test_a_wrong_document_is_refused_with_all_its_problems_and_applied_not_at_all(

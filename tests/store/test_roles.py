@@ -299,7 +299,7 @@ def test_only_stages_that_change_the_record_may_append_to_the_audit_chain(roles:
 def test_record_1_a_temporary_table_cannot_stand_in_for_the_audit_chain(database: Database) -> None:
     with database.connect("api") as conn:
         conn.execute("CREATE TEMPORARY TABLE audit_head AS SELECT * FROM public.audit_head")
-        conn.execute("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event)")
+        conn.execute("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event INCLUDING GENERATED)")
         conn.execute("GRANT ALL ON audit_head, audit_event TO PUBLIC")
         conn.execute("SELECT append_audit('mara', 'changed', 'a', NULL, NULL, 'because')")
         assert conn.execute("SELECT count(*) FROM public.audit_event").fetchone() == (1,)
