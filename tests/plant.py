@@ -86,6 +86,6 @@ def _tag(unit: str, position: str | None, name: str, unit_of_measure: str, low: 
         "physical_low": low,
         "physical_high": high,
         "reporting_mode": "manual" if position else "periodic",
-        "interval_s": None if position else 60.0,
+        "interval_s": None if position else 600.0,
         "capture_mode": "manual" if position else "automatic",
     }

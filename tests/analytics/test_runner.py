@@ -1,0 +1,150 @@
+"""The runner over a real journal: one order, nothing twice, nothing left out, the same alerts whatever happens."""
+
+from datetime import timedelta
+from typing import Any
+
+from store.model.times import to_us
+from tests.analytics.conftest import LIVE_START, Watched, batch_messages
+from tests.fix_postgres import Database
+from tests.store.record import opened
+
+
+def blocks(messages: list[tuple[str, object]], size: int) -> list[list[tuple[str, object]]]:
+    return [messages[first : first + size] for first in range(0, len(messages), size)]
+
+
+def drifting() -> list[tuple[str, object]]:
+    return batch_messages("CT-DRIFT", LIVE_START, seed=101, fault_h=12.0)
+
+
+def test_a_batch_that_drifts_raises_an_alert_and_one_that_does_not_raises_none(watched: Watched) -> None:
+    watched.record.take(*drifting())
+    watched.record.take(*batch_messages("CT-GOOD", LIVE_START, seed=102, unit="BR-02"))
+    watched.analyse()
+    drifts = [(row[0], row[4]) for row in watched.alerts() if row[2] == "drift"]
+    assert drifts
+    assert {batch for batch, _ in drifts} == {"CT-DRIFT"}
+    assert all("glucose" in tags for _, tags in drifts)
+
+
+def test_detect_3_an_alert_carries_what_is_needed_to_question_it(watched: Watched) -> None:
+    watched.record.take(*drifting())
+    watched.analyse()
+    row = watched.record.ask(
+        "SELECT phase_time_h BETWEEN 12 AND 18, abs(score) >= abs(limit_value), length(sentence) > 20,"
+        " jsonb_array_length(contributions) > 0, jsonb_array_length(cells) > 0,"
+        " reference_digest = (SELECT encode(digest, 'hex') FROM reference), software LIKE 'batchwitness %%',"
+        " raised_time BETWEEN %s AND %s FROM alert WHERE kind = 'drift' ORDER BY ordinal LIMIT 1",
+        LIVE_START + timedelta(hours=12),
+        LIVE_START + timedelta(hours=18),
+    )
+    assert row == [(True,) * 8]
+
+
+def test_imported_history_is_not_watched(watched: Watched) -> None:
+    watched.analyse()
+    assert watched.record.ask("SELECT count(*) FROM monitor") == [(0,)]
+
+
+def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watched, database: Database) -> None:
+    seen: list[list[tuple[Any, ...]]] = []
+    messages = drifting()
+    for block in blocks(messages, 7):
+        watched.record.take(*block)
+        watched.analyse(analytics_blocks=1)  # a fresh worker every time
+    seen.append(watched.alerts())
+    assert any(row[2] == "drift" for row in seen[0])
+    watched.record.owner.execute("TRUNCATE monitor, alert, alert_update, intake CASCADE")
+    watched.record.owner.execute("UPDATE consumer SET position = 0")
+    watched.analyse()  # everything at once
+    seen.append(watched.alerts())
+    assert seen[0] == seen[1]
+
+
+def test_two_workers_share_the_monitors_and_do_nothing_twice(watched: Watched) -> None:
+    for number in range(4):
+        unit = f"BR-0{number % 2 + 1}"
+        started = LIVE_START + timedelta(days=2 * (number // 2))
+        watched.record.take(*batch_messages(f"CT-L{number}", started, seed=200 + number, unit=unit))
+    import threading
+
+    workers = [threading.Thread(target=watched.analyse, kwargs={"analytics_blocks": 1}) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    watched.analyse()
+    head = watched.record.ask("SELECT max(ordinal) FROM intake")
+    assert watched.record.ask("SELECT count(*), count(DISTINCT ordinal), max(ordinal) FROM intake") == [
+        (head[0][0],) * 3
+    ]
+    assert watched.record.ask("SELECT count(*), bool_and(closed) FROM monitor") == [(4, True)]
+    assert watched.record.ask("SELECT DISTINCT position FROM consumer") == head
+
+
+def test_overviews_equal_the_readings_they_summarise_also_after_late_data(watched: Watched) -> None:
+    messages = drifting()
+    late, on_time = messages[40:60], messages[:40] + messages[60:]
+    watched.record.take(*on_time)
+    watched.analyse()
+    watched.record.take(*late)
+    watched.analyse()
+    wrong = watched.record.ask(
+        "SELECT count(*) FROM overview JOIN LATERAL ("
+        "  SELECT count(*) AS n, min(value) AS low, avg(value) AS mean, max(value) AS high,"
+        "    (array_agg(value ORDER BY source_time DESC))[1] AS last FROM reading"
+        "  WHERE reading.tag_id = overview.tag_id AND source_time >= bucket"
+        "    AND source_time < bucket + make_interval(secs => resolution_s)) AS direct ON true"
+        " WHERE (overview.count, minimum, maximum, overview.last) IS DISTINCT FROM (n::integer, low, high, direct.last)"
+        "    OR abs(overview.mean - direct.mean) > 1e-9"
+    )
+    assert wrong == [(0,)]
+    assert watched.record.ask("SELECT sum(count) FROM overview WHERE resolution_s = 600") == watched.record.ask(
+        "SELECT count(*) FROM reading"
+    )
+    assert watched.record.ask("SELECT value FROM tag_latest JOIN tag USING (tag_id) WHERE name = 'pH' LIMIT 1")
+
+
+def test_late_readings_change_no_alert_that_was_raised(watched: Watched) -> None:
+    messages = drifting()
+    watched.record.take(*messages[:100])
+    watched.analyse()
+    before = watched.alerts()
+    assert before
+    value = {"time": (LIVE_START + timedelta(hours=12, minutes=5)).isoformat(), "values": {"glucose": 15.0}}
+    watched.record.take(("BR-01/readings", value))
+    watched.analyse()
+    assert watched.alerts() == before
+
+
+def test_a_start_at_an_occupied_position_raises_that_an_end_is_missing(watched: Watched) -> None:
+    watched.record.take(*drifting()[:30])
+    watched.record.take(*batch_messages("CT-NEXT", LIVE_START + timedelta(hours=6), seed=103)[:3])
+    watched.analyse()
+    rows = watched.record.ask(
+        "SELECT kind, detector, sentence LIKE '%%CT-DRIFT%%' FROM alert_now WHERE detector = 'missing_end'"
+    )
+    assert rows == [("silence", "missing_end", True)]
+    assert watched.record.ask(
+        "SELECT closed FROM monitor JOIN batch USING (batch_id) WHERE batch.name = 'CT-DRIFT'"
+    ) == [(True,)]
+
+
+def test_ingest_5_a_unit_that_falls_silent_raises_one_alert_when_time_passes(watched: Watched) -> None:
+    watched.record.take(*drifting()[:30])
+    watched.analyse()
+    assert not [row for row in watched.alerts() if row[2] == "silence"]
+    watched.record.tick(to_us(LIVE_START + timedelta(hours=20)))
+    watched.analyse()
+    silences = [row for row in watched.alerts() if row[2] == "silence"]
+    assert len(silences) == 1
+    assert set(silences[0][4]) == {"glucose", "pH", "temperature", "dissolved_oxygen"}
+
+
+def test_a_batch_without_any_reference_is_watched_for_silence_and_ranges_alone(database: Database) -> None:
+    with opened(database) as record:
+        watched = Watched(record=record, database=database)
+        record.take(*drifting())
+        watched.analyse()
+        assert record.ask("SELECT reference_new_id, reference_old_id FROM monitor") == [(None, None)]
+        assert {row[2] for row in watched.alerts()} <= {"silence", "range"}
