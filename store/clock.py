@@ -1,44 +1,43 @@
 """The plant clock: the host's clock, unless a demo says explicitly that plant time runs otherwise."""
 
-import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from store.draft import Tick
 from store.errors import SettingsContradict
-from store.model.times import to_us
+from store.model.times import EPOCH, US_PER_S, to_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantClock:
-    """plant time = plant_anchor + rate × (host time − host_anchor)."""
+    """plant time = anchor + rate × (host now − host_anchor). Both anchors are aware; the rate is above 0."""
 
-    plant_anchor_us: int
-    host_anchor_us: int
+    anchor: datetime  # plant time at host_anchor
+    host_anchor: datetime
     rate: float  # plant seconds a host second
 
     @classmethod
-    def from_settings(cls, plant_anchor: str | None, host_anchor: str | None, rate: float | None) -> Self:
+    def from_settings(cls, anchor: str | None, host_anchor: str | None, rate: float | None) -> Self:
         """The clock these three settings describe. Raises SettingsContradict when only some of them are set."""
-        if plant_anchor is None or host_anchor is None or rate is None:
-            if (plant_anchor, host_anchor, rate) != (None, None, None):
+        if anchor is None or host_anchor is None or rate is None:
+            if (anchor, host_anchor, rate) != (None, None, None):
                 raise SettingsContradict(
                     "BATCHWITNESS_CLOCK_ANCHOR, BATCHWITNESS_CLOCK_HOST_ANCHOR and BATCHWITNESS_CLOCK_RATE describe "
                     "a demo's clock together: set all three or none"
                 )
-            return cls(plant_anchor_us=0, host_anchor_us=0, rate=1.0)
-        return cls(
-            plant_anchor_us=to_us(datetime.fromisoformat(plant_anchor)),
-            host_anchor_us=to_us(datetime.fromisoformat(host_anchor)),
-            rate=rate,
-        )
+            return cls(anchor=EPOCH, host_anchor=EPOCH, rate=1.0)
+        return cls(anchor=datetime.fromisoformat(anchor), host_anchor=datetime.fromisoformat(host_anchor), rate=rate)
 
-    def plant_us(self, host_us: int) -> int:
-        """Plant time at an instant of host time, both in microseconds since 1970."""
-        return self.plant_anchor_us + int((host_us - self.host_anchor_us) * self.rate)
+    def plant_us(self, host_now: datetime) -> int:
+        """Plant time in microseconds since 1970 at an instant of the host's clock."""
+        return to_us(self.anchor) + round(self.rate * (to_us(host_now) - to_us(self.host_anchor)))
+
+    def wait_s(self, plant_us: int, host_now: datetime) -> float:
+        """Host seconds until a plant time, 0 when it has come."""
+        return max(0.0, (plant_us - self.plant_us(host_now)) / self.rate / US_PER_S)
 
     def read(self) -> Tick:
         """What both clocks say now."""
-        host_us = time.time_ns() // 1000
-        return Tick(plant_us=self.plant_us(host_us), host_us=host_us, rate=self.rate)
+        host_now = datetime.now(UTC)
+        return Tick(plant_us=self.plant_us(host_now), host_us=to_us(host_now), rate=self.rate)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import orjson
 
-from batchwitness.plant.clock import PlantClock
 from batchwitness.plant.messages import Message, stream
 from batchwitness.plant.outbox import LOOK_UP_S, BrokerAddress, Outbox, Published, PublishingRefused, connected
 from batchwitness.plant.scenario import history, live, live_start
+from store.clock import PlantClock
 
 PROGRESS_EVERY_S = 0.2
 BOOTS = {"history": 1, "live": 2}  # the publishers were restarted in between

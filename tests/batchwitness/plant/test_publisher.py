@@ -18,11 +18,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from batchwitness.embedded.broker import EmbeddedBroker
-from batchwitness.plant.clock import PlantClock
 from batchwitness.plant.messages import Message, stream
 from batchwitness.plant.outbox import WINDOW, BrokerAddress, Published, PublishingRefused
 from batchwitness.plant.publisher import publish
 from batchwitness.plant.scenario import Scenario
+from store.clock import PlantClock
 from store.model.times import to_us
 from tests.batchwitness.plant.conftest import END
 from tests.fix_proxy import Proxy

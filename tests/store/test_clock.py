@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batchwitness.plant.clock import PlantClock
+from store.clock import PlantClock
 from store.model.times import to_us
 
 ANCHOR = datetime(2026, 10, 1, 8, tzinfo=UTC)
