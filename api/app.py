@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from api import headers, problems
@@ -22,9 +23,12 @@ from api.routes import (
     alerts,
     batches,
     grafana_floor,
+    grafana_review,
     health,
     login,
+    operation,
     pages,
+    record,
     units,
 )
 from api.settings import ApiSettings
@@ -46,19 +50,22 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     app.state.attempts = Attempts()
     problems.install(app)
     headers.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)
 
     # Open to everybody
     app.include_router(health.router)
     app.include_router(login.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
-    # Wall boards
-    app.include_router(grafana_floor.router, dependencies=[Depends(FLOOR)])
+    # Wall boards and probes
+    for router in (grafana_floor.router, operation.ready_router):
+        app.include_router(router, dependencies=[Depends(FLOOR)])
 
     # People and machines that read everything
-    for router in (units.router, batches.router, alerts.router):
+    for router in (units.router, batches.router, alerts.router, record.router):
         app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
-    app.include_router(pages.router, dependencies=[Depends(REVIEW)])
+    for router in (grafana_review.router, operation.router, pages.router):
+        app.include_router(router, dependencies=[Depends(REVIEW)])
     return app
 
 

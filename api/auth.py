@@ -43,6 +43,7 @@ def signed_in(
         raise NotSignedIn
     if token is None and request.method not in SAFE_METHODS:
         require_own_page(request)
+    request.state.actor = actor
     return actor
 
 

@@ -10,11 +10,20 @@ from store.model.times import to_us
 BIGGEST_ID = 2**63 - 1
 NAME = r"^[^\x00-\x1f/]+$"
 LATEST_MS = 4_102_444_800_000  # the year 2100
+LONGEST_H = 100_000.0  # eleven years of process time
+LONGEST_STEP_S = 30 * 86_400
 MOST_VALUES = 64  # of a comma-separated parameter
 
 BatchName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="name of a batch")]
 AlertNumber = Annotated[int, Path(ge=1, le=BIGGEST_ID, description="number of an alert")]
 Cursor = Annotated[int, Query(ge=1, le=BIGGEST_ID, description="next_cursor of the page before")]
+AscendingCursor = Annotated[int, Query(ge=0, le=BIGGEST_ID, description="next_cursor of the page before")]
+FromH = Annotated[float, Query(ge=0, le=LONGEST_H, description="process hours to begin at")]
+StepS = Annotated[
+    int | None,
+    Query(ge=0, le=LONGEST_STEP_S, description="seconds a step; 0: every reading; absent: as a chart needs"),
+]
+TagName = Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$", description="name of a tag")]
 Limit = Annotated[int, Query(ge=1, le=500, description="rows on a page")]
 OptionalName = Annotated[str | None, Query(min_length=1, max_length=100, pattern=NAME)]
 Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", description="names, separated by commas")]

@@ -124,7 +124,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed", path=request.url.path, exc_info=error)
+    # The server logs the traceback itself, without the values of local variables.
+    log.error("request failed", path=request.url.path, kind=type(error).__name__)
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of the server; it has been logged.")
 
 

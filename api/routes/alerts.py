@@ -1,13 +1,19 @@
 """The alert queue, each alert with what is needed to question it, and its acknowledgement."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends
+from psycopg import Connection
+from pydantic import BaseModel, Field
 
-from api.database import Reading, models
-from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
+from api.auth import ACKNOWLEDGE
+from api.database import Reading, Writing, models, row, rows
+from api.fields import BIGGEST_ID, AlertNumber, Cursor, Limit, OptionalName
 from api.paging import Page, page
+from records.actors import Actor
+from records.alerts import acknowledge
+from store.errors import NotFound
 from store.model.alert import AlertKind, AlertState
 from store.sql import queries
 
@@ -39,6 +45,56 @@ class AlertRow(BaseModel):
     reference_digest: str | None
 
 
+class VersionRow(BaseModel):
+    """How an alert stood at a later block."""
+
+    version: int
+    ended_time: datetime | None
+    tags: list[str]
+    score: float
+    sentence: str
+    intake_ordinal: int
+    committed_time: datetime
+
+
+class DecisionRow(BaseModel):
+    """What a person decided."""
+
+    state: AlertState
+    actor: str
+    printed_name: str | None
+    comment: str
+    known_at: datetime
+
+
+class Contribution(BaseModel):
+    """A tag's share of the score."""
+
+    tag: str
+    share: float
+
+
+class AlertDetail(AlertRow):
+    """An alert with all that is needed to question it (DETECT-3)."""
+
+    ordinal: int
+    intake_ordinal: int
+    committed_time: datetime
+    phase: str | None
+    reference: str | None
+    reference_batches: int | None
+    contributions: list[Contribution]
+    cells: list[dict[str, Any]]
+    versions: list[VersionRow]
+    decisions: list[DecisionRow]
+
+
+class Comment(BaseModel):
+    """What whoever acknowledges says."""
+
+    comment: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")
+
+
 @router.get("")
 def alert_queue(
     connection: Reading,
@@ -51,10 +107,52 @@ def alert_queue(
     limit: Limit = 100,
 ) -> Page[AlertRow]:
     """Alerts, newest first."""
-    found = models(
-        connection,
-        AlertRow,
-        queries("api_alerts")["queue"],
-        {"below": cursor, "batch": batch, "kind": kind, "state": state, "open_only": open_only, "limit": limit + 1},
+    found = read_queue(
+        connection, batch=batch, kind=kind, state=state, open_only=open_only, below=cursor, limit=limit + 1
     )
     return page(found, [alert.alert for alert in found], limit)
+
+
+@router.get("/{alert}")
+def one_alert(connection: Reading, alert: AlertNumber) -> AlertDetail:
+    """An alert with its cells, scores, limits, contributions, reference and software, and what became of it."""
+    return read_alert(connection, alert)
+
+
+@router.post("/{alert}/acknowledge")
+def acknowledge_alert(
+    connection: Writing, actor: Annotated[Actor, Depends(ACKNOWLEDGE)], alert: AlertNumber, body: Comment
+) -> AlertDetail:
+    """Somebody has seen it and says what they make of it. 409 when it was acknowledged already."""
+    acknowledge(connection, alert_id=alert, actor=actor, comment=body.comment)
+    return read_alert(connection, alert)
+
+
+def read_queue(
+    connection: Connection,
+    *,
+    batch: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    open_only: bool = False,
+    below: int = BIGGEST_ID,
+    limit: int,
+) -> list[AlertRow]:
+    """Alerts below a number, newest first."""
+    asked = {"below": below, "batch": batch, "kind": kind, "state": state, "open_only": open_only, "limit": limit}
+    return models(connection, AlertRow, queries("api_alerts")["queue"], asked)
+
+
+def read_alert(connection: Connection, alert: int) -> AlertDetail:
+    """The alert of that number. Raises NotFound."""
+    sql = queries("api_alerts")
+    found = row(connection, sql["detail"], {"alert_id": alert})
+    if found is None:
+        raise NotFound(f"there is no alert {alert}")
+    contributions = [Contribution(tag=tag, share=share) for tag, share in found.pop("contributions")]
+    return AlertDetail(
+        **found,
+        contributions=contributions,
+        versions=[VersionRow(**version) for version in rows(connection, sql["versions"], {"alert_id": alert})],
+        decisions=[DecisionRow(**decision) for decision in rows(connection, sql["decisions"], {"alert_id": alert})],
+    )

@@ -1,16 +1,40 @@
 """Batches: the list and what is known of each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
+from api.auth import SignedIn
+from api.batch import BatchDetail, read_batch
 from api.database import Reading, models
-from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
+from api.fields import (
+    BIGGEST_ID,
+    LONGEST_H,
+    AscendingCursor,
+    BatchName,
+    Cursor,
+    FromH,
+    Limit,
+    Names,
+    OptionalName,
+    StepS,
+    TagName,
+    split,
+)
+from api.flat import ROW_CAP
+from api.overlay import Overlay, read_overlay
 from api.paging import Page, page
+from api.results import Results, read_results
+from api.routes.alerts import AlertRow, read_queue
+from api.series import batch_row, batch_tags, read_series
 from store.model.batch import BatchStatus
 from store.model.process import ProcessRole
 from store.sql import queries
+
+PSEUDONYMS = ("donor", "chain_of_identity")
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
@@ -49,3 +73,117 @@ def list_batches(
         {"below": cursor, "process": process, "role": role, "status": status, "limit": limit + 1},
     )
     return page(found, [batch.batch_id for batch in found], limit)
+
+
+@router.get("/{batch}")
+def one_batch(connection: Reading, actor: SignedIn, batch: BatchName) -> BatchDetail:
+    """Where a batch stands. Pseudonyms are null unless the role `identity` is there."""
+    return read_batch(connection, batch, identity="identity" in actor.roles)
+
+
+class ReadingRow(BaseModel):
+    """A reading, or the mean of a step with its extremes; a time is the beginning of its step."""
+
+    time: datetime
+    tag: str
+    value: float
+    minimum: float
+    maximum: float
+
+
+class Readings(BaseModel):
+    """Readings in order of time, the units of their tags, and whether the row limit cut something off."""
+
+    batch: str
+    units_of_measure: dict[str, str]
+    truncated: bool
+    readings: list[ReadingRow]
+
+
+@router.get("/{batch}/readings", response_model=Readings)
+def readings(
+    connection: Reading,
+    batch: BatchName,
+    tags: Names = "",
+    step_s: StepS = None,
+    from_h: FromH = 0.0,
+    to_h: Annotated[float, Query(ge=0, le=LONGEST_H, description="process hours to end before")] = LONGEST_H,
+) -> Response:
+    """Readings of a batch between two process hours, of all its tags unless some are named."""
+    made = batch_row(connection, batch)
+    found = batch_tags(connection, made["batch_id"], split(tags) or None)
+    start = made["started"]
+    series = (
+        read_series(
+            connection,
+            found,
+            since=start + timedelta(hours=from_h),
+            until=start + timedelta(hours=to_h),
+            step_s=step_s,
+            limit=ROW_CAP + 1,
+        )
+        if start is not None
+        else []
+    )
+    names = {tag.tag_id: tag.tag for tag in found}
+    body = {
+        "batch": batch,
+        "units_of_measure": {tag.tag: tag.unit_of_measure for tag in found},
+        "truncated": len(series) > ROW_CAP,
+        "readings": [
+            {
+                "time": point["time"],
+                "tag": names[point["tag_id"]],
+                "value": point["value"],
+                "minimum": point["minimum"],
+                "maximum": point["maximum"],
+            }
+            for point in series[:ROW_CAP]
+        ],
+    }
+    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+@router.get("/{batch}/overlay")
+def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH = 0.0, step_s: StepS = None) -> Overlay:
+    """One tag of a batch over the new reference and the old process's points: all that a chart needs."""
+    return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s)
+
+
+@router.get("/{batch}/results")
+def results(connection: Reading, batch: BatchName) -> Results:
+    """Every statement of every result, late and corrected ones visible, and what is expected or overdue."""
+    return read_results(connection, batch_row(connection, batch))
+
+
+@router.get("/{batch}/alerts")
+def batch_alerts(connection: Reading, batch: BatchName) -> list[AlertRow]:
+    """The newest 500 alerts of a batch, newest first."""
+    batch_row(connection, batch)
+    return read_queue(connection, batch=batch, limit=500)
+
+
+class EventRow(BaseModel):
+    """What happened to a batch; `body` as it was reported."""
+
+    event: int
+    kind: str
+    source_time: datetime
+    unit: str
+    body: dict[str, Any]
+    note: str | None
+
+
+@router.get("/{batch}/events")
+def events(
+    connection: Reading, actor: SignedIn, batch: BatchName, cursor: AscendingCursor = 0, limit: Limit = 500
+) -> Page[EventRow]:
+    """What happened to a batch, in the order it was recorded. Pseudonyms are left out unless `identity` is there."""
+    made = batch_row(connection, batch)
+    asked = {"batch_id": made["batch_id"], "above": cursor, "limit": limit + 1}
+    found = models(connection, EventRow, queries("api_batches")["events"], asked)
+    if "identity" not in actor.roles:
+        for event in found:
+            for pseudonym in PSEUDONYMS:
+                event.body.pop(pseudonym, None)
+    return page(found, [event.event for event in found], limit)

@@ -1,10 +1,29 @@
-"""The pages for people."""
+"""The pages for people. What they show is what the JSON routes answer, read in the same transaction."""
 
-from fastapi import APIRouter, Request, Response
+from http import HTTPStatus
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.auth import ACKNOWLEDGE, SignedIn
+from api.batch import read_batch
 from api.board import read_board
-from api.database import Reading
+from api.clock import read_clock
+from api.comparison import read_comparison
+from api.database import Reading, Writing
+from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, OptionalName
 from api.rendering import render
+from api.results import read_results
+from api.routes.alerts import read_alert, read_queue
+from api.routes.batches import events, list_batches
+from api.routes.record import gaps, quarantine
+from api.series import batch_row
+from records.actors import Actor
+from records.alerts import acknowledge
+from store.errors import Conflict, NotFound
+from store.model.alert import AlertState
+from store.model.process import ProcessRole
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,3 +40,101 @@ def board_tiles(request: Request, connection: Reading) -> Response:
     """The middle of the board."""
     clock, tiles = read_board(connection)
     return render(request, "board_tiles.html", clock=clock, tiles=tiles)
+
+
+@router.get("/batches")
+def batches(
+    request: Request,
+    connection: Reading,
+    role: Annotated[ProcessRole | None, Query()] = None,
+    cursor: Cursor = BIGGEST_ID,
+) -> Response:
+    """Batches of the old and the new process."""
+    found = list_batches(connection, role=role, cursor=cursor, limit=100)
+    return render(request, "batches.html", page=found, role=role)
+
+
+@router.get("/batches/{batch}")
+def batch(request: Request, connection: Reading, actor: SignedIn, batch: BatchName) -> Response:
+    """One batch over its references."""
+    return render(request, "batch.html", **_batch(connection, actor, batch))
+
+
+@router.get("/batches/{batch}/now")
+def batch_now(request: Request, connection: Reading, actor: SignedIn, batch: BatchName) -> Response:
+    """The part of a batch's page that refreshes itself."""
+    return render(request, "batch_now.html", **_batch(connection, actor, batch))
+
+
+@router.get("/alerts")
+def alerts(
+    request: Request,
+    connection: Reading,
+    state: Annotated[AlertState | None, Query()] = None,
+    batch: OptionalName = None,
+) -> Response:
+    """The queue: what nobody has closed, the unacknowledged first."""
+    found = read_queue(connection, batch=batch, state=state, open_only=state is None, limit=200)
+    found.sort(key=lambda alert: (alert.state is not AlertState.RAISED, -alert.raised_time.timestamp()))
+    return render(request, "alerts.html", alerts=found, state=state, batch=batch, clock=read_clock(connection))
+
+
+@router.get("/alerts/{alert}")
+def alert(request: Request, connection: Reading, actor: SignedIn, alert: AlertNumber) -> Response:
+    """One alert with its evidence."""
+    may = bool(actor.roles & ACKNOWLEDGE.roles)
+    return render(request, "alert.html", alert=read_alert(connection, alert), refused=None, may_acknowledge=may)
+
+
+@router.post("/alerts/{alert}/acknowledge")
+def acknowledge_alert(
+    request: Request,
+    connection: Writing,
+    actor: Annotated[Actor, Depends(ACKNOWLEDGE)],
+    alert: AlertNumber,
+    comment: Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")] = "",
+) -> Response:
+    """Acknowledge from the page; without a comment, or too late, the page says so."""
+    try:
+        acknowledge(connection, alert_id=alert, actor=actor, comment=comment)
+    except (ValueError, Conflict) as error:
+        found = read_alert(connection, alert)
+        page = render(request, "alert.html", alert=found, refused=str(error), may_acknowledge=True)
+        page.status_code = HTTPStatus.CONFLICT if isinstance(error, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
+        return page
+    return RedirectResponse(f"/alerts/{alert}", status_code=HTTPStatus.SEE_OTHER)
+
+
+@router.get("/comparison")
+def comparison(request: Request, connection: Reading, change: OptionalName = None) -> Response:
+    """Old against new, exploratory."""
+    try:
+        found = read_comparison(connection, change)
+    except NotFound:
+        if change is not None:
+            raise
+        found = None
+    return render(request, "comparison.html", comparison=found)
+
+
+@router.get("/quarantine")
+def quarantine_page(request: Request, connection: Reading, code: OptionalName = None) -> Response:
+    """What could not enter the record, and what never came."""
+    return render(
+        request,
+        "quarantine.html",
+        quarantine=quarantine(connection, code=code, limit=200),
+        gaps=gaps(connection, limit=100),
+        code=code,
+    )
+
+
+def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
+    made = batch_row(connection, name)
+    return {
+        "batch": read_batch(connection, name, identity="identity" in actor.roles),
+        "alerts": read_queue(connection, batch=name, limit=200),
+        "results": read_results(connection, made),
+        "events": events(connection, actor, name, cursor=0, limit=500).items,
+        "clock": read_clock(connection),
+    }

@@ -15,7 +15,7 @@ from psycopg.types.range import TimestamptzRange
 SOFTWARE = "0.1.0"
 GRID_H = 0.5
 LENGTH_H = 288.0
-OVERVIEW_RESOLUTIONS_S = (60, 600, 3600)
+OVERVIEW_RESOLUTIONS_S = (600, 3600)
 PHASES = (
     ("activation", 0.0, 24.0),
     ("transduction", 24.0, 72.0),
@@ -145,7 +145,7 @@ def _product(plant: Plant) -> None:
     product = plant.insert("product", name="CT-101", modality="CAR-T")
     for name, role in (("MAN-1.0", "pre_change"), ("AUTO-2.0", "post_change")):
         plant.processes[name] = plant.insert("process_version", product_id=product, name=name, role=role)
-    plant.insert(
+    change = plant.insert(
         "manufacturing_change",
         name="closed-automated",
         from_process_version_id=plant.processes["MAN-1.0"],
@@ -155,6 +155,18 @@ def _product(plant: Plant) -> None:
         reporting_category="PAS",
         regulatory_status="agreed",
     )
+    for tag, phase in (("temperature", None), ("glucose", None), ("lactate", "transduction")):
+        plant.insert(
+            "tag_correspondence",
+            manufacturing_change_id=change,
+            tag_new=tag,
+            tag_old=tag,
+            measurand=tag,
+            sensor_principle_new="inline",
+            sensor_principle_old="sampled by hand",
+            phase=phase,
+            known_at=plant.now,
+        )
     for attribute, unit_of_measure, scale in ATTRIBUTES:
         plant.insert(
             "attribute",

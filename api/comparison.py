@@ -1,0 +1,188 @@
+"""Old against new, attribute by attribute, as a description: exploratory, because no locked protocol stands behind it.
+
+The difference (the ratio of geometric means for an attribute on a log scale) comes with the 90 % interval of Welch
+(1947) and Satterthwaite (1946), the ratio of standard deviations with the 90 % interval from the F distribution. Below
+three batches on a side nothing is computed. Values that laboratories stated as bounds are counted, never computed with.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from psycopg import Connection
+from scipy import special
+
+from api.database import Row, rows
+from store.errors import NotFound
+from store.model.result import AttributeKind, Scale
+from store.sql import queries
+
+CONFIDENCE = 0.90
+FEWEST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The batches of one process version with a valid number."""
+
+    n: int
+    mean: float | None  # geometric on a log scale
+    sd: float | None  # of the logarithms on a log scale
+    low: float | None
+    high: float | None
+    stated_as_bound: int  # results such as "<0.5", not in the numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """An estimate with its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One attribute, old and new."""
+
+    attribute: str
+    kind: AttributeKind
+    criticality: str
+    scale: Scale
+    unit_of_measure: str
+    old: Side
+    new: Side
+    difference: Estimate | None  # new − old; new / old on a log scale
+    sd_ratio: Estimate | None  # new / old
+    why_not: str | None  # when there is no difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How the started batches of a process version ended; every started batch counts."""
+
+    process: str
+    started: int
+    running: int
+    completed: int
+    terminated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All attributes of a change."""
+
+    change: str
+    product: str
+    from_process: str
+    to_process: str
+    context_of_use: str
+    amt_designation: str | None
+    reporting_category: str
+    regulatory_status: str
+    label: str
+    confidence: float
+    outcomes: list[Outcomes]
+    attributes: list[Compared]
+
+
+def read_comparison(connection: Connection, change: str | None) -> Comparison:
+    """The comparison of a manufacturing change; None: of the newest. Raises NotFound."""
+    sql = queries("api_record")
+    changes = rows(connection, sql["changes"], {"change": change})
+    if not changes:
+        raise NotFound(f"there is no change named {change!r}" if change else "no manufacturing change is described yet")
+    made = changes[0]
+    sides = {"from_id": made.pop("from_id"), "to_id": made.pop("to_id")}
+    ended = {found["process_version_id"]: found for found in rows(connection, sql["outcomes"], sides)}
+    named = ((sides["from_id"], made["from_process"]), (sides["to_id"], made["to_process"]))
+    return Comparison(
+        **made,
+        label="exploratory",
+        confidence=CONFIDENCE,
+        outcomes=[_outcomes(process, ended.get(number)) for number, process in named],
+        attributes=[_compared(found) for found in rows(connection, sql["compared"], sides)],
+    )
+
+
+def welch_difference(old: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
+    """Mean of new − mean of old with Welch's interval. Needs two values on each side and spread on one.
+
+    >>> found = welch_difference([27.5, 21.0, 19.0, 23.6, 17.0], [27.1, 22.0, 20.8, 23.4, 23.4], confidence=0.95)
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+    (1.72, -3.201, 6.641)
+    """
+    old_error, new_error = stdev(old) ** 2 / len(old), stdev(new) ** 2 / len(new)
+    error = old_error + new_error
+    freedom = error**2 / (old_error**2 / (len(old) - 1) + new_error**2 / (len(new) - 1))
+    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(error)
+    value = fmean(new) - fmean(old)
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def sd_ratio(old: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
+    """SD of new over SD of old, with the interval from the F distribution. Needs spread in old."""
+    ratio = stdev(new) / stdev(old)
+    tail = (1 - confidence) / 2
+    upper = float(special.fdtri(len(new) - 1, len(old) - 1, 1 - tail))
+    lower = float(special.fdtri(len(new) - 1, len(old) - 1, tail))
+    return Estimate(value=ratio, low=ratio / math.sqrt(upper), high=ratio / math.sqrt(lower))
+
+
+def _compared(found: Row) -> Compared:
+    scale = Scale(found["scale"])
+    old: list[float] = found["old_values"] or []
+    new: list[float] = found["new_values"] or []
+    logarithmic = scale is Scale.LOG and all(value > 0 for value in old + new)
+    if logarithmic:
+        old, new = [math.log(value) for value in old], [math.log(value) for value in new]
+    why_not = _why_not(scale, old, new)
+    difference = None if why_not else welch_difference(old, new)
+    if difference is not None and logarithmic:
+        difference = Estimate(
+            value=math.exp(difference.value), low=math.exp(difference.low), high=math.exp(difference.high)
+        )
+    ratio = sd_ratio(old, new) if why_not is None and stdev(old) > 0 and stdev(new) > 0 else None
+    return Compared(
+        attribute=found["attribute"],
+        kind=found["kind"],
+        criticality=found["criticality"],
+        scale=scale,
+        unit_of_measure=found["unit_of_measure"],
+        old=_side(old, found["old_censored"], logarithmic=logarithmic),
+        new=_side(new, found["new_censored"], logarithmic=logarithmic),
+        difference=difference,
+        sd_ratio=ratio,
+        why_not=why_not,
+    )
+
+
+def _why_not(scale: Scale, old: Sequence[float], new: Sequence[float]) -> str | None:
+    if scale in (Scale.BINARY, Scale.ORDINAL):
+        return f"not compared by means: the scale is {scale}"
+    if min(len(old), len(new)) < FEWEST:
+        return f"fewer than {FEWEST} batches with a number on a side"
+    if stdev(old) == 0 and stdev(new) == 0:
+        return "no spread on either side"
+    return None
+
+
+def _side(values: Sequence[float], stated_as_bound: int, *, logarithmic: bool) -> Side:
+    def back(value: float) -> float:
+        return math.exp(value) if logarithmic else value
+
+    return Side(
+        n=len(values),
+        mean=back(fmean(values)) if values else None,
+        sd=stdev(values) if len(values) > 1 else None,
+        low=back(min(values)) if values else None,
+        high=back(max(values)) if values else None,
+        stated_as_bound=stated_as_bound,
+    )
+
+
+def _outcomes(process: str, found: Row | None) -> Outcomes:
+    names = ("started", "running", "completed", "terminated")
+    return Outcomes(process=process, **{name: found[name] if found else 0 for name in names})

@@ -1,0 +1,215 @@
+"""One tag of one batch over what it is compared with: all that a chart needs, in one answer.
+
+Hours are process hours since the start of the batch. Old-process points are given only where somebody stated that an
+old tag stands for the new one, and only in the phases they stated it for; nothing is said between the points.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+from pydantic import BaseModel
+
+from api.database import Row, rows
+from api.series import FAR_FUTURE, batch_row, batch_tags, read_series
+from store.errors import NotFound
+from store.model.alert import AlertKind, AlertState
+from store.model.result import LimitKind
+from store.sql import queries
+
+MOST_POINTS = 20_000
+
+
+class Series(BaseModel):
+    """Readings by process hour; value is the mean of a step, minimum and maximum its extremes."""
+
+    hours: list[float]
+    value: list[float]
+    minimum: list[float]
+    maximum: list[float]
+
+
+class Compared(BaseModel):
+    """A reference as a chart draws it; null where nothing is known."""
+
+    name: str
+    digest: str
+    software: str
+    batches: int
+    tag: str
+    window_h: float | None
+    hours: list[float]
+    center: list[float | None]
+    lower: list[float | None]
+    upper: list[float | None]
+
+
+class Marker(BaseModel):
+    """An alert on the axis of process hours."""
+
+    alert: int
+    kind: AlertKind
+    state: AlertState
+    hour: float
+    onset_hour: float
+    ended_hour: float | None
+    sentence: str
+    concerns_tag: bool
+
+
+class PhaseHours(BaseModel):
+    """A phase on the axis of process hours; null: it lasts."""
+
+    phase: str
+    from_h: float
+    to_h: float | None
+
+
+class Approved(BaseModel):
+    """An approved range or limit of the tag."""
+
+    kind: LimitKind
+    low: float | None
+    high: float | None
+    unit_of_measure: str
+
+
+class Overlay(BaseModel):
+    """One tag of one batch over its references."""
+
+    batch: str
+    tag: str
+    measurand: str
+    unit_of_measure: str
+    started: datetime
+    data_until: datetime | None
+    until_h: float | None
+    series: Series
+    reference: Compared | None
+    old: Compared | None
+    alerts: list[Marker]
+    phases: list[PhaseHours]
+    limits: list[Approved]
+
+
+def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float, step_s: int | None) -> Overlay:
+    """The overlay of `tag`, its series from `from_h` on. Raises NotFound for an unknown batch or tag."""
+    made = batch_row(connection, batch)
+    tags = batch_tags(connection, made["batch_id"], [tag])
+    if not tags:
+        raise NotFound(f"batch {batch!r} has no tag named {tag!r}")
+    start: datetime = made["started"]
+    since = start + timedelta(hours=from_h)
+    found = read_series(connection, tags, since=since, until=FAR_FUTURE, step_s=step_s, limit=MOST_POINTS)
+    phases = read_phases(connection, made)
+    compared = read_compared(connection, made, tag, phases)
+    until = rows(connection, queries("api_batches")["data_until"], {"batch_id": made["batch_id"]})[0]["data_until"]
+    return Overlay(
+        batch=batch,
+        tag=tag,
+        measurand=tags[0].measurand,
+        unit_of_measure=tags[0].unit_of_measure,
+        started=start,
+        data_until=until,
+        until_h=None if until is None else hour_of(until, start),
+        series=Series(
+            hours=[hour_of(point["time"], start) for point in found],
+            value=[point["value"] for point in found],
+            minimum=[point["minimum"] for point in found],
+            maximum=[point["maximum"] for point in found],
+        ),
+        reference=compared.get("new"),
+        old=compared.get("old"),
+        alerts=read_markers(connection, made, tag),
+        phases=phases,
+        limits=[
+            Approved(**limit)
+            for limit in rows(
+                connection,
+                queries("api_series")["ranges"],
+                {"process_version_id": made["process_version_id"], "tag": tag},
+            )
+        ],
+    )
+
+
+def read_phases(connection: Connection, made: Row) -> list[PhaseHours]:
+    """The phases of a batch in process hours."""
+    found = rows(connection, queries("api_batches")["phases"], {"batch_id": made["batch_id"]})
+    return [
+        PhaseHours(
+            phase=phase["phase"],
+            from_h=hour_of(phase["started"], made["started"]),
+            to_h=None if phase["ended"] is None else hour_of(phase["ended"], made["started"]),
+        )
+        for phase in found
+    ]
+
+
+def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
+    """The alerts of a batch, with whether each concerns `tag`."""
+    asked = {
+        "below": 2**63 - 1,
+        "batch": made["batch"],
+        "kind": None,
+        "state": None,
+        "open_only": False,
+        "limit": 500,
+    }
+    found = rows(connection, queries("api_alerts")["queue"], asked)
+    start = made["started"]
+    return [
+        Marker(
+            alert=alert["alert"],
+            kind=alert["kind"],
+            state=alert["state"],
+            hour=hour_of(alert["raised_time"], start),
+            onset_hour=hour_of(alert["onset_time"], start),
+            ended_hour=None if alert["ended_time"] is None else hour_of(alert["ended_time"], start),
+            sentence=alert["sentence"],
+            concerns_tag=tag in alert["tags"],
+        )
+        for alert in reversed(found)
+    ]
+
+
+def read_compared(connection: Connection, made: Row, tag: str, phases: list[PhaseHours]) -> dict[str, Compared]:
+    """The references' curves of a tag by role; a role without a curve is left out."""
+    asked = {"batch_id": made["batch_id"], "process_version_id": made["process_version_id"], "tag": tag}
+    compared = {}
+    for found in rows(connection, queries("api_series")["curves"], asked):
+        curve: Mapping[str, Any] | None = found["curve"]
+        if not curve:
+            continue
+        keep = [index for index, hour in enumerate(curve["hours"]) if _stated_for(hour, found["phases"], phases)]
+        if found["role"] == "old":
+            keep = [index for index in keep if curve["center"][index] is not None]
+        compared[found["role"]] = Compared(
+            name=found["name"],
+            digest=found["digest"],
+            software=found["software"],
+            batches=found["batches"],
+            tag=found["tag_old"] or tag,
+            window_h=curve.get("window_h"),
+            hours=[curve["hours"][index] for index in keep],
+            center=[curve["center"][index] for index in keep],
+            lower=[curve["lower"][index] for index in keep],
+            upper=[curve["upper"][index] for index in keep],
+        )
+    return compared
+
+
+def hour_of(time: datetime, start: datetime) -> float:
+    """Process hours since the start of the batch, to the millisecond and a bit."""
+    return round((time - start).total_seconds() / 3600, 6)
+
+
+def _stated_for(hour: float, stated: list[str | None] | None, phases: list[PhaseHours]) -> bool:
+    """Whether a point lies in a phase the correspondence was stated for; null in `stated` means all phases."""
+    if stated is None or None in stated:
+        return True
+    return any(
+        phase.phase in stated and phase.from_h <= hour and (phase.to_h is None or hour <= phase.to_h)
+        for phase in phases
+    )

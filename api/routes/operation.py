@@ -1,0 +1,92 @@
+"""For whoever runs the system: is everything there, how much has passed through, and what the API offers."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from psycopg import Connection
+from pydantic import BaseModel
+
+from api.clock import read_clock
+from api.database import Reading, row, transaction
+from api.metrics import exposition
+from store.errors import StoreUnavailable
+from store.sql import queries
+
+TICK_TOO_OLD_S = 10.0  # ingest ticks every second
+LAG_TOO_LONG_BLOCKS = 200  # with a tick a second, minutes of live data
+
+ready_router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"])
+
+
+class Readiness(BaseModel):
+    """Whether everything that a screen relies on works; if not, why."""
+
+    ready: bool
+    reasons: list[str]
+    database: bool
+    tick_age_s: float | None
+    blocks_not_taken: int | None
+    blocks_not_worked_off: int | None
+
+
+@ready_router.get("/ready", responses={503: {"model": Readiness, "description": "Something is missing"}})
+def ready(request: Request) -> JSONResponse:
+    """Database, ticks of ingest, lag of analytics. 503 with the reasons when something is missing."""
+    try:
+        with transaction(request.app.state.pool, read_only=True) as connection:
+            state = read_readiness(connection)
+    except StoreUnavailable:
+        state = Readiness(
+            ready=False,
+            reasons=["the database does not answer"],
+            database=False,
+            tick_age_s=None,
+            blocks_not_taken=None,
+            blocks_not_worked_off=None,
+        )
+    status = HTTPStatus.OK if state.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse(state.model_dump(), status_code=status)
+
+
+def read_readiness(connection: Connection) -> Readiness:
+    """What a screen relies on, as the database knows it."""
+    clock = read_clock(connection)
+    lag = row(connection, queries("api_record")["readiness"])
+    assert lag is not None
+    reasons = []
+    if clock.tick_age_s is None:
+        reasons.append("ingest has never ticked")
+    elif clock.tick_age_s > TICK_TOO_OLD_S:
+        reasons.append(f"the last tick of ingest is {clock.tick_age_s:.0f} s old, more than {TICK_TOO_OLD_S:.0f}")
+    behind = max(0, lag["not_taken"]) + max(0, lag["not_worked_off"])
+    if behind > LAG_TOO_LONG_BLOCKS:
+        reasons.append(f"analytics is {behind} blocks behind, more than {LAG_TOO_LONG_BLOCKS}")
+    return Readiness(
+        ready=not reasons,
+        reasons=reasons,
+        database=True,
+        tick_age_s=clock.tick_age_s,
+        blocks_not_taken=lag["not_taken"],
+        blocks_not_worked_off=lag["not_worked_off"],
+    )
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, connection: Reading) -> Response:
+    """Counts for Prometheus, in its text format."""
+    readiness = read_readiness(connection)
+    totals = row(connection, queries("api_record")["totals"])
+    assert totals is not None
+    behind = (readiness.blocks_not_taken or 0) + (readiness.blocks_not_worked_off or 0)
+    text, media_type = exposition(
+        totals | {"analytics_lag_blocks": behind, "tick_age_seconds": readiness.tick_age_s}, request.app.state.pool
+    )
+    return Response(text, media_type=media_type)
+
+
+@router.get("/v1/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> JSONResponse:
+    """The OpenAPI description."""
+    return JSONResponse(request.app.openapi())

@@ -1,0 +1,108 @@
+"""The record itself: what was quarantined, what is missing, old against new, and who is asking."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.auth import SignedIn
+from api.comparison import Comparison, read_comparison
+from api.database import Reading, models
+from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
+from api.paging import Page, page
+from store.sql import queries
+
+router = APIRouter(tags=["record"])
+
+
+class Who(BaseModel):
+    """The person or machine behind the request."""
+
+    name: str
+    printed_name: str
+    kind: str
+    roles: list[str]
+    scope: str | None
+
+
+@router.get("/whoami")
+def whoami(actor: SignedIn) -> Who:
+    """Who is asking."""
+    return Who(
+        name=actor.name,
+        printed_name=actor.printed_name,
+        kind=actor.kind,
+        roles=sorted(actor.roles),
+        scope=actor.scope,
+    )
+
+
+class QuarantinedRow(BaseModel):
+    """Something that could not enter the record, and why."""
+
+    quarantine_id: int
+    topic: str
+    item: str
+    code: str
+    reason: str
+    excerpt: str
+    received_time: datetime
+
+
+class QuarantineCount(BaseModel):
+    """How much of one kind of fault."""
+
+    code: str
+    items: int
+    first: datetime
+    last: datetime
+
+
+class Quarantine(BaseModel):
+    """Counts by kind of fault, and a page of what is there."""
+
+    counts: list[QuarantineCount]
+    page: Page[QuarantinedRow]
+
+
+@router.get("/quarantine")
+def quarantine(
+    connection: Reading, code: OptionalName = None, cursor: Cursor = BIGGEST_ID, limit: Limit = 100
+) -> Quarantine:
+    """What could not enter the record, newest first."""
+    sql = queries("api_record")
+    asked = {"below": cursor, "code": code, "limit": limit + 1}
+    found = models(connection, QuarantinedRow, sql["quarantine"], asked)
+    return Quarantine(
+        counts=models(connection, QuarantineCount, sql["quarantine_counts"]),
+        page=page(found, [item.quarantine_id for item in found], limit),
+    )
+
+
+class GapRow(BaseModel):
+    """Missing sequence numbers of a publisher; filled_time when they came after all."""
+
+    gap: int
+    publisher: str
+    boot: int
+    first_seq: int
+    last_seq: int
+    messages: int
+    found_time: datetime
+    filled_time: datetime | None
+
+
+@router.get("/gaps")
+def gaps(
+    connection: Reading, *, open_only: bool = False, cursor: Cursor = BIGGEST_ID, limit: Limit = 100
+) -> Page[GapRow]:
+    """Messages that were sent and never came, newest first."""
+    asked = {"below": cursor, "open_only": open_only, "limit": limit + 1}
+    found = models(connection, GapRow, queries("api_record")["gaps"], asked)
+    return page(found, [gap.gap for gap in found], limit)
+
+
+@router.get("/comparison")
+def comparison(connection: Reading, change: OptionalName = None) -> Comparison:
+    """Old against new by attribute, exploratory; without `change` for the newest one."""
+    return read_comparison(connection, change)

@@ -1,0 +1,74 @@
+-- quarantine: What could not enter the record, newest first, below a cursor.
+SELECT quarantine_id, topic, item, code, reason, excerpt, received_time FROM quarantine
+WHERE quarantine_id < %(below)s AND (%(code)s::text IS NULL OR code = %(code)s)
+ORDER BY quarantine_id DESC LIMIT %(limit)s;
+
+-- quarantine_counts: How much of each kind could not enter the record.
+SELECT code, count(*) AS items, min(received_time) AS first, max(received_time) AS last FROM quarantine
+GROUP BY code ORDER BY items DESC, code;
+
+-- gaps: Missing sequence numbers of publishers, newest first, below a cursor.
+SELECT sequence_gap_id AS gap, publisher, boot, first_seq, last_seq, last_seq - first_seq + 1 AS messages,
+    found_time, filled_time
+FROM sequence_gap
+WHERE sequence_gap_id < %(below)s AND (NOT %(open_only)s OR filled_time IS NULL)
+ORDER BY sequence_gap_id DESC LIMIT %(limit)s;
+
+-- changes: The switches from an old to a new process.
+SELECT manufacturing_change.name AS change, product.name AS product, old.name AS from_process, new.name AS to_process,
+    manufacturing_change.context_of_use, manufacturing_change.amt_designation,
+    manufacturing_change.reporting_category, manufacturing_change.regulatory_status,
+    old.process_version_id AS from_id, new.process_version_id AS to_id
+FROM manufacturing_change
+JOIN process_version AS old ON old.process_version_id = manufacturing_change.from_process_version_id
+JOIN process_version AS new ON new.process_version_id = manufacturing_change.to_process_version_id
+JOIN product ON product.product_id = new.product_id
+WHERE %(change)s::text IS NULL OR manufacturing_change.name = %(change)s
+ORDER BY manufacturing_change.manufacturing_change_id DESC;
+
+-- compared: The valid numbers of every attribute by side of a change, one a batch: its newest.
+SELECT attribute.name AS attribute, attribute.kind, attribute.criticality, attribute.scale, attribute.unit_of_measure,
+    array_agg(newest.value_number ORDER BY newest.batch_id)
+        FILTER (WHERE newest.process_version_id = %(from_id)s AND newest.censored IS NULL) AS old_values,
+    array_agg(newest.value_number ORDER BY newest.batch_id)
+        FILTER (WHERE newest.process_version_id = %(to_id)s AND newest.censored IS NULL) AS new_values,
+    count(*) FILTER (WHERE newest.process_version_id = %(from_id)s AND newest.censored IS NOT NULL) AS old_censored,
+    count(*) FILTER (WHERE newest.process_version_id = %(to_id)s AND newest.censored IS NOT NULL) AS new_censored
+FROM process_version AS target
+JOIN attribute ON attribute.product_id = target.product_id
+LEFT JOIN LATERAL (
+    SELECT DISTINCT ON (batch.batch_id) batch.batch_id, batch.process_version_id, result.value_number, result.censored
+    FROM batch JOIN qc_result_now AS result ON result.batch_id = batch.batch_id
+    WHERE batch.process_version_id IN (%(from_id)s, %(to_id)s) AND result.attribute = attribute.name
+        AND result.unit_of_measure = attribute.unit_of_measure AND result.value_number IS NOT NULL
+    ORDER BY batch.batch_id, result.measured_at DESC, result.known_at DESC
+) AS newest ON true
+WHERE target.process_version_id = %(to_id)s
+GROUP BY attribute.attribute_id
+ORDER BY attribute.attribute_id;
+
+-- outcomes: How the started batches of both sides of a change ended.
+SELECT process_version.process_version_id, count(*) AS started,
+    count(*) FILTER (WHERE batch.status = 'running') AS running,
+    count(*) FILTER (WHERE batch.status = 'completed') AS completed,
+    count(*) FILTER (WHERE batch.status = 'terminated') AS terminated
+FROM batch JOIN process_version USING (process_version_id)
+WHERE process_version.process_version_id IN (%(from_id)s, %(to_id)s)
+GROUP BY process_version.process_version_id;
+
+-- readiness: How many blocks analytics has still to take, and how many of those it took are not worked off.
+SELECT
+    (SELECT coalesce(sum(chain.seq - coalesce(
+        (SELECT max(intake.seq) FROM intake WHERE intake.chain_id = chain.chain_id), 0)), 0)::bigint
+        FROM chain) AS not_taken,
+    coalesce((SELECT max(intake.ordinal) FROM intake), 0) - least(
+        coalesce((SELECT min(consumer.position) FROM consumer WHERE consumer.name <> 'intake'), 0),
+        (SELECT min(monitor.position) FROM monitor WHERE NOT monitor.closed)
+    ) AS not_worked_off;
+
+-- totals: Counts for Prometheus that cost no scan of the readings.
+SELECT (SELECT count(*) FROM batch WHERE status = 'running') AS batches_running,
+    (SELECT count(*) FROM alert_now WHERE state = 'raised') AS alerts_raised,
+    (SELECT count(*) FROM quarantine) AS quarantined,
+    (SELECT count(*) FROM sequence_gap WHERE filled_time IS NULL) AS gaps_open,
+    (SELECT coalesce(sum(seq), 0)::bigint FROM chain) AS blocks;

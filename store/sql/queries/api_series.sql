@@ -1,0 +1,85 @@
+-- resolutions: The resolutions at which a tag has an overview, without reading the overview.
+WITH RECURSIVE next AS (
+    SELECT min(resolution_s) AS resolution_s FROM overview WHERE tag_id = %(tag_id)s
+    UNION ALL
+    SELECT (SELECT min(resolution_s) FROM overview
+        WHERE tag_id = %(tag_id)s AND overview.resolution_s > next.resolution_s)
+    FROM next WHERE next.resolution_s IS NOT NULL
+)
+SELECT resolution_s FROM next WHERE resolution_s IS NOT NULL ORDER BY resolution_s;
+
+-- few: How many readings there are of these tags between two times, counted no further than a cap.
+SELECT count(*) AS readings FROM (
+    SELECT FROM reading
+    WHERE tag_id = ANY(%(tag_ids)s) AND source_time >= %(started)s AND source_time < %(ended)s
+    LIMIT %(cap)s
+) AS counted;
+
+-- readings: Readings of tags between two times as they were stored, in order of time.
+SELECT tag_id, source_time AS time, value, value AS minimum, value AS maximum, quality
+FROM reading
+WHERE tag_id = ANY(%(tag_ids)s) AND source_time >= %(started)s AND source_time < %(ended)s
+ORDER BY source_time, tag_id
+LIMIT %(limit)s;
+
+-- steps: Readings of tags by steps of time, from the overview in whole buckets and from the readings at both ends.
+WITH piece AS (
+    SELECT tag_id, bucket AS time, minimum, mean * count AS sum, maximum, count
+    FROM overview
+    WHERE tag_id = ANY(%(tag_ids)s) AND resolution_s = %(resolution_s)s
+        AND bucket >= %(whole_from)s AND bucket < %(whole_to)s
+    UNION ALL
+    SELECT tag_id, source_time, value, value, value, 1 FROM reading
+    WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
+        AND source_time >= %(started)s AND source_time < %(head_to)s
+    UNION ALL
+    SELECT tag_id, source_time, value, value, value, 1 FROM reading
+    WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
+        AND source_time >= %(tail_from)s AND source_time < %(ended)s
+)
+SELECT tag_id, greatest(date_bin(make_interval(secs => %(step_s)s), time, 'epoch'), %(started)s) AS time,
+    sum(sum) / sum(count) AS value, min(minimum) AS minimum, max(maximum) AS maximum
+FROM piece
+GROUP BY tag_id, date_bin(make_interval(secs => %(step_s)s), time, 'epoch')
+ORDER BY time, tag_id
+LIMIT %(limit)s;
+
+-- counted: How many usable readings of each tag fall between two times: whole hours from the overview, the ends counted.
+SELECT tag_id, sum(count)::bigint AS readings FROM (
+    SELECT tag_id, sum(count) AS count FROM overview
+    WHERE tag_id = ANY(%(tag_ids)s) AND resolution_s = %(resolution_s)s
+        AND bucket >= %(whole_from)s AND bucket < %(whole_to)s GROUP BY tag_id
+    UNION ALL
+    SELECT tag_id, count(*) FROM reading WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
+        AND source_time >= %(started)s AND source_time < %(head_to)s GROUP BY tag_id
+    UNION ALL
+    SELECT tag_id, count(*) FROM reading WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
+        AND source_time >= %(tail_from)s AND source_time < %(ended)s GROUP BY tag_id
+) AS piece
+GROUP BY tag_id;
+
+-- curves: The band of one tag in the new reference, and the matched points in the old one of the tag that stands for it.
+SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest, reference.software,
+    (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
+    CASE reference.role WHEN 'new' THEN reference.curves -> 'tags' -> %(tag)s
+        ELSE reference.curves -> 'points' -> matched.tag_old END AS curve,
+    matched.tag_old, matched.phases
+FROM reference
+LEFT JOIN LATERAL (
+    SELECT tag_correspondence.tag_old, array_agg(tag_correspondence.phase) AS phases
+    FROM tag_correspondence JOIN manufacturing_change USING (manufacturing_change_id)
+    WHERE reference.role = 'old' AND tag_correspondence.tag_new = %(tag)s
+        AND manufacturing_change.to_process_version_id = reference.process_version_id
+    GROUP BY tag_correspondence.tag_old LIMIT 1
+) AS matched ON true
+WHERE reference.reference_id IN (
+    SELECT unnest(ARRAY[monitor.reference_new_id, monitor.reference_old_id])
+    FROM monitor WHERE monitor.batch_id = %(batch_id)s
+) OR (reference.process_version_id = %(process_version_id)s AND reference.state = 'in_use'
+    AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s))
+ORDER BY reference.role, reference.reference_id;
+
+-- ranges: The approved ranges of a tag that are in force for a process version.
+SELECT DISTINCT ON (kind) kind, low, high, unit_of_measure FROM limit_version
+WHERE process_version_id = %(process_version_id)s AND tag = %(tag)s AND effective_from <= now()
+ORDER BY kind, effective_from DESC, known_at DESC;
