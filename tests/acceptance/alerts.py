@@ -1,0 +1,149 @@
+"""Alerts as the record tells them, and as the journal says they must be."""
+
+from typing import Any
+
+from analytics.intake import Stretch
+from analytics.monitor import BatchMonitor
+from analytics.plan import ApprovedRange, TagCorrespondence
+from analytics.reference import ReferenceModel
+from analytics.settings import AnalyticsSettings
+from analytics.watching import play
+from store.model.alert import Alert
+from store.model.ids import PositionId, TagId, UnitId
+from store.model.plant import ReportingMode, Tag
+from store.model.result import LimitKind
+from store.model.times import from_us, to_us
+from tests.acceptance.system import TRANSPORT_ALLOWANCE_S, System
+
+Told = tuple[Any, ...]
+
+RAISED = (
+    "SELECT batch.name, alert.ordinal, alert.kind, alert.detector, alert.tags, alert.raised_time, alert.onset_time,"
+    " alert.phase_time_h, alert.score, alert.limit_value, alert.sentence, alert.contributions, alert.cells,"
+    " alert.reference_digest, alert.software"
+    " FROM alert LEFT JOIN batch USING (batch_id) ORDER BY batch.name, alert.ordinal"
+)
+UPDATED = (
+    "SELECT batch.name, alert.ordinal, alert_update.version, alert_update.ended_time, alert_update.tags,"
+    " alert_update.score, alert_update.sentence, alert_update.contributions, alert_update.cells"
+    " FROM alert_update JOIN alert USING (alert_id) JOIN batch USING (batch_id)"
+    " ORDER BY batch.name, alert.ordinal, alert_update.version"
+)
+WATCHED = (
+    "SELECT batch.batch_id, batch.name, unit_procedure.unit_id, lower(unit_procedure.during), monitor.configuration,"
+    " monitor.software, monitor.started_ordinal, monitor.position, new.model, old.model"
+    " FROM monitor JOIN batch USING (batch_id) JOIN unit_procedure USING (unit_procedure_id)"
+    " LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id"
+    " LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id ORDER BY batch.name"
+)
+
+
+def told(system: System) -> tuple[list[Told], list[Told]]:
+    """Every alert with its evidence and everything that became of it. Floats come with every bit they were stored with.
+
+    Where in the journal and when on the host it happened is left out: that differs between any two runs.
+    """
+    return _exact(system.ask(RAISED)), _exact(system.ask(UPDATED))
+
+
+def replayed(system: System) -> tuple[list[Told], list[Told]]:
+    """The same, computed anew in this process from the journal in the order that was recorded (DETECT-1)."""
+    raised: list[Told] = []
+    updated: list[Told] = []
+    for row in system.ask(WATCHED):
+        batch_id, batch, unit_id, started, configuration, software, started_ordinal, position, new, old = row
+        monitor = BatchMonitor.start(
+            batch=batch,
+            start_us=to_us(started),
+            tags=[_tag(fields) for fields in configuration["tags"]],
+            reference_new=None if new is None else ReferenceModel.from_bytes(new),
+            reference_old=None if old is None else ReferenceModel.from_bytes(old),
+            ranges=[
+                ApprovedRange(**fields | {"kind": LimitKind(fields["kind"])}) for fields in configuration["ranges"]
+            ],
+            correspondences=[TagCorrespondence(**fields) for fields in configuration["correspondences"]],
+            software=software,
+            lateness_us=int(configuration["cell_lateness_s"] * 1_000_000),
+        )
+        versions: dict[int, int] = {}
+        with system.connect() as connection:
+            for _, alerts, _ in play(
+                connection,
+                monitor,
+                Stretch(after=started_ordinal - 1, until=position),
+                batch_id=batch_id,
+                batch=batch,
+                unit_id=unit_id,
+                settings=AnalyticsSettings(transport_allowance_s=TRANSPORT_ALLOWANCE_S),
+            ):
+                for alert in alerts:
+                    if alert.ordinal not in versions:
+                        raised.append(_raised(batch, alert))
+                        versions[alert.ordinal] = 0
+                        if alert.ended_us is None:
+                            continue
+                    versions[alert.ordinal] += 1
+                    updated.append(_updated(batch, alert, versions[alert.ordinal]))
+    return _exact(sorted(raised, key=lambda one: one[:2])), _exact(sorted(updated, key=lambda one: one[:3]))
+
+
+def _raised(batch: str, alert: Alert) -> Told:
+    return (
+        batch,
+        alert.ordinal,
+        str(alert.kind),
+        alert.detector,
+        list(alert.tags),
+        from_us(alert.raised_us),
+        from_us(alert.onset_us),
+        alert.phase_time_h,
+        alert.score,
+        alert.limit,
+        alert.sentence,
+        alert.contributions,
+        alert.cells,
+        alert.reference_digest,
+        alert.software,
+    )
+
+
+def _updated(batch: str, alert: Alert, version: int) -> Told:
+    return (
+        batch,
+        alert.ordinal,
+        version,
+        None if alert.ended_us is None else from_us(alert.ended_us),
+        list(alert.tags),
+        alert.score,
+        alert.sentence,
+        alert.contributions,
+        alert.cells,
+    )
+
+
+def _exact(rows: list[Told]) -> list[Told]:
+    """Rows in which equality means the same bits: numbers by float.hex, sequences as tuples."""
+    return [tuple(_bits(value) for value in row) for row in rows]
+
+
+def _bits(value: Any) -> Any:
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return tuple(_bits(item) for item in value)
+    if isinstance(value, dict):
+        return tuple(sorted((key, _bits(item)) for key, item in value.items()))
+    return value
+
+
+def _tag(fields: dict[str, Any]) -> Tag:
+    position = fields["position_id"]
+    return Tag(
+        **fields
+        | {
+            "tag_id": TagId(fields["tag_id"]),
+            "unit_id": UnitId(fields["unit_id"]),
+            "position_id": None if position is None else PositionId(position),
+            "reporting_mode": ReportingMode(fields["reporting_mode"]),
+        }
+    )
