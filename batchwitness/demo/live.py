@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from batchwitness.demo.preparation import Preparation
 from batchwitness.demo.state import DemoState
+from batchwitness.demo.summary import print_alert
 from batchwitness.embedded import child
 from batchwitness.embedded.child import CannotRun
 from batchwitness.embedded.stack import Stack
@@ -122,11 +123,7 @@ class Live:
         rows = connection.execute(queries("demo")["new_alerts"], {"after": self._last_alert}).fetchall()
         for alert_id, batch, kind, tags, phase_time_h, sentence in rows:
             self._last_alert = alert_id
-            what = ", ".join(tags[:3]) or "–"
-            colour = "red" if kind in ("drift", "range") else "yellow"
-            self._console.print(
-                f"[bold {colour}]{kind:>9}[/]  {batch}  hour {phase_time_h:5.1f}  [bold]{what}[/]  {sentence}"
-            )
+            print_alert(self._console, batch, kind, tags, phase_time_h, sentence)
 
     def _end(self, publisher: "subprocess.Popen[bytes]") -> None:
         if publisher.poll() is None:

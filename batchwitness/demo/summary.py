@@ -1,14 +1,15 @@
 """What the demo says at its end: counts that add up, alerts, old against new."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
-import numpy as np
 import psycopg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from api.comparison import Compared, Estimate, Side, read_comparison
 from batchwitness.demo.state import DemoState
+from store.model.result import Scale
 from store.sql import queries
 
 
@@ -55,9 +56,11 @@ def show(connection: psycopg.Connection, outcome: Outcome, state: DemoState, con
     """Print the summary."""
     console.rule("summary")
     console.print(
-        f"{outcome.batches} batches; readings: {outcome.published:,} published "
-        f"({state.history_readings:,} as history, {state.live_readings:,} over MQTT), {outcome.stored:,} stored, "
-        f"{outcome.quarantined:,} quarantined, {outcome.conflicts:,} in conflict, "
+        f"{outcome.batches} batches\n"
+        f"readings     {outcome.published:>11,} published: {state.history_readings:,} as history, "
+        f"{state.live_readings:,} over MQTT\n"
+        f"             {outcome.stored:>11,} stored\n"
+        f"             {outcome.quarantined:>11,} items quarantined, {outcome.conflicts:,} in conflict, "
         f"{outcome.missing_messages:,} messages missing by sequence number"
     )
     if outcome.exact:
@@ -68,28 +71,55 @@ def show(connection: psycopg.Connection, outcome: Outcome, state: DemoState, con
     _show_comparison(connection, console)
 
 
+def print_alert(console: Console, batch: str | None, kind: str, tags: list[str], hour: float, sentence: str) -> None:
+    """One alert on one line, as long as it is."""
+    colour = "red" if kind in ("drift", "range") else "yellow"
+    what = ", ".join(tags[:3]) + (f" and {len(tags) - 3} more" if len(tags) > 3 else "")
+    console.print(
+        f"[bold {colour}]{kind:>9}[/]  {escape(batch or '–'):8} hour {hour:6.1f}  [bold]{escape(what)}[/]  "
+        f"{escape(sentence)}",
+        soft_wrap=True,
+    )
+
+
 def _show_alerts(connection: psycopg.Connection, console: Console) -> None:
-    table = Table("batch", "kind", "tags", "process hour", "what", title="alerts")
-    for _, batch, kind, tags, hour, sentence in connection.execute(queries("demo")["new_alerts"], {"after": 0}):
-        table.add_row(batch, kind, ", ".join(tags[:3]), f"{hour:.1f}", sentence)
-    console.print(table)
+    alerts = connection.execute(queries("demo")["new_alerts"], {"after": 0}).fetchall()
+    console.print(f"\n[bold]{len(alerts)} alerts[/]")
+    for _, batch, kind, tags, hour, sentence in alerts:
+        print_alert(console, batch, kind, tags, hour, sentence)
 
 
 def _show_comparison(connection: psycopg.Connection, console: Console) -> None:
-    values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for attribute, unit, role, number in connection.execute(queries("demo")["numeric_results"]):
-        values[attribute, unit][role].append(number)
+    comparison = read_comparison(connection, None)
     table = Table(
-        "attribute", "unit", "old n", "old mean ± SD", "new n", "new mean ± SD",
-        title="old against new: exploratory, no protocol was locked before these data",
-    )  # fmt: skip
-    for (attribute, unit), by_role in values.items():
-        old, new = np.array(by_role["pre_change"]), np.array(by_role["post_change"])
-        if min(len(old), len(new)) < 2:
-            continue
-        table.add_row(attribute, unit, str(len(old)), _spread(old), str(len(new)), _spread(new))
+        "attribute",
+        "unit",
+        f"{comparison.from_process}: n, mean ± SD",
+        f"{comparison.to_process}: n, mean ± SD",
+        "new against old, 90 % interval",
+        title=f"{comparison.from_process} against {comparison.to_process}: {comparison.label}, "
+        "no protocol was locked before these data",
+        title_justify="left",
+    )
+    for compared in comparison.attributes:
+        table.add_row(
+            compared.attribute,
+            compared.unit_of_measure,
+            _side(compared.old),
+            _side(compared.new),
+            _difference(compared, compared.difference),
+        )
     console.print(table)
 
 
-def _spread(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str:
-    return f"{values.mean():.3g} ± {values.std(ddof=1):.2g}"
+def _side(side: Side) -> str:
+    if side.mean is None or side.sd is None:
+        return f"{side.n}"
+    return f"{side.n:3}  {side.mean:.3g} ± {side.sd:.2g}"
+
+
+def _difference(compared: Compared, estimate: Estimate | None) -> str:
+    if estimate is None:
+        return compared.why_not or ""
+    what = "ratio" if compared.scale is Scale.LOG else "difference"
+    return f"{what} {estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"

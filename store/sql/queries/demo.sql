@@ -34,9 +34,3 @@ SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_conflict), 
     )
     + (SELECT coalesce(max(ordinal), 0) FROM intake)
     - least((SELECT min(position) FROM consumer), (SELECT min(position) FROM monitor WHERE NOT closed));
-
--- numeric_results: The numbers that are valid now, by attribute and role of the process version.
-SELECT qc_result_now.attribute, qc_result_now.unit_of_measure, process_version.role, qc_result_now.value_number
-FROM qc_result_now JOIN batch USING (batch_id) JOIN process_version USING (process_version_id)
-WHERE qc_result_now.value_number IS NOT NULL AND qc_result_now.censored IS NULL AND batch.status = 'completed'
-ORDER BY qc_result_now.attribute, process_version.role, batch.name;
