@@ -15,8 +15,8 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
         course,
         mean=_pick(course.mean, columns, np.nan),
         sd=_pick(course.sd, columns, np.nan),
-        basis=_pick(course.basis, columns, 0.0),
-        prior=_pick(course.prior[None], columns, 1.0)[0],
+        scale=_pick(course.scale[None], columns, np.nan)[0],
+        weights=_pick(_pick(course.weights, columns, 0.0).swapaxes(1, 2), columns, 0.0).swapaxes(1, 2),
         residual_sd=_pick(course.residual_sd, columns, np.nan),
         limits={layer: _pick(limit[None], columns, np.nan)[0] for layer, limit in course.limits.items()},
     )

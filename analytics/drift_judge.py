@@ -6,20 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.aligned import align_trajectory
+from analytics.detectors.balance import Balance
 from analytics.detectors.envelope import Envelope
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
-from analytics.layers import CONDITIONAL, build_layers
+from analytics.layers import BALANCE, build_layers
 from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Rule, Trajectory
 from analytics.segment import Floats, Int64s
-from analytics.sentences import drift_sentence
+from analytics.sentences import balance_sentence, drift_sentence
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
 from store.model.times import US_PER_H
 
 JOIN_H = 12.0  # a channel that follows within half a day belongs to the same episode
-HOLD_H = 4.0  # an episode is over when every tag was back inside for this long
+HOLD_H = 4.0  # an episode is over when every tag was within its limits and near the reference for this long
+OUTSIDE_Z = 3.0
 TELL_AGAIN = 1.25  # a score so much larger than last told is news
 EVIDENCE_CELLS = 6
 ONSET_Z = 1.0
@@ -76,9 +78,9 @@ class DriftJudge:
     def update(self, cell: int, end_us: int, values: Floats) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
         z = self._envelope.update(cell, values)
-        scores = np.array([layer.update(cell, z) for layer in self._layers.values()]).reshape(
-            len(self._names), len(self._tags)
-        )
+        scores = np.array(
+            [layer.update(cell, values if name == BALANCE else z) for name, layer in self._layers.items()]
+        ).reshape(len(self._names), len(self._tags))
         self._values.append(values)
         self._z.append(z)
         self._scores = [*self._scores[-(EVIDENCE_CELLS - 1) :], scores]
@@ -139,7 +141,7 @@ class DriftJudge:
         fresh = set(np.flatnonzero(beyond).tolist())
         for episode in self._book.of_kind(AlertKind.DRIFT):
             for slot in episode.slots:
-                if beyond[slot]:
+                if beyond[slot] or abs(self._z[-1][slot]) >= OUTSIDE_Z:
                     episode.active_us[slot] = end_us
                 fresh.discard(slot)
         if fresh:
@@ -209,7 +211,7 @@ class DriftJudge:
             tags=tuple(self._tags[slot].name for slot in order),
             score=score,
             limit=limit,
-            sentence=self._sentence(order, onset),
+            sentence=self._sentence(order, onset, layer),
             contributions=tuple((self._tags[slot].name, ratios[slot] / total) for slot in order),
             cells=self._evidence(order, best_layer),
         )
@@ -217,8 +219,20 @@ class DriftJudge:
         episode.told_ratio = max(episode.told_ratio, ratios[top])
         return alert
 
-    def _sentence(self, order: list[int], onset: int) -> str:
+    def _sentence(self, order: list[int], onset: int, layer: int) -> str:
         top = order[0]
+        balance = self._layers[self._names[layer]]
+        if isinstance(balance, Balance):
+            return balance_sentence(
+                tag=self._tags[top],
+                surplus=balance.surplus(len(self._values) - 1, top),
+                window_h=self._course.constants.balance_window_h,
+                value=float(self._values[-1][top]),
+                expected=float(self._course.mean[len(self._values) - 1][top]),
+                since_h=onset * self._reference.grid.width_h,
+                others=[self._tags[slot] for slot in order[1:]],
+                batches=len(self._reference.inputs),
+            )
         cells = [cell for cell in range(onset, len(self._values)) if not np.isnan(self._z[cell][top])]
         count = len(cells)
         value = sum(float(self._values[cell][top]) for cell in cells) / count
@@ -243,13 +257,11 @@ class DriftJudge:
         """The first cell of the present run on one side of the reference, one cell of doubt forgiven."""
         sign = 1.0 if self._scores[-1][layer, slot] >= 0 else -1.0
         last = len(self._z) - 1
-        earliest = 0
-        if self._names[layer] == CONDITIONAL:
-            # What is older than the gap is explained by the batch's own past and cannot have raised this.
-            gap_h = self._course.constants.conditional_gap_h + self._course.constants.conditional_h
-            earliest = max(0, last - self._reference.grid.cells_in(gap_h))
+        balance = self._layers[self._names[layer]]
+        if isinstance(balance, Balance):
+            return balance.run_began(last, slot, sign)
         first, doubtful = last, 0
-        for cell in range(last, earliest - 1, -1):
+        for cell in range(last, -1, -1):
             z = float(self._z[cell][slot])
             if np.isnan(z):
                 continue

@@ -2,7 +2,7 @@
 
 from typing import Protocol, Self
 
-from analytics.detectors.conditional import Conditional
+from analytics.detectors.balance import Balance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
@@ -11,9 +11,12 @@ from analytics.segment import Floats
 
 
 class Layer(Protocol):
-    """A detector of the drift family: one row of z in, one row of signed scores out."""
+    """A detector of the drift family: one row in, one row of signed scores out.
 
-    def update(self, cell: int, z: Floats) -> Floats:
+    The row is z, except for the balance, which sees the values themselves.
+    """
+
+    def update(self, cell: int, row: Floats, /) -> Floats:
         """The scores after this cell, (tags,); NaN where nothing can be said."""
         ...
 
@@ -27,7 +30,7 @@ class Layer(Protocol):
 
 
 EWMA = "ewma"
-CONDITIONAL = "conditional"
+BALANCE = "balance"
 PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
 
@@ -40,15 +43,15 @@ def build_layers(course: Trajectory, grid: Grid) -> dict[str, Layer]:
     for name in (EWMA, PREDICTION):
         if name in course.limits:
             layers[name] = Ewma(tags=tags, width_h=grid.width_h, tau_h=constants.ewma_h)
-    if CONDITIONAL in course.limits:
-        layers[CONDITIONAL] = Conditional(
-            basis=course.basis,
-            prior=course.prior,
+    if BALANCE in course.limits:
+        layers[BALANCE] = Balance(
+            mean=course.mean,
+            scale=course.scale,
+            weights=course.weights,
             residual_sd=course.residual_sd,
-            evidence=course.evidence,
-            gap_cells=grid.cells_in(constants.conditional_gap_h),
+            window_cells=grid.cells_in(constants.balance_window_h),
             width_h=grid.width_h,
-            tau_h=constants.conditional_h,
+            tau_h=constants.balance_h,
         )
     if PAGE_HINKLEY in course.limits:
         layers[PAGE_HINKLEY] = DriftChannel(thresholds=course.limits[PAGE_HINKLEY])

@@ -11,11 +11,11 @@ import numpy as np
 from scipy import special
 
 from analytics.cells import cell_medians
-from analytics.detectors.conditional import Conditional
+from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
-from analytics.layers import CONDITIONAL, EWMA, PAGE_HINKLEY, PREDICTION
+from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
 from analytics.limits import share_budget
 from analytics.reference import (
     Blind,
@@ -26,6 +26,7 @@ from analytics.reference import (
     Trajectory,
     nothing_known,
 )
+from analytics.relations import learn_weights, moves, unexplained
 from analytics.runs import CompletedRun
 from analytics.segment import Floats
 from store.model.reference import ReferenceRole
@@ -33,11 +34,11 @@ from store.model.times import US_PER_H
 
 ALPHA = 0.03
 CLIP = 6.0  # SD
-RANK = 3
 FEWEST_IN_CELL = 4  # batches, below which a cell of a tag is not known
 FLOOR_OF_MEDIAN_SD = 0.25
+REACHABLE = 0.95  # of the clip
+BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 MOSTLY_ZERO = 0.5  # share of cells at zero beyond which a tag carries no limit of its own
-HOURS_PER_OBSERVATION = 2.0  # neighbouring z are alike: one independent observation in two hours
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
@@ -66,10 +67,9 @@ def learn_new(
     course = Trajectory(
         mean=mean,
         sd=sd,
-        basis=np.zeros((grid.cells, len(tags), RANK)),
-        prior=np.ones((len(tags), RANK)),
+        scale=_scale(sd),
+        weights=np.zeros((2, len(tags), len(tags))),
         residual_sd=nothing_known(grid.cells, len(tags)),
-        evidence=min(1.0, grid.width_h / HOURS_PER_OBSERVATION),
         limits={},
         constants=constants,
         blind=tuple(blind),
@@ -120,7 +120,7 @@ def judged_cells(grid: Grid, blind: Sequence[Blind]) -> np.ndarray[tuple[int], n
 
 def _with_prediction_limits(course: Trajectory, values: Floats, grid: Grid, alpha: float) -> Trajectory:
     """Prediction limits by the t distribution on the EWMA, the budget shared by Bonferroni over tags and looks."""
-    own = _carries_limit(values)
+    own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
     n = len(values)
     looks = max(1.0, float(own.sum()) * grid.hours / HOURS_PER_LOOK)
     limit = float(special.stdtrit(n - 1, 1.0 - alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
@@ -132,44 +132,58 @@ def _with_prediction_limits(course: Trajectory, values: Floats, grid: Grid, alph
 
 
 def _with_learned_limits(course: Trajectory, values: Floats, steps: Floats, grid: Grid, alpha: float) -> Trajectory:
-    """Course space from all runs; limits from every run scored by the others."""
-    batches, cells, tags = values.shape
+    """Relations from all runs; limits from every run scored by the others."""
+    batches, _, tags = values.shape
     constants = course.constants
     window = grid.cells_in(constants.smoothing_h)
-    gap = grid.cells_in(constants.conditional_gap_h)
-    own = _carries_limit(values)
+    span = grid.cells_in(constants.balance_window_h)
+    own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
     judged = judged_cells(grid, course.blind)
     left_out_z = np.empty_like(values)
-    left_out_residual = np.empty_like(values)
-    spaces = []
+    residuals = np.empty_like(values)
     for batch in range(batches):
         others = np.delete(values, batch, axis=0)
         mean, sd = _envelope(others, steps, window)
-        z = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
-        spaces.append(_course_space(np.clip((others - mean) / sd, -CLIP, CLIP)))
-        left_out_z[batch] = z
-        left_out_residual[batch] = _residuals(z, *spaces[-1], course.evidence, gap, grid, constants)
+        scale = _scale(sd)
+        left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
+        weights = learn_weights(moves(others, mean, scale, span))
+        residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
+    residuals[~np.isfinite(values)] = np.nan
     maxima = np.full((batches, 3, tags), np.nan)
     for batch in range(batches):
         z = left_out_z[batch]
-        level = Ewma(tags=tags, width_h=grid.width_h, tau_h=constants.ewma_h)
-        maxima[batch, 0] = _largest(np.array([level.update(cell, z[cell]) for cell in range(cells)]), judged)
-        scale = _residual_sd(np.delete(left_out_residual, batch, axis=0), window)
-        level = Ewma(tags=tags, width_h=grid.width_h, tau_h=constants.conditional_h)
-        scaled = np.clip(left_out_residual[batch] / scale, -CLIP, CLIP)
-        maxima[batch, 1] = _largest(np.array([level.update(cell, scaled[cell]) for cell in range(cells)]), judged)
+        maxima[batch, 0] = _largest(_levels(z, grid, constants.ewma_h), judged)
+        scaled = residuals[batch] / _residual_sd(np.delete(residuals, batch, axis=0), span)
+        clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
+        maxima[batch, 1] = _largest(_levels(clipped, grid, constants.balance_h), judged)
         for slot in np.flatnonzero(own):
             maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
     maxima[:, :, ~own] = np.nan
-    limits = share_budget(maxima, alpha).limits
-    basis, prior = _course_space(np.clip((values - course.mean) / course.sd, -CLIP, CLIP))
+    limits = share_budget(maxima, alpha, offsets=(0.0, 0.0, CLIP)).limits
+    # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches themselves
+    # came half as far.
+    reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima.max(axis=0))
+    limits[:2] = np.minimum(limits[:2], reachable[:2])
+    scale = _scale(course.sd)
     return replace(
         course,
-        basis=basis,
-        prior=prior,
-        residual_sd=_residual_sd(left_out_residual, window),
-        limits={EWMA: limits[0], CONDITIONAL: limits[1], PAGE_HINKLEY: limits[2]},
+        scale=scale,
+        weights=learn_weights(moves(values, course.mean, scale, span)),
+        residual_sd=_residual_sd(residuals, span),
+        limits={EWMA: limits[0], BALANCE: limits[1], PAGE_HINKLEY: np.maximum(limits[2], CLIP)},
     )
+
+
+def _levels(rows: Floats, grid: Grid, tau_h: float) -> Floats:
+    """The EWMA of one batch, (cells, tags), by the detector that runs live."""
+    detector = Ewma(tags=rows.shape[1], width_h=grid.width_h, tau_h=tau_h)
+    return np.array([detector.update(cell, row) for cell, row in enumerate(rows)])
+
+
+def _scale(sd: Floats) -> Floats:
+    """A typical SD per tag, (tags,); infinite for a tag without one, which then never moves."""
+    typical = _median_down(sd)
+    return np.where(typical > 0, typical, np.inf)
 
 
 def _envelope(values: Floats, steps: Floats, window: int) -> tuple[Floats, Floats]:
@@ -187,43 +201,6 @@ def _envelope(values: Floats, steps: Floats, window: int) -> tuple[Floats, Float
     # A tag whose batches never differed at all and which shows no steps has no scale to measure distance in.
     sd = np.where(np.maximum(sd, floor) > 0, np.maximum(sd, floor), np.nan)
     return np.where(enough, mean, np.nan), np.where(enough, sd, np.nan)
-
-
-def _course_space(z: Floats) -> tuple[Floats, Floats]:
-    """Leading directions of the courses, (cells, tags, 3), and the variance of the batches along them, (tags, 3)."""
-    batches, cells, tags = z.shape
-    basis = np.zeros((cells, tags, RANK))
-    prior = np.full((tags, RANK), 1e-6)
-    for slot in range(tags):
-        courses = np.nan_to_num(z[:, :, slot])
-        left, singular, right = np.linalg.svd(courses, full_matrices=False)
-        for direction in range(min(RANK, len(singular))):
-            sign = 1.0 if left[np.argmax(np.abs(left[:, direction])), direction] > 0 else -1.0
-            basis[:, slot, direction] = sign * right[direction] * cells**0.5
-            prior[slot, direction] = max(singular[direction] ** 2 / (cells * batches), 1e-6)
-    return basis, prior
-
-
-def _residuals(
-    z: Floats,
-    basis: Floats,
-    prior: Floats,
-    evidence: float,
-    gap: int,
-    grid: Grid,
-    constants: TimeConstants,
-) -> Floats:
-    """What its own past leaves unexplained of one batch, (cells, tags), in z."""
-    detector = Conditional(
-        basis=basis,
-        prior=prior,
-        residual_sd=np.ones(z.shape),
-        evidence=evidence,
-        gap_cells=gap,
-        width_h=grid.width_h,
-        tau_h=constants.conditional_h,
-    )
-    return np.array([detector.residual(cell, z[cell]) for cell in range(len(z))])
 
 
 def _residual_sd(residuals: Floats, window: int) -> Floats:

@@ -113,6 +113,6 @@ def _learned(values: Floats, steps: Floats, alpha: float) -> Floats:
         distance = np.abs((values[batch] - mean) / sd)
         known = np.isfinite(distance)
         maxima[batch, 0] = np.where(known.any(axis=0), np.where(known, distance, 0.0).max(axis=0), np.nan)
-    budget = share_budget(maxima, alpha).limits[0]
+    budget = share_budget(maxima, alpha, offsets=(0.0,)).limits[0]
     mostly_zero = (values == 0.0).sum(axis=(0, 1)) > 0.5 * np.isfinite(values).sum(axis=(0, 1))
     return np.where(mostly_zero, np.nan, budget)

@@ -152,6 +152,7 @@ class BatchMonitor:
 
     def feed(self, segment: Segment) -> list[Alert]:
         """Alerts newly raised or changed, in order; the same ordinal again is an update or an end of that alert."""
+        segment = segment.in_journal_order()
         slots = self._slots_of(segment)
         reduction = self._reducer.feed(segment, slots)
         hushes = self._silence.update(

@@ -56,8 +56,8 @@ class TimeConstants:
     """Memory of the layers, in hours of process time."""
 
     ewma_h: float = 0.9
-    conditional_h: float = 10.0
-    conditional_gap_h: float = 10.0  # a fault younger than this cannot yet explain itself away
+    balance_h: float = 10.0
+    balance_window_h: float = 24.0  # over which changes are explained
     smoothing_h: float = 2.2  # width of the rolling maximum over the reference SD
 
 
@@ -71,17 +71,16 @@ class InputRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """What the new process does along its course: envelope, course space and limits.
+    """What the new process does along its course: envelope, relations between tags and limits.
 
     Arrays are (cells, tags) unless said otherwise, NaN where nothing is known.
     """
 
     mean: Floats
     sd: Floats
-    basis: Floats  # (cells, tags, rank): directions in which whole courses of z differ between batches
-    prior: Floats  # (tags, rank): variance of the batches along each direction
-    residual_sd: Floats  # RMS of what the batch's own past leaves unexplained, from left-out batches
-    evidence: float  # independent observations a cell is worth, for autocorrelation
+    scale: Floats  # (tags,): a typical SD, in which changes are related
+    weights: Floats  # (2, tags, tags): how changes and levels of tags explain the change of a tag
+    residual_sd: Floats  # RMS of what they leave unexplained, from left-out batches
     limits: dict[str, Floats]  # layer → (tags,), NaN: this tag has no limit of its own
     constants: TimeConstants
     blind: tuple[Blind, ...]
@@ -137,17 +136,16 @@ class ReferenceModel:
             course = self.trajectory
             constants = course.constants
             fields["trajectory"] = {
-                "evidence": course.evidence,
                 "clip": course.clip,
                 "constants": {
                     "ewma_h": constants.ewma_h,
-                    "conditional_h": constants.conditional_h,
-                    "conditional_gap_h": constants.conditional_gap_h,
+                    "balance_h": constants.balance_h,
+                    "balance_window_h": constants.balance_window_h,
                     "smoothing_h": constants.smoothing_h,
                 },
                 "blind": [[blind.phase, blind.hours] for blind in course.blind],
             }
-            for name in ("mean", "sd", "basis", "prior", "residual_sd"):
+            for name in ("mean", "sd", "scale", "weights", "residual_sd"):
                 arrays[name] = getattr(course, name)
             arrays.update({f"limit {layer}": limit for layer, limit in course.limits.items()})
         if self.points is not None:
@@ -188,10 +186,9 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
     return Trajectory(
         mean=arrays["mean"],
         sd=arrays["sd"],
-        basis=arrays["basis"],
-        prior=arrays["prior"],
+        scale=arrays["scale"],
+        weights=arrays["weights"],
         residual_sd=arrays["residual_sd"],
-        evidence=fields["evidence"],
         limits={name[6:]: array for name, array in arrays.items() if name.startswith("limit ")},
         constants=TimeConstants(**fields["constants"]),
         blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),

@@ -22,9 +22,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Readings in journal order, all arrays of one length, then the tick that followed them, if any.
+    """Readings of journal entries, all arrays of one length, then the tick that followed them, if any.
 
-    How a journal is cut into segments never changes what the analytics say.
+    Ordinals never decrease from one segment to the next and an entry is never cut in two; in which order the
+    readings lie within a segment does not matter. How a journal is cut into segments never changes what the
+    analytics say.
     """
 
     ordinals: Int64s  # of the journal entries the readings came in
@@ -44,6 +46,26 @@ class Segment:
             values=np.empty(0, np.float64),
             qualities=np.empty(0, np.uint8),
             tick=tick,
+        )
+
+    def in_journal_order(self) -> "Segment":
+        """The readings by entry, within an entry by source time and tag.
+
+        An entry is one instant of arrival: no reading in it is late because of another.
+        """
+        if len(self) < 2:
+            return self
+        entries, times, tags = np.diff(self.ordinals), np.diff(self.source_times_us), np.diff(self.tag_ids)
+        if ((entries > 0) | ((entries == 0) & ((times > 0) | ((times == 0) & (tags > 0))))).all():
+            return self
+        order = np.lexsort((self.tag_ids, self.source_times_us, self.ordinals))
+        return Segment(
+            ordinals=self.ordinals[order],
+            tag_ids=self.tag_ids[order],
+            source_times_us=self.source_times_us[order],
+            values=self.values[order],
+            qualities=self.qualities[order],
+            tick=self.tick,
         )
 
     def __len__(self) -> int:

@@ -35,6 +35,30 @@ def drift_sentence(
     return _sentence(text)
 
 
+def balance_sentence(
+    *,
+    tag: Tag,
+    surplus: float,
+    window_h: float,
+    value: float,
+    expected: float,
+    since_h: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`surplus` is the unexplained change over the last `window_h`; `value` and `expected` are those of now."""
+    text = (
+        f"{spoken(tag)} changed over {window_h:g} h by {quantity(abs(surplus), tag)} "
+        f"{'more' if surplus > 0 else 'less'} than the other tags explain, since hour {since_h:.1f} "
+        f"(now {quantity(value, tag)}, reference {quantity(expected, tag)}; relations of {batches} batches)"
+    )
+    if others:
+        named = ", ".join(spoken(other) for other in others[:4])
+        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+        text += f"; also {named}{more}"
+    return _sentence(text)
+
+
 def departure_sentence(
     *, tag: Tag, value: float, expected: float, sd: float, hour: float, batches: int, inside: int, compared: int
 ) -> str:

@@ -15,6 +15,7 @@ from analytics.segment import Floats
 
 DELTA = 1.0  # SD a cell: shifts of z that last and are smaller than this are the offsets between batches
 LEAST_CELLS = 5  # the batch's own level is not known before
+LEAST_THRESHOLD = 0.5  # SD·cells, where the search begins
 SHARPNESS = 2.0**-6  # relative width to which a threshold is searched
 
 
@@ -70,11 +71,12 @@ class DriftChannel:
 def smallest_silent_threshold(z: Iterable[float], judged: Iterable[bool]) -> float:
     """The smallest threshold at which one course of z crosses nothing in its judged cells, within 1.6 %.
 
+    Half an SD·cell or more.
     The first crossing happens where the test's statistic first exceeds the threshold, so crossing is monotone in it
     and a bisection over whole passes finds it without looking inside the library.
     """
     course = [(value, judge) for value, judge in zip(z, judged, strict=True) if value == value]  # noqa: PLR0124
-    low, high = 0.5, 0.5
+    low, high = LEAST_THRESHOLD, LEAST_THRESHOLD
     while _crosses(course, high):
         low, high = high, high * 2.0
     while high - low > SHARPNESS * high:

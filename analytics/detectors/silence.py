@@ -25,8 +25,8 @@ class Hush:
 class SilenceWatch:
     """A tag is silent once unit time passes its last reading by the delay that its reporting mode justifies.
 
-    A reading of any quality is speech, unless it is already overdue when it comes. Silence is found at the first reading or tick that moves the watermark past
-    it, so the cut of the stream into segments does not matter.
+    A reading of any quality is speech, unless it is already overdue when it comes. Silence is found at the first
+    reading or tick that moves the watermark past it, so the cut of the stream into segments does not matter.
     """
 
     def __init__(self, *, delays_us: Int64s, start_us: int) -> None:

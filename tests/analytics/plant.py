@@ -1,6 +1,7 @@
 """A small plant for these tests: two tags whose courses differ from batch to batch, from seeded random numbers."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,4 +116,4 @@ def part(segment: Segment, first: int, last: int) -> Segment:
 def pieces(segment: Segment, cuts: Sequence[int]) -> list[Segment]:
     """A segment cut at positions."""
     edges = [0, *sorted(cut % (len(segment) + 1) for cut in cuts), len(segment)]
-    return [part(segment, first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [part(segment, first, last) for first, last in pairwise(edges)]

@@ -41,10 +41,10 @@ readings_strategy = st.lists(
 )
 
 
-@given(readings_strategy, st.lists(st.integers(0, 60), max_size=6), st.booleans())
+@given(readings=readings_strategy, cuts=st.lists(st.integers(0, 60), max_size=6), ticked=st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_DETECT_1_cutting_the_stream_anywhere_gives_the_same_cells_and_the_same_state(
-    readings: list[tuple[int, int, float, int]], cuts: list[int], ticked: bool
+    readings: list[tuple[int, int, float, int]], cuts: list[int], *, ticked: bool
 ) -> None:
     tick = Tick(plant_time_us=9_000, transport_allowance_us=500) if ticked else None
     whole = segment(readings, tick)

@@ -106,9 +106,13 @@ def test_DETECT_3_a_drift_alert_carries_what_is_needed_to_question_it(new: Refer
     assert sum(share for _, share in alert.contributions) == pytest.approx(1.0)
     assert {row["tag"] for row in alert.cells} >= {"dissolved_oxygen"}
     assert all({"cell", "value", "z", "score", "limit", "layer"} <= set(row) for row in alert.cells)
-    assert alert.sentence.startswith("Dissolved oxygen is ")
-    assert "below the reference since hour 30" in alert.sentence
-    assert alert.sentence.endswith(".")
+    assert alert.sentence.endswith("relations of 24 batches).")
+
+
+def test_an_alert_says_what_how_much_and_since_when(new: ReferenceModel) -> None:
+    first = monitor(new).feed(faulty())[0]
+    assert first.sentence.startswith("Dissolved oxygen is 11.7 % below the reference since hour 30.0 (43.33 % against")
+    assert first.sentence.endswith("SD of 24 reference batches).")
 
 
 @given(st.lists(st.integers(0, 2200), min_size=1, max_size=5))
@@ -146,6 +150,41 @@ def test_the_order_in_which_tags_are_named_does_not_matter(new: ReferenceModel, 
     forward, backward = monitor(new, old, tags), monitor(new, old, tags[::-1])
     assert forward.feed(eventful()) == backward.feed(eventful())
     assert forward.to_bytes() == backward.to_bytes()
+
+
+def test_DETECT_1_the_order_of_readings_within_an_entry_or_a_segment_does_not_matter(
+    new: ReferenceModel, old: ReferenceModel
+) -> None:
+    segment = eventful()
+    by_hour = replace(segment, ordinals=np.arange(len(segment), dtype=np.int64) // 36)
+    expected = monitor(new, old).feed(by_hour)
+    by_tag = np.lexsort((by_hour.source_times_us, by_hour.tag_ids))
+    shuffled = Segment(
+        ordinals=by_hour.ordinals[by_tag],
+        tag_ids=by_hour.tag_ids[by_tag],
+        source_times_us=by_hour.source_times_us[by_tag],
+        values=by_hour.values[by_tag],
+        qualities=by_hour.qualities[by_tag],
+        tick=by_hour.tick,
+    )
+    watch = monitor(new, old)
+    assert watch.feed(shuffled) == expected
+    assert watch.late_readings == 1
+
+
+def test_readings_that_wait_in_one_message_are_not_late_to_each_other(new: ReferenceModel) -> None:
+    segment = stream_of(run_of(205))
+    by_tag = np.lexsort((segment.source_times_us, segment.tag_ids))
+    one_message = replace(
+        segment,
+        ordinals=np.zeros(len(segment), np.int64),
+        tag_ids=segment.tag_ids[by_tag],
+        source_times_us=segment.source_times_us[by_tag],
+        values=segment.values[by_tag],
+    )
+    watch, plain = monitor(new), monitor(new)
+    assert watch.feed(one_message) == plain.feed(segment)
+    assert watch.late_readings == 0
 
 
 def test_a_spike_of_one_reading_raises_nothing(new: ReferenceModel) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analytics.grid import Grid
-from analytics.layers import CONDITIONAL, EWMA, PAGE_HINKLEY, PREDICTION
+from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
 from analytics.learning import cells_of_runs, learn_new
 from analytics.learning_old import learn_old
 from analytics.limits import share_budget
@@ -56,7 +56,7 @@ def test_one_changed_reading_of_one_run_changes_the_digest_of_the_reference() ->
         (5, Rule.RANGES_ONLY, set()),
         (6, Rule.PREDICTION_LIMITS, {PREDICTION}),
         (19, Rule.PREDICTION_LIMITS, {PREDICTION}),
-        (20, Rule.LEARNED_LIMITS, {EWMA, CONDITIONAL, PAGE_HINKLEY}),
+        (20, Rule.LEARNED_LIMITS, {EWMA, BALANCE, PAGE_HINKLEY}),
     ],
 )
 def test_how_much_a_reference_may_say_follows_from_its_number_of_batches(
@@ -156,7 +156,7 @@ def test_a_shared_budget_lets_about_its_share_of_unchanged_batches_alert() -> No
         spread = rng.uniform(0.2, 0.5, (2, 8))
         maxima = np.exp(rng.normal(0.0, 1.0, (24, 2, 8)) * spread)
         fresh = np.exp(rng.normal(0.0, 1.0, (100, 2, 8)) * spread)
-        limits = share_budget(maxima, 0.06).limits
+        limits = share_budget(maxima, 0.06, offsets=(0.0, 0.0)).limits
         alerted += int((fresh > limits).any(axis=(1, 2)).sum())
         trials += 100
     assert 0.01 < alerted / trials < 0.09

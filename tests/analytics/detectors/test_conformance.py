@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analytics.detectors.conditional import Conditional
+from analytics.detectors.balance import Balance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.ewma import Ewma
@@ -25,14 +25,15 @@ def ewma() -> Layer:
     return Ewma(tags=TAGS, width_h=0.5, tau_h=2.0)
 
 
-def conditional() -> Layer:
-    rng = np.random.default_rng(7)
-    return Conditional(
-        basis=rng.normal(size=(CELLS, TAGS, 3)),
-        prior=np.ones((TAGS, 3)),
+def balance() -> Layer:
+    weights = np.zeros((2, TAGS, TAGS))
+    weights[0, 0, 2], weights[1, 3, 0] = 0.3, -0.2
+    return Balance(
+        mean=np.zeros((CELLS, TAGS)),
+        scale=np.ones(TAGS),
+        weights=weights,
         residual_sd=np.ones((CELLS, TAGS)),
-        evidence=0.3,
-        gap_cells=6,
+        window_cells=6,
         width_h=0.5,
         tau_h=2.0,
     )
@@ -43,7 +44,7 @@ def page_hinkley() -> Layer:
 
 
 every_detector = pytest.mark.parametrize(
-    "make", [envelope, ewma, conditional, page_hinkley], ids=lambda make: make.__name__
+    "make", [envelope, ewma, balance, page_hinkley], ids=lambda make: make.__name__
 )
 
 
@@ -96,7 +97,7 @@ def test_a_shift_is_scored_higher_than_what_came_before(make: Callable[[], Layer
 
 
 @every_detector
-def test_tags_do_not_see_each_other(make: Callable[[], Layer]) -> None:
+def test_a_tag_sees_no_other_unless_a_relation_was_learned(make: Callable[[], Layer]) -> None:
     z = course()
     other = z.copy()
     other[:, 1] = 6.0

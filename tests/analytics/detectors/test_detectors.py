@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river.drift import PageHinkley
 
-from analytics.detectors.conditional import Conditional, _solve
+from analytics.detectors.balance import Balance
 from analytics.detectors.departure import MatchedPointWatch
 from analytics.detectors.drift import DELTA, LEAST_CELLS, DriftChannel, smallest_silent_threshold
 from analytics.detectors.ewma import Ewma
 from analytics.detectors.ranges import Bound, RangeWatch
 from analytics.detectors.silence import SilenceWatch
+from analytics.relations import learn_weights, moves, unexplained
 from analytics.segment import Floats
 
 ONE = np.ones(1)
@@ -41,7 +43,7 @@ def test_the_drift_channel_crosses_exactly_where_the_library_does() -> None:
     library = PageHinkley(min_instances=LEAST_CELLS, delta=DELTA, threshold=30.0)
     expected = []
     for cell, z in enumerate(course.tolist()):
-        library.update(z)
+        library.update(z)  # type: ignore[no-untyped-call]
         if library.drift_detected:
             expected.append(cell)
     channel = DriftChannel(thresholds=np.array([30.0]))
@@ -63,32 +65,53 @@ def test_the_smallest_silent_threshold_is_silent_and_a_little_less_is_not() -> N
     assert crosses(threshold * 0.95)
 
 
-def test_small_systems_are_solved_as_a_linear_algebra_library_solves_them() -> None:
-    rng = np.random.default_rng(5)
-    rows = rng.normal(size=(50, 6, 3))
-    moments = np.einsum("tki,tkj->tij", rows, rows)
-    flat = np.stack([moments[:, i, j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], axis=1)
-    precision, sums = rng.uniform(0.5, 5, (50, 3)), rng.normal(size=(50, 3))
-    full = moments + np.eye(3) * precision[:, None, :]
-    assert _solve(flat, precision, sums) == pytest.approx(np.linalg.solve(full, sums[:, :, None])[:, :, 0], rel=1e-9)
+def coupled_runs(seed: int, batches: int, cells: int = 120) -> Floats:
+    """A weight that integrates two flows, which wander from batch to batch; (batches, cells, 3)."""
+    rng = np.random.default_rng(seed)
+    flows = rng.normal(0, 1.0, (batches, 1, 2)) + np.cumsum(rng.normal(0, 0.2, (batches, cells, 2)), axis=1)
+    weight = np.cumsum(2.0 * flows[:, :, 0] - flows[:, :, 1], axis=1) + rng.normal(0, 0.3, (batches, cells))
+    return np.concatenate([flows, weight[:, :, None]], axis=2)
 
 
-def test_a_course_inside_the_reference_space_is_predicted_from_its_own_past() -> None:
-    rng = np.random.default_rng(6)
-    basis = rng.normal(size=(200, 1, 3))
-    detector = Conditional(
-        basis=basis,
-        prior=np.ones((1, 3)),
-        residual_sd=np.ones((200, 1)),
-        evidence=1.0,
-        gap_cells=5,
+def test_learned_relations_find_the_balance_between_a_weight_and_its_flows() -> None:
+    values = coupled_runs(1, 24)
+    mean, scale = values.mean(axis=0), np.ones(3)
+    seen = moves(values, mean, scale * 100.0, 20)
+    weights = learn_weights(seen)
+    # Over 20 cells the weight changes by 20 times the mean of 2·first − second.
+    assert weights[1, :2, 2] == pytest.approx([40.0, -20.0], rel=0.1)
+    assert (np.diagonal(weights, axis1=1, axis2=2) == 0.0).all()
+    left = unexplained(seen, weights)[:, 20:, 2].std()
+    assert left < 0.05 * seen.change[:, 20:, 2].std()
+
+
+def test_the_live_balance_computes_what_learning_computed() -> None:
+    values = coupled_runs(2, 24)
+    values[3, 40:44, 1] = np.nan
+    mean, scale = np.nanmean(values, axis=0), np.array([2.0, 2.0, 50.0])
+    seen = moves(values, mean, scale, 20)
+    weights = learn_weights(seen)
+    detector = Balance(
+        mean=mean,
+        scale=scale,
+        weights=weights,
+        residual_sd=np.ones(mean.shape),
+        window_cells=20,
         width_h=1.0,
         tau_h=10.0,
     )
-    course = basis[:, 0] @ np.array([1.0, -0.5, 0.8])
-    residuals = np.array([detector.residual(cell, np.array([z]))[0] for cell, z in enumerate(course)])
-    assert residuals[:5] == pytest.approx(course[:5])
-    assert np.abs(residuals[150:]).max() < 0.1
+    live = np.array([detector.residual(cell, row) for cell, row in enumerate(values[3])])
+    expected = unexplained(seen, weights)[3]
+    known = ~np.isnan(values[3])
+    np.testing.assert_allclose(live[known], expected[known], rtol=1e-9, atol=1e-9)
+
+
+def test_redundant_tags_do_not_explain_each_other() -> None:
+    values = coupled_runs(3, 12)
+    double = np.concatenate([values, values[:, :, 2:] * 1.01], axis=2)
+    weights = learn_weights(moves(double, double.mean(axis=0), np.full(4, 50.0), 20))
+    assert (weights[:, 2, 3] == 0.0).all()
+    assert (weights[:, 3, 2] == 0.0).all()
 
 
 def test_an_old_point_is_compared_once_its_window_has_closed_and_never_between_points() -> None:
@@ -147,7 +170,7 @@ def test_DETECT_1_excursions_do_not_depend_on_how_readings_were_grouped(values: 
     watch = watch_range()
     edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
     found = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         found += [event[1:] for event in range_events(watch, values[first:last], 10 * first)]
         restored = watch_range()
         watch = restored.restore(watch.to_bytes())
@@ -197,7 +220,7 @@ def test_DETECT_1_silence_does_not_depend_on_how_readings_were_grouped(
     watch = two_tags()
     edges = [0, *sorted(min(cut, len(times)) for cut in cuts), len(times)]
     found = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         found += silence_events(watch, slots[first:last], times[first:last], reached(last), reached(first))
         watch = two_tags().restore(watch.to_bytes())
     assert found == expected

@@ -1,0 +1,111 @@
+"""Whether a tag moves as the other tags say it must."""
+
+from typing import Self
+
+import numpy as np
+
+from analytics.detectors.ewma import Ewma
+from analytics.packing import pack, unpack
+from analytics.segment import Floats
+
+CLIP = 10.0  # of a deviation, in typical SD: relations are linear near the reference only
+RESIDUAL_CLIP = 6.0
+
+
+class Balance:
+    """Residual of every tag's change over a window from what the others explain, as an EWMA.
+
+    With d the deviation from the reference mean in typical SD and H the window, the change D = d(t) − d(t − H) of a
+    tag is explained by the changes of the other tags and by their mean deviations A over the window: a weight by the
+    flows that fed it, dissolved oxygen by uptake, aeration and stirring. The weights are a ridge regression (Hoerl
+    and Kennard 1970) over reference batches. Taking changes removes the offset between batches; what remains is
+    scaled by its RMS in left-out batches and feeds the EWMA. A missing cell keeps the last deviation of its tag.
+    Sums and products only, so bits do not depend on a linear algebra library.
+    """
+
+    def __init__(
+        self,
+        *,
+        mean: Floats,
+        scale: Floats,
+        weights: Floats,
+        residual_sd: Floats,
+        window_cells: int,
+        width_h: float,
+        tau_h: float,
+    ) -> None:
+        """`mean` and `residual_sd` are (cells, tags), `scale` (tags,), `weights` (2, explaining, explained)."""
+        tags = len(scale)
+        self._mean = mean
+        self._scale = scale
+        self._weights = weights
+        self._residual_sd = residual_sd
+        self._deviations = np.zeros((window_cells + 1, tags))  # a ring of the last H + 1 cells
+        self._residuals = np.full((window_cells, tags), np.nan)  # a ring, scaled
+        self._ewma = Ewma(tags=tags, width_h=width_h, tau_h=tau_h)
+
+    def update(self, cell: int, values: Floats) -> Floats:
+        """The EWMA of the scaled residual after this cell, (tags,), signed; NaN where the cell held nothing."""
+        if cell >= len(self._mean):
+            return np.full(len(values), np.nan)
+        known = ~np.isnan(values) & ~np.isnan(self._mean[cell])
+        residual = np.where(known, self.residual(cell, values), np.nan)
+        scaled = residual / self._residual_sd[cell]
+        self._residuals[cell % len(self._residuals)] = scaled
+        return self._ewma.update(cell, np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP))
+
+    def residual(self, cell: int, values: Floats) -> Floats:
+        """The part of each tag's change over the window that the others do not explain, in typical SD, (tags,)."""
+        size = len(self._deviations)
+        last = self._deviations[(cell - 1) % size] if cell else np.zeros(len(values))
+        deviation = (values - self._mean[cell]) / self._scale
+        here = np.where(np.isnan(deviation), last, np.clip(deviation, -CLIP, CLIP))
+        self._deviations[cell % size] = here
+        first = max(0, cell - size + 1)
+        change = here - self._deviations[first % size]
+        level = np.zeros(len(here))
+        for earlier in range(first + 1, cell + 1):
+            level += self._deviations[earlier % size]
+        level /= size - 1
+        explained = (self._weights[0] * change[:, None]).sum(axis=0)
+        explained += (self._weights[1] * level[:, None]).sum(axis=0)
+        residual: Floats = change - explained
+        return residual
+
+    def surplus(self, cell: int, slot: int) -> float:
+        """The newest unexplained change of a tag in its own unit."""
+        scaled = float(self._residuals[cell % len(self._residuals), slot])
+        return scaled * float(self._residual_sd[cell, slot]) * float(self._scale[slot])
+
+    def run_began(self, cell: int, slot: int, sign: float) -> int:
+        """The first cell of the present run of residuals beyond one SD on one side, within the window."""
+        size = len(self._residuals)
+        first, doubtful = cell, 0
+        for earlier in range(cell, max(-1, cell - size), -1):
+            scaled = float(self._residuals[earlier % size, slot])
+            if np.isnan(scaled):
+                continue
+            if scaled * sign >= 1.0:
+                first, doubtful = earlier, 0
+            else:
+                doubtful += 1
+                if doubtful > 1:
+                    break
+        return first
+
+    def to_bytes(self) -> bytes:
+        """The deviations and residuals of the window and the EWMA."""
+        memory = np.frombuffer(self._ewma.to_bytes(), np.uint8)
+        return pack(
+            "balance",
+            1,
+            {},
+            {"deviations": self._deviations, "residuals": self._residuals, "ewma": memory},
+        )
+
+    def restore(self, data: bytes) -> Self:
+        """This detector in the state those bytes describe."""
+        _, arrays = unpack("balance", 1, data)
+        self._deviations, self._residuals = arrays["deviations"], arrays["residuals"]
+        self._ewma.restore(arrays["ewma"].tobytes())
+        return self
