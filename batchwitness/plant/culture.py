@@ -20,7 +20,7 @@ from batchwitness.plant.kinetics import (
 from batchwitness.plant.parameters import Matrix, Parameters, Vector
 
 BATCH_H = 288.0  # both processes run twelve days
-LARGEST_ML = 3000.0  # what the vessels of one batch hold
+LARGEST_ML = 2000.0  # what the vessels of one batch hold
 FEED_DECISION_H = 6.0  # how often the feed program looks at the density
 
 

@@ -69,10 +69,10 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
 
 
 def _fills(spec: BatchSpec, column: int, random: np.random.Generator) -> list[Step]:
-    """When and how full: bioreactors are filled by weight, minutes late; people are an hour or two off, either way."""
+    """When and how full: bioreactors are filled by weight, two minutes late; people are an hour or two off, either way."""
     if spec.process == "AUTO-2.0":
         planned, exactness = AUTOMATED_FILLS, 0.001
-        late_h = np.abs(random.normal(0.0, 0.1, len(planned)))
+        late_h = np.abs(random.normal(0.0, 0.03, len(planned)))
         late_h[[at_h == FIRST_FEED_H for at_h, _, _ in planned]] += share_lost(spec.fault, FaultKind.FIRST_FEED_LATE)
     else:
         planned, exactness = MANUAL_FILLS, 0.03

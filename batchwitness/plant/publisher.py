@@ -66,13 +66,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     end = datetime.fromisoformat(options.end)
     scenario = (history if options.part == "history" else live)(options.seed, end=end)
-    now = datetime.now(UTC)
-    anchor = options.anchor or (live_start(end) if options.part == "live" else scenario.until).isoformat()
-    clock = PlantClock(
-        anchor=datetime.fromisoformat(anchor),
-        host_anchor=datetime.fromisoformat(options.host_anchor) if options.host_anchor else now,
-        rate=options.rate,
-    )
     broker = BrokerAddress(
         host=options.host,
         port=options.port,
@@ -85,6 +78,15 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signum, lambda *_: stop.set())
     messages = list(stream(scenario.placed, boot=BOOTS[options.part], until=scenario.until))
     _write({"total_messages": len(messages), "total_readings": sum(message.readings for message in messages)})
+    stated = sys.stdin.readline().strip() if options.host_anchor == "-" else options.host_anchor
+    if stated == "":
+        return 2  # whoever was to say it has gone
+    begin = options.anchor or (live_start(end) if options.part == "live" else scenario.until).isoformat()
+    clock = PlantClock(
+        anchor=datetime.fromisoformat(begin),
+        host_anchor=datetime.fromisoformat(stated) if stated else datetime.now(UTC),
+        rate=options.rate,
+    )
     try:
         publish(messages, broker=broker, clock=clock, progress=_say, stop=stop, skip=options.skip)
     except PublishingRefused as refusal:
@@ -132,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--end", required=True, help="RFC 3339 with offset: no source time is later")
     add("--rate", type=float, default=14_400.0, help="plant seconds a host second")
     add("--anchor", help="plant time at --host-anchor, RFC 3339; default: the start of the running batches, now")
-    add("--host-anchor", help="host time at --anchor, RFC 3339; default: now")
+    add("--host-anchor", help="host time at --anchor, RFC 3339; -: a line of standard input says it; default: now")
     add("--skip", type=int, default=0, help="messages that an earlier run got acknowledged")
     return parser
 

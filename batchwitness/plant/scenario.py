@@ -29,7 +29,7 @@ LIVE_STARTS_H = (0.0, 4.0, 9.0, 14.0, 294.0, 299.0)  # four in parallel; two mor
 LIVE_LENGTH = timedelta(hours=588)
 
 HEATER_FADES = Fault(kind=FaultKind.HEATER_FADES, start_h=26.0, size=0.52, ramp_h=12.0)
-FEED_UNDERDELIVERS = Fault(kind=FaultKind.FEED_UNDERDELIVERS, start_h=126.0, size=0.30, ramp_h=12.0)
+FEED_UNDERDELIVERS = Fault(kind=FaultKind.FEED_UNDERDELIVERS, start_h=126.0, size=0.35, ramp_h=12.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
