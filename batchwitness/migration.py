@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
-from batchwitness.embedded.database import STAGE_ROLES
+from batchwitness.embedded.database import STAGE_ROLES, set_password
 from store.errors import BatchwitnessError
 from store.migrate import migrate
 
@@ -36,7 +35,4 @@ def set_passwords(directory: Path) -> None:
         for role in STAGE_ROLES:
             file = directory / role
             if file.exists():
-                password = file.read_text(encoding="utf-8").strip()
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
-                )
+                set_password(connection, role, file.read_text(encoding="utf-8").strip())

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psycopg
 from rich.console import Console
@@ -13,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analytics.references import completed_batches, learn_reference, put_to_use
 from batchwitness.demo.history import import_history
+from batchwitness.demo.publishing import Publishing
 from batchwitness.demo.state import DemoState
 from batchwitness.embedded.stack import Stack
 from batchwitness.plant.masterdata import masterdata
@@ -50,11 +53,28 @@ class Preparation:
         self.rate = rate
         self._state_file = state_file
         self._console = console
-        self.anchor = state.end
-        self.host_anchor = state.end
+        self._publishing: Publishing | None = None
+
+    def publishing(self) -> Publishing:
+        """The publisher, once `prepare` has begun."""
+        assert self._publishing is not None
+        return self._publishing
+
+    def __enter__(self) -> Self:
+        """Nothing has started yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The publisher ends with the demo."""
+        if self._publishing is not None:
+            self._publishing.stop()
 
     def prepare(self, stack: Stack, stopping: threading.Event) -> Mapping[str, str]:
         """Run between the database and the stages; returns what the stages' environment needs besides."""
+        anchor = live_start(self.state.end) if self.state.plant_us is None else from_us(self.state.plant_us)
+        self._publishing = Publishing(stack, self.state, anchor=anchor, rate=self.rate)
         with psycopg.connect(stack.dsn("batchwitness_api"), autocommit=True) as connection:
             with connection.transaction():
                 load_masterdata(connection, masterdata(), by=DEMO, reason="the demo plant", effective_from=VALID_FROM)
@@ -62,11 +82,12 @@ class Preparation:
             if self.state.live_messages == 0 and not self._import(stack, stopping):
                 return {}
             self._learn(connection)
-        self.anchor = live_start(self.state.end) if self.state.plant_us is None else from_us(self.state.plant_us)
-        self.host_anchor = datetime.now(UTC) + STAGES_START_WITHIN
+        self._publishing.state = self.state
+        host_anchor = datetime.now(UTC) + STAGES_START_WITHIN
+        self._publishing.begin(host_anchor)
         return {
-            "BATCHWITNESS_CLOCK_ANCHOR": self.anchor.isoformat(),
-            "BATCHWITNESS_CLOCK_HOST_ANCHOR": self.host_anchor.isoformat(),
+            "BATCHWITNESS_CLOCK_ANCHOR": anchor.isoformat(),
+            "BATCHWITNESS_CLOCK_HOST_ANCHOR": host_anchor.isoformat(),
             "BATCHWITNESS_CLOCK_RATE": str(self.rate),
             "BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S),
         }

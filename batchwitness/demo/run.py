@@ -47,7 +47,7 @@ def run(var: Path, *, api_port: int, mqtt_port: int, leave: bool, rate: float) -
             for warning in stack.broker.warnings:
                 err.print(f"warning: {warning}")
             console.print("starting PostgreSQL and the MQTT broker …")
-            with stack:
+            with preparation, stack:
                 return _tell(stack, preparation, state_file, console, leave=leave)
         except Stopped:
             console.print("stopped; the next start continues with the same data")
@@ -63,8 +63,7 @@ def _tell(stack: Stack, preparation: Preparation, state_file: Path, console: Con
         console.print(f"  sign in as  [bold]{account.name}[/bold] / {account.password}   ({account.what_for})")
     console.print()
     with psycopg.connect(stack.dsn("batchwitness_api"), autocommit=True) as connection:
-        live = Live(stack, preparation, state_file, console)
-        state = live.follow(connection)
+        state = Live(preparation.publishing(), state_file, console).follow(connection)
         outcome = _settled(connection, state)
         show(connection, outcome, state, console)
         if leave:

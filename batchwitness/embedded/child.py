@@ -67,6 +67,7 @@ def start(
     run_as: RunAs = RunAs.OURSELVES,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    input_: int = subprocess.DEVNULL,
     output: int | IO[bytes] = subprocess.DEVNULL,
     dies_by: signal.Signals = signal.SIGTERM,
 ) -> "subprocess.Popen[bytes]":
@@ -80,7 +81,7 @@ def start(
         _command(run_as, argv, dies_by),
         env=env,
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=input_,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

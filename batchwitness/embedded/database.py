@@ -41,7 +41,7 @@ def create_owner(server: EmbeddedPostgres) -> None:
         known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
         if known is None:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
-        _set_password(connection, server, OWNER)
+        set_password(connection, OWNER, server.passwords.get(OWNER))
 
 
 def create_database(server: EmbeddedPostgres, name: str, *, template: str = "template0") -> None:
@@ -69,11 +69,10 @@ def set_stage_passwords(server: EmbeddedPostgres) -> None:
         if missing:
             raise MissingRole(f"the migrations did not make {', '.join(missing)}")
         for role in STAGE_ROLES:
-            _set_password(connection, server, role)
+            set_password(connection, role, server.passwords.get(role))
 
 
-def _set_password(connection: "psycopg.Connection[tuple[object, ...]]", server: EmbeddedPostgres, role: str) -> None:
+def set_password(connection: "psycopg.Connection[tuple[object, ...]]", role: str, password: str) -> None:
     """Only the verifier goes to the server, so that no log of statements ever holds a password."""
-    password = server.passwords.get(role)
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))

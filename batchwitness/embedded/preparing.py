@@ -13,6 +13,7 @@ class Preparing:
     def __init__(self, work: Callable[[threading.Event], None]) -> None:
         self._work = work
         self._stopping = threading.Event()
+        self._done = threading.Event()
         self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
 
@@ -24,7 +25,7 @@ class Preparing:
     @property
     def ready(self) -> bool:
         """Whether the work is done."""
-        return self._thread is not None and not self._thread.is_alive() and self._failure is None
+        return self._done.is_set()
 
     def start(self) -> None:
         """Begin."""
@@ -44,5 +45,7 @@ class Preparing:
     def _run(self) -> None:
         try:
             self._work(self._stopping)
+            self._done.set()
+            self._stopping.wait()  # processes that the work started live as long as this thread
         except Exception as failure:  # told by `why`, in the thread that supervises
             self._failure = failure

@@ -69,7 +69,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
 
 
 def _fills(spec: BatchSpec, column: int, random: np.random.Generator) -> list[Step]:
-    """When and how full: bioreactors are filled by weight, two minutes late; people are an hour or two off, either way."""
+    """When and how full: bioreactors are filled by weight, two minutes late; people are an hour or two off."""
     if spec.process == "AUTO-2.0":
         planned, exactness = AUTOMATED_FILLS, 0.001
         late_h = np.abs(random.normal(0.0, 0.03, len(planned)))
