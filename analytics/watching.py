@@ -23,7 +23,7 @@ ENDS = ("unit_procedure_ended", "batch_ended", "batch_terminated")
 
 @dataclass(slots=True)
 class MonitorCache:
-    """Monitors in memory with the position their state belongs to. The database's word counts; this saves reading it."""
+    """Monitors in memory, with the position their state belongs to: saves reading the state, never decides anything."""
 
     monitors: dict[int, tuple[int, BatchMonitor]] = field(default_factory=dict)
 

@@ -213,7 +213,7 @@ def naive_rows_per_s(bench: Bench) -> float:
     done, times = threading.Event(), [0.0, 0.0]
     count = 0
     with psycopg.connect(bench.server.dsn("batchwitness_owner", DATABASE), autocommit=True) as connection:
-        tags = dict(connection.execute("SELECT name, tag_id FROM tag").fetchall())
+        tags: dict[str, int] = dict(connection.execute("SELECT name, tag_id FROM tag").fetchall())
 
         def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
             nonlocal count
