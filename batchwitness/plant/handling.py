@@ -21,7 +21,6 @@ MANUAL_FILLS: Plan = (
     (96.0, 600.0, 1.0),
     (144.0, 1200.0, 1.0),
     (192.0, 2000.0, 1.0),
-    (240.0, 0.0, 1.5),
 )
 START_VOLUME_ML: dict[ProcessName, float] = {"AUTO-2.0": 70.0, "MAN-1.0": 100.0}
 SAMPLE_ML = 2.0
