@@ -18,6 +18,7 @@ from analytics.segment import Floats, Int32s, Int64s, Segment
 from store.model.reading import Quality
 
 NEVER_US = -(1 << 62)
+BAD = int(Quality.BAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class CellReducer:
             closed_before = np.maximum(self._closed_at(before), self.closed)
             known = (slots >= 0) & (cells >= 0)
             late = np.flatnonzero(known & (cells < closed_before))
-            usable = segment.qualities != Quality.BAD
+            usable = segment.qualities != BAD
             taken = np.flatnonzero(known & (cells >= closed_before) & usable)
             if len(late):
                 np.add.at(self.late_counts, slots[late], 1)
@@ -135,7 +136,7 @@ class CellReducer:
     def _closed_at(self, watermark_us: Int64s) -> Int64s:
         """How many cells are closed at each watermark."""
         since = watermark_us - self.start_us - self.lateness_us
-        return np.clip(since // self.grid.width_us, 0, None)
+        return since // self.grid.width_us
 
     def _close(self, reached: Int64s) -> list[ClosedCell]:
         since = self.watermark_us - self.start_us - self.lateness_us

@@ -13,7 +13,7 @@ from typing import Any, Self, assert_never
 
 import numpy as np
 
-from analytics.cells import CellReducer, ClosedCell
+from analytics.cells import BAD, CellReducer, ClosedCell
 from analytics.departure_judge import DepartureJudge
 from analytics.detectors.ranges import Bound, Excursion, RangeWatch
 from analytics.detectors.silence import Hush, SilenceWatch
@@ -28,7 +28,6 @@ from analytics.segment import Int32s, Segment
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
-from store.model.reading import Quality
 from store.model.result import LimitKind
 from store.model.times import US_PER_H, US_PER_S
 
@@ -165,7 +164,7 @@ class BatchMonitor:
             slots=slots,
             times_us=segment.source_times_us,
             values=segment.values,
-            usable=segment.qualities != Quality.BAD,
+            usable=segment.qualities != BAD,
         )
         if not hushes and not excursions:
             return self._judge_all(reduction.closed)

@@ -55,8 +55,9 @@ class Segment:
         """
         if len(self) < 2:
             return self
-        entries, times, tags = np.diff(self.ordinals), np.diff(self.source_times_us), np.diff(self.tag_ids)
-        if ((entries > 0) | ((entries == 0) & ((times > 0) | ((times == 0) & (tags > 0))))).all():
+        entries, times, tags = self.ordinals, self.source_times_us, self.tag_ids
+        next_tag = (times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (tags[1:] > tags[:-1]))
+        if ((entries[1:] > entries[:-1]) | ((entries[1:] == entries[:-1]) & next_tag)).all():
             return self
         order = np.lexsort((self.tag_ids, self.source_times_us, self.ordinals))
         return Segment(

@@ -1,0 +1,143 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analytics.dataset import DatasetError, Label, read_dataset
+from analytics.evaluate import BatchAlert, Evaluation, evaluate, run, score_alerts, write_alerts
+from store.model.alert import Alert, AlertKind
+from store.model.times import US_PER_H
+
+DATA = Path(__file__).parent.parent / "data" / "indpensim"
+FAULTY = ("T-FLT-013", "T-FLT-022")
+TAGS = ("Fs", "Fg", "pressure", "RPM", "DO2", "T")
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All references, three monitored batches, six tags: enough to run everything in seconds."""
+    directory = tmp_path_factory.mktemp("few")
+    with (DATA / "batches.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    unchanged = next(row["batch_id"] for row in rows if row["role"] == "monitored" and "FLT" not in row["batch_id"])
+    wanted = {*FAULTY, unchanged} | {row["batch_id"] for row in rows if row["role"] == "reference_new"}
+    with (directory / "batches.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["batch_id", "process", "role"])
+        writer.writeheader()
+        writer.writerows(row for row in rows if row["batch_id"] in wanted)
+    table = pq.read_table(DATA / "timeseries.parquet", columns=["batch_id", "time_h", *TAGS])
+    mask = pa.array([batch in wanted for batch in table["batch_id"].to_pylist()])
+    pq.write_table(table.filter(mask), directory / "timeseries.parquet")
+    for name in ("labels.csv", "tags.json"):
+        shutil.copy(DATA / name, directory / name)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def result(few: Path) -> Evaluation:
+    return evaluate(few)
+
+
+def test_evaluate_finds_visible_faults_and_leaves_an_unchanged_batch_alone(result: Evaluation) -> None:
+    assert result.score is not None
+    assert (result.score.unchanged_batches, result.score.unchanged_alarmed) == (1, 0)
+    assert (result.score.faulty_batches, result.score.faulty_detected) == (2, 2)
+    assert result.score.delay_median_h is not None
+    assert result.score.delay_median_h <= 5.0
+    assert set(result.score.by_kind) == {"feed_step_visible", "pressure_high"}
+
+
+def test_alerts_do_not_depend_on_labels_and_without_labels_there_is_no_score(
+    few: Path, result: Evaluation, tmp_path: Path
+) -> None:
+    blindfold = tmp_path / "blindfold"
+    shutil.copytree(few, blindfold)
+    (blindfold / "labels.csv").unlink()
+    unseen = evaluate(blindfold)
+    assert unseen.alerts == result.alerts
+    assert result.alerts
+    assert unseen.score is None
+    assert unseen.to_json()["faulty_detected"] is None
+
+
+def test_the_command_prints_one_object_and_writes_the_alerts(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(few, as_json=True, alerts_file=tmp_path / "alerts.json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    printed = json.loads(line)
+    assert {
+        "unchanged_batches",
+        "unchanged_alarmed",
+        "faulty_batches",
+        "faulty_detected",
+        "delay_median_h",
+        "delay_p90_h",
+        "intervals",
+        "by_kind",
+        "by_layer",
+    } <= set(printed)
+    alerts = json.loads((tmp_path / "alerts.json").read_text())
+    assert len(alerts) == printed["alerts"]
+    assert {alert["batch"] for alert in alerts if alert["kind"] == "drift"} == set(FAULTY)
+
+
+def test_alerts_can_be_written_as_a_table(result: Evaluation, tmp_path: Path) -> None:
+    write_alerts(tmp_path / "alerts.csv", result.alerts)
+    with (tmp_path / "alerts.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["kind"] for row in rows} >= {"drift"}
+    assert all(float(row["score"]) >= float(row["limit"]) for row in rows if row["kind"] == "drift")
+
+
+def test_a_folder_without_data_is_refused_with_the_missing_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DatasetError, match=r"batches\.csv is missing"):
+        read_dataset(tmp_path)
+    assert run(tmp_path, as_json=True, alerts_file=None) == 2
+    assert "batches.csv" in capsys.readouterr().err.replace("\n", "")
+
+
+def alert(raised_h: float, kind: AlertKind = AlertKind.DRIFT) -> Alert:
+    return Alert(
+        ordinal=1,
+        kind=kind,
+        detector="ewma",
+        tags=("pH",),
+        raised_us=round(raised_h * US_PER_H),
+        onset_us=0,
+        phase_time_h=raised_h,
+        score=2.0,
+        limit=1.0,
+        sentence="",
+    )
+
+
+def test_an_alert_before_the_fault_is_a_miss_and_only_drift_within_a_batch_counts() -> None:
+    labels = {
+        "early": Label(drift=True, group="within_batch_fault", kind="step", start_h=50.0),
+        "late": Label(drift=True, group="within_batch_fault", kind="step", start_h=50.0),
+        "departed": Label(drift=True, group="within_batch_fault", kind="ramp", start_h=50.0),
+        "quiet": Label(drift=False, group="new_no_change", kind="none", start_h=None),
+        "false": Label(drift=False, group="new_no_change", kind="none", start_h=None),
+        "declining": Label(drift=True, group="between_batch_decline", kind="decline", start_h=None),
+    }
+    alerts = [
+        BatchAlert(batch="early", alert=alert(40.0)),
+        BatchAlert(batch="early", alert=alert(60.0)),
+        BatchAlert(batch="late", alert=alert(53.0)),
+        BatchAlert(batch="departed", alert=alert(60.0, AlertKind.DEPARTURE)),
+        BatchAlert(batch="false", alert=alert(10.0)),
+        BatchAlert(batch="declining", alert=alert(10.0)),
+    ]
+    score = score_alerts(list(labels), alerts, labels)
+    assert (score.unchanged_batches, score.unchanged_alarmed) == (2, 1)
+    assert (score.faulty_batches, score.faulty_detected) == (3, 1)
+    assert score.delay_median_h == pytest.approx(3.0)
+    assert score.by_layer == {"ewma": {"faulty_detected": 1, "faulty_early": 1, "unchanged_alarmed": 1}}
+    assert score.by_kind["step"]["detected"] == 1
