@@ -1,7 +1,7 @@
 """Turn deliveries into a draft: wire bytes to validated rows, whatever is wrong to quarantine. No input raises here."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -21,6 +21,7 @@ from store.results import draft_result
 
 MOST_BYTES = 4 * 1024 * 1024  # a payload; a larger one is recorded as refused, with its first bytes
 MOST_OBJECTS = 10_000  # in one message
+MOST_LEVELS = 100  # of arrays and objects inside each other; what is stored is written as JSON again, which has a limit
 
 log = structlog.get_logger()
 
@@ -100,6 +101,8 @@ def parse_payload(payload: bytes) -> Sequence[object]:
     objects = parsed if isinstance(parsed, list) else [parsed]
     if len(objects) > MOST_OBJECTS:
         raise PayloadRejected("too_large", f"{len(objects)} objects; at most {MOST_OBJECTS} are taken")
+    if payload.count(b"[") + payload.count(b"{") > MOST_LEVELS and _levels(objects) > MOST_LEVELS:
+        raise PayloadRejected("too_deep", f"arrays and objects are nested more than {MOST_LEVELS} deep")
     if b"\\u" in payload:
         _refuse_unstorable_text(objects)
     return objects
@@ -107,10 +110,28 @@ def parse_payload(payload: bytes) -> Sequence[object]:
 
 def _parse_lenient(payload: bytes, why: str) -> object:
     try:
-        parsed: object = json.loads(payload)
+        parsed: object = json.loads(payload.decode(), parse_int=_parse_int)
     except (ValueError, RecursionError):
         raise PayloadRejected("not_json", f"the payload is not JSON: {why}") from None
     return parsed
+
+
+def _parse_int(digits: str) -> int | float:
+    """As the strict parser reads it: what does not fit 64 bits becomes a float."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
+
+
+def _levels(value: object) -> int:
+    """How deep arrays and objects are nested in a JSON value."""
+    deepest, waiting = 0, [(value, 0)]
+    while waiting:
+        item, level = waiting.pop()
+        if isinstance(item, Mapping | list):
+            deepest = max(deepest, level)
+            inner = item.values() if isinstance(item, Mapping) else item
+            waiting += [(one, level + 1) for one in inner]
+    return deepest
 
 
 def _refuse_unstorable_text(objects: Sequence[object]) -> None:
@@ -120,15 +141,18 @@ def _refuse_unstorable_text(objects: Sequence[object]) -> None:
             raise PayloadRejected("bad_text", f"a text holds a character that cannot be stored: {shown(text)}")
 
 
-def _texts(value: object) -> list[str]:
-    """All texts in a JSON value, keys included."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for key, item in value.items() for text in (str(key), *_texts(item))]
-    if isinstance(value, Sequence):
-        return [text for item in value for text in _texts(item)]
-    return []
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a JSON value, keys included; however deep it is nested, nothing here recurses."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, Sequence):
+            waiting += item
 
 
 def _entry(delivery: Delivery) -> Entry:

@@ -20,7 +20,10 @@ FUTURE_ALLOWANCE_US = 24 * 3_600_000_000
 
 def shown(value: object) -> str:
     """A value as an error message shows it, shortened."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"{type(value).__name__} nested too deep to be shown"
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
@@ -87,8 +90,7 @@ def within_window(us: int, field: str, *, earliest_us: int, received_us: int) ->
     if us > received_us + FUTURE_ALLOWANCE_US:
         raise PayloadRejected(
             "time_ahead",
-            f"{field} {from_us(us).isoformat()} is more than 24 h ahead of its receipt at "
-            f"{from_us(received_us).isoformat()}",
+            f"{field} {_shown_time(us)} is more than 24 h ahead of its receipt at {from_us(received_us).isoformat()}",
         )
     if us < earliest_us:
         raise PayloadRejected(
