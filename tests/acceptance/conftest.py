@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.util import find_spec
 
 import pytest
@@ -34,4 +35,14 @@ def prepared(story: Story) -> Iterator[Prepared]:
 @pytest.fixture
 def system(prepared: Prepared) -> Iterator[System]:
     with started(prepared) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def open_system(prepared: Prepared) -> Iterator[System]:
+    """One system on the host's own time for all tests that only say something and look what became of it.
+
+    Nothing of the story has been said to it; a test takes a unit of its own.
+    """
+    with started(prepared, rate=1.0, anchor=datetime.now(UTC)) as one:
         yield one
