@@ -113,9 +113,9 @@ def span(started: datetime, ended: datetime, bucket_s: int) -> Span:
 
 
 def resolution_for(connection: Connection, tag_id: int, step_s: int) -> int | None:
-    """The coarsest resolution of the overview that is not coarser than `step_s`; None when there is none."""
+    """The coarsest resolution of the overview that divides `step_s` without a rest; None when there is none."""
     known = rows(connection, queries("api_series")["resolutions"], {"tag_id": tag_id})
-    return max((found["resolution_s"] for found in known if found["resolution_s"] <= step_s), default=None)
+    return max((found["resolution_s"] for found in known if step_s % found["resolution_s"] == 0), default=None)
 
 
 def _interval(

@@ -43,9 +43,8 @@ class Tokens:
 
 
 @pytest.fixture
-def tokens(database: Database) -> Tokens:
-    """People of PEOPLE, and machines with tokens."""
-    later, earlier = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
+def people(database: Database) -> None:
+    """The people of PEOPLE, who all have the same password."""
     with database.connect("api", autocommit=False) as connection:
         for name, (printed_name, roles) in PEOPLE.items():
             add_person(
@@ -57,7 +56,14 @@ def tokens(database: Database) -> Tokens:
                 by="test",
                 reason="test",
             )
-        made = {}
+
+
+@pytest.fixture
+def tokens(database: Database) -> Tokens:
+    """Machines with their tokens."""
+    later, earlier = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
+    made = {}
+    with database.connect("api", autocommit=False) as connection:
         for name, roles in (("wall", ["floor"]), ("grafana", ["viewer"])):
             add_machine(connection, name=name, printed_name=name, roles=roles, by="test", reason="test")
         for key, name, scope, expires in (
@@ -112,7 +118,7 @@ def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> httpx.Re
 
 
 @pytest.fixture
-def api_process(database: Database, tokens: Tokens) -> Iterator[str]:
+def api_process(database: Database) -> Iterator[str]:
     """The API as a process of its own; its base URL."""
     port = free_port()
     environment = {**os.environ, "BATCHWITNESS_API_PORT": str(port), **pg_environment(database)}

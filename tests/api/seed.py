@@ -332,16 +332,16 @@ def add_readings(
                     at = start + timedelta(hours=hour)
                     copy.write_row((tag, at, round(value, 4), 192, at, plant.chain, 1))
     ids = list(tags.values())
+    plant.do("DELETE FROM overview WHERE tag_id = ANY(%s)", ids)
     for resolution_s in OVERVIEW_RESOLUTIONS_S:
         plant.do(
             "INSERT INTO overview"
             " SELECT tag_id, %s, date_bin(make_interval(secs => %s), source_time, 'epoch') AS bucket, count(*),"
             "     min(value), avg(value), max(value), (array_agg(value ORDER BY source_time DESC))[1]"
-            " FROM reading WHERE tag_id = ANY(%s) AND source_time >= %s GROUP BY tag_id, bucket",
+            " FROM reading WHERE tag_id = ANY(%s) GROUP BY tag_id, bucket",
             resolution_s,
             resolution_s,
             ids,
-            start,
         )
     plant.do(
         "INSERT INTO tag_latest SELECT DISTINCT ON (tag_id) tag_id, source_time, value, quality FROM reading"

@@ -1,0 +1,80 @@
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.conftest import sign_in
+from tests.api.seed import SOFTWARE, Plant, add_alert, add_batch
+
+ORIGIN = {"Origin": "http://plant.example"}
+
+
+@pytest.fixture
+def alert(plant: Plant) -> int:
+    """An alert nobody has looked at."""
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=40))
+    return add_alert(plant, "CT-1", ended_h=35)
+
+
+def test_detect_3_an_alert_carries_all_that_is_needed_to_question_it(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    found = review.get(f"/v1/alerts/{alert}").json()
+    assert found["tags"] == ["dissolved_oxygen", "pH"]
+    assert found["contributions"] == [{"tag": "dissolved_oxygen", "share": 0.78}, {"tag": "pH", "share": 0.22}]
+    assert (found["score"], found["limit_value"], found["phase_time_h"]) == (1.5, 1.0, 31.0)
+    assert found["cells"][0]["cell"] == 62
+    assert (found["reference_digest"], found["reference"]) == (plant.reference_digest, "AUTO-2.0 qualification")
+    assert (found["software"], found["phase"], found["detector"]) == (SOFTWARE, "transduction", "ewma")
+    assert [version["ended_time"] is not None for version in found["versions"]] == [True]
+
+
+def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
+    anonymous: TestClient, people: None, plant: Plant, alert: int
+) -> None:
+    sign_in(anonymous, "otto")
+    answer = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "gas line checked"}, headers=ORIGIN)
+    assert answer.json()["state"] == "acknowledged"
+    decision = answer.json()["decisions"][0]
+    assert (decision["printed_name"], decision["comment"]) == ("Otto Operator", "gas line checked")
+    events = plant.connection.execute(
+        "SELECT actor, reason FROM audit_event WHERE action = 'alert_acknowledged'"
+    ).fetchall()
+    assert events == [("otto", "gas line checked")]
+
+
+def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(
+    anonymous: TestClient, people: None, plant: Plant, alert: int
+) -> None:
+    for name, status in (("otto", 200), ("mia", 409)):
+        sign_in(anonymous, name)
+        sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": name}, headers=ORIGIN)
+        assert sent.status_code == status
+    assert [row["actor"] for row in anonymous.get(f"/v1/alerts/{alert}").json()["decisions"]] == ["otto"]
+
+
+@pytest.mark.parametrize("comment", ["", "   ", "\x00", "x" * 2001])
+def test_an_acknowledgement_without_a_usable_comment_is_refused(
+    anonymous: TestClient, people: None, plant: Plant, alert: int, comment: str
+) -> None:
+    sign_in(anonymous, "otto")
+    sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": comment}, headers=ORIGIN)
+    assert sent.status_code == 422
+    assert sent.json()["errors"][0]["field"] == "comment"
+    page = anonymous.post(f"/alerts/{alert}/acknowledge", data={"comment": comment}, headers=ORIGIN)
+    assert page.status_code == 422
+    assert anonymous.get(f"/v1/alerts/{alert}").json()["state"] == "raised"
+
+
+def test_the_queue_can_be_cut_to_a_batch_a_kind_or_a_state(review: TestClient, plant: Plant, alert: int) -> None:
+    add_batch(plant, "CT-2", unit="BR-02", started=plant.now - timedelta(hours=40))
+    other = add_alert(plant, "CT-2", unit="BR-02", kind="departure")
+    for query, expected in (
+        ("", [other, alert]),
+        ("?batch=CT-1", [alert]),
+        ("?kind=departure", [other]),
+        ("?state=acknowledged", []),
+        ("?open_only=true&limit=1", [other]),
+    ):
+        assert [item["alert"] for item in review.get(f"/v1/alerts{query}").json()["items"]] == expected, query
+    assert [item["alert"] for item in review.get("/v1/batches/CT-1/alerts").json()] == [alert]

@@ -1,0 +1,160 @@
+"""The pages in a real browser, against the API as a process of its own."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from shutil import which
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.api.conftest import PASSWORD
+from tests.api.seed import Plant, add_alert, add_batch, add_quarantine, add_readings, add_result, tick
+from tests.support import missing
+
+WITHIN_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = which("chromium") or which("chromium-browser")
+    if chromium is None:
+        missing("chromium is not installed, so nobody looks at the pages")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, api_process: str, people: None) -> Iterator[Page]:
+    """A signed-in engineer's browser. Whatever the page complains about fails the test."""
+    context = browser.new_context(base_url=api_process, viewport={"width": 1680, "height": 1000})
+    opened = context.new_page()
+    opened.set_default_timeout(WITHIN_MS)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    opened.on("console", listen)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto("/batches/CT-1")
+    opened.fill("[name=name]", "mia")
+    opened.fill("[name=password]", PASSWORD)
+    opened.click("text=Sign in >> nth=-1")
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def grow(plant: Plant) -> int:
+    """A batch that runs, with an alert."""
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=100))
+    add_readings(plant, "CT-1", until_h=100.001, drift=("dissolved_oxygen", 60, -0.2))
+    return add_alert(plant, "CT-1", hour=90)
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(plant: Plant, page: Page) -> None:
+    expect(page).to_have_url(re.compile("/batches/CT-1$"))
+
+
+def test_a_batch_is_drawn_over_its_reference_with_its_alert_and_where_its_data_ends(plant: Plant, page: Page) -> None:
+    grow(plant)
+    add_result(plant, "CT-1", "LIMS-1", value="68.0")
+    page.goto("/batches/CT-1")
+    chart = page.locator("[data-tag=dissolved_oxygen]")
+    expect(chart).to_have_attribute("data-points", "401")
+    expect(chart).to_have_attribute("data-alerts", "1")
+    expect(page.locator("[data-tag=glucose]")).to_have_attribute("data-old", "7")
+    expect(page.locator(".alert-list")).to_contain_text("dissolved oxygen 14 % below the reference since 29.5 h")
+    expect(page.locator(".numbers")).to_contain_text("Data until")
+    expect(page.locator(".provenance")).to_contain_text(plant.reference_digest[:12])
+    expect(page.locator(".panels")).to_contain_text("out of specification")
+    painted = page.evaluate(
+        """() => {
+          const canvas = document.querySelector('[data-tag=dissolved_oxygen] canvas');
+          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          let alerting = 0, reference = 0;
+          for (let i = 0; i < pixels.length; i += 4) {
+            if (pixels[i] === 194 && pixels[i + 1] === 74 && pixels[i + 2] === 0) alerting += 1;
+            if (pixels[i] < 20 && pixels[i + 1] > 90 && pixels[i + 1] < 120 && pixels[i + 2] > 150) reference += 1;
+          }
+          return [alerting > 50, reference > 100];
+        }"""
+    )
+    assert painted == [True, True], "the alert's mark and the reference's centre are on the canvas"
+
+
+def test_the_sentence_of_an_alert_appears_under_the_cursor(plant: Plant, page: Page) -> None:
+    grow(plant)
+    page.goto("/batches/CT-1")
+    chart = page.locator("[data-tag=dissolved_oxygen]")
+    expect(chart).to_have_attribute("data-alerts", "1")
+    over = chart.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    over.hover(position={"x": box["width"] * 90 / (287.75 * 1.005), "y": box["height"] / 2})
+    expect(chart.locator("output")).to_contain_text("dissolved oxygen 14 % below the reference")
+
+
+def test_a_new_alert_appears_on_the_open_page_without_a_reload(plant: Plant, page: Page) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=100))
+    add_readings(plant, "CT-1", until_h=100.001)
+    page.goto("/batches/CT-1")
+    chart = page.locator("[data-tag=dissolved_oxygen]")
+    expect(chart).to_have_attribute("data-alerts", "0")
+    add_alert(plant, "CT-1", hour=95)
+    expect(page.locator(".alert-list li")).to_have_count(1, timeout=WITHIN_MS)
+    expect(chart).to_have_attribute("data-alerts", "1", timeout=WITHIN_MS)
+
+
+def test_view_1_a_tile_turns_to_no_data_by_itself_when_its_data_stops(plant: Plant, page: Page) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=100))
+    add_readings(plant, "CT-1", until_h=100.001)
+    page.goto("/")
+    tile = page.locator("[data-unit=BR-01]")
+    expect(tile).to_have_attribute("data-state", "running")
+    tick(plant, plant_time=plant.now + timedelta(hours=1))
+    expect(tile).to_have_attribute("data-state", "no_data", timeout=WITHIN_MS)
+    expect(tile).to_contain_text("unknown")
+    expect(tile).to_contain_text("Check the connection of BR-01")
+
+
+def test_an_alert_is_acknowledged_on_its_page_with_a_comment(plant: Plant, page: Page) -> None:
+    alert = grow(plant)
+    page.goto("/alerts")
+    page.click("text=dissolved oxygen 14 %")
+    expect(page).to_have_url(re.compile(f"/alerts/{alert}$"))
+    expect(page.locator("body")).to_contain_text(plant.reference_digest)
+    page.fill("textarea", "gas line checked, filter exchanged")
+    page.click("button.primary")
+    expect(page.locator("blockquote")).to_contain_text("Mia Engineer")
+    expect(page.locator("textarea")).to_have_count(0)
+
+
+def test_what_the_plant_sent_is_shown_as_text_and_never_as_markup(plant: Plant, page: Page) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=100))
+    add_alert(plant, "CT-1", sentence="<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>")
+    for path in ("/", "/batches/CT-1", "/alerts"):
+        page.goto(path)
+        expect(page.locator("body")).to_contain_text("<script>window.hurt = 1</script>")
+        assert page.evaluate("window.hurt") is None
+
+
+def test_every_page_opens_and_says_what_it_is(plant: Plant, page: Page) -> None:
+    grow(plant)
+    add_quarantine(plant)
+    for path, words in (
+        ("/", "Bioreactor hall"),
+        ("/batches", "CT-1"),
+        ("/alerts", "drift"),
+        ("/comparison", "EXPLORATORY"),
+        ("/quarantine", "not a number"),
+    ):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text(words, ignore_case=True)
