@@ -170,10 +170,15 @@ class System:
         }
 
     @contextmanager
-    def publishing(self, messages: Sequence[Message]) -> Iterator["Publishing"]:
-        """The plant speaks meanwhile; at the end of the block everything was acknowledged by the broker."""
+    def publishing(self, messages: Sequence[Message], *, to_the_end: bool = True) -> Iterator["Publishing"]:
+        """The plant speaks meanwhile; at the end of the block everything was acknowledged by the broker.
+
+        Unless it is not `to_the_end`: then it falls silent when the block ends.
+        """
         with Publishing(self, messages) as under_way:
             yield under_way
+            if not to_the_end:
+                under_way.stop()
 
     def settle(self, *, readings: int, batches: int, within_s: float = 90.0) -> None:
         """Wait until the record holds that many readings and that many watched batches have been watched to their end.
@@ -212,10 +217,9 @@ class Publishing:
         self._thread = threading.Thread(target=self._run, name="plant")
         self._failure: Exception | None = None
 
-    @property
-    def under_way(self) -> bool:
-        """Whether it still has something to say."""
-        return self._thread.is_alive()
+    def stop(self) -> None:
+        """Fall silent."""
+        self._stop.set()
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -229,7 +233,7 @@ class Publishing:
         if error is not None:
             self._stop.set()
         self._thread.join(150)
-        if error is None:
+        if error is None and not self._stop.is_set():
             if self._failure is not None:
                 raise self._failure
             assert self.acknowledged.messages == len(self.messages), "the plant could not say everything"

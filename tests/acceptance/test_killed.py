@@ -88,7 +88,7 @@ def _moved_on(system: System, seen: int) -> bool:
 
 
 def _until_more_is_stored(system: System, plant: Publishing, *, share: float) -> None:
-    """Wait until the plant has said that share and the record has grown since; it must still be speaking then."""
+    """Wait until the plant has said that share and the record has grown since."""
     eventually(
         lambda: plant.acknowledged.messages >= share * len(plant.messages),
         within_s=60,

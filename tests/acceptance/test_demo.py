@@ -1,0 +1,91 @@
+"""Ctrl-C in the middle of the demo, and a second start that tells the rest."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batchwitness.embedded import mosquitto
+from batchwitness.embedded.child import descendants
+from tests.fix_postgres import short_directory
+from tests.support import eventually, missing
+
+RATE = "60000"
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    if mosquitto.find() is None:
+        missing("mosquitto is not installed (apt-get install mosquitto)")
+    directory = short_directory()
+    yield directory / "var"
+    shutil.rmtree(directory)
+
+
+@pytest.mark.timeout(600)
+def test_Ctrl_C_stops_the_demo_in_order_and_the_second_start_tells_the_rest(var: Path) -> None:
+    with _demo(var) as first:
+        try:
+            eventually(lambda: _said(var)["live_messages"] > 2_000, within_s=240, what="the live part is under way")
+            below = descendants(first.pid)
+            assert len(below) >= 5, "PostgreSQL, broker and three stages"
+            first.send_signal(signal.SIGINT)
+            output, _ = first.communicate(timeout=60)
+        finally:
+            first.kill()
+    assert first.returncode == 0, output
+    assert "the next start continues with the same data" in output
+    assert [pid for pid in below if _runs(pid)] == []
+    assert not (var / "postgres" / "cluster" / "postmaster.pid").exists(), "PostgreSQL was not shut down in order"
+    before = _said(var)
+    assert before["history_messages"] > 0
+
+    with _demo(var) as second:
+        try:
+            eventually(
+                lambda: _said(var)["live_messages"] > before["live_messages"],
+                within_s=120,
+                what="the second start goes on where the first one stopped",
+            )
+            output, _ = second.communicate(timeout=400)
+        finally:
+            second.kill()
+    after = _said(var)
+    assert second.returncode == 0, output
+    assert "everything published is stored exactly once" in output
+    assert after["history_messages"] == before["history_messages"]
+    assert f"{after['history_readings'] + after['live_readings']:,} stored" in " ".join(output.split())
+
+
+def _demo(var: Path) -> "subprocess.Popen[str]":
+    """The demo as a person starts it, with a faster plant clock."""
+    command = [sys.executable, "-m", "batchwitness", "demo", "--exit", "--var", str(var), "--rate", RATE]
+    return subprocess.Popen(
+        [*command, "--api-port", "0", "--mqtt-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def _said(var: Path) -> dict[str, int]:
+    """How far the demo has come by its own notes."""
+    file = var / "demo.json"
+    if not file.exists():
+        return {"history_messages": 0, "history_readings": 0, "live_messages": 0, "live_readings": 0}
+    said: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+    return said
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
