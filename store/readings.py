@@ -163,8 +163,8 @@ def write_readings(
 def _draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
     if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
         return
-    key = (text(object_, "publisher"), whole_number(object_, "boot"))
-    draft.sequences.setdefault(key, []).append(whole_number(object_, "seq"))
+    key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
+    draft.sequences.setdefault(key, []).append(seq)
 
 
 def _position(object_: Mapping[str, object], unit: KnownUnit) -> PositionId | None:
