@@ -5,15 +5,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics.learning import learn_new
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
-from analytics.reference import ReferenceModel
+from analytics.reference import Blind, ReferenceModel
 from analytics.segment import Segment, Tick
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
 from store.model.result import LimitKind
 from store.model.times import US_PER_H
 from tests.analytics.plant import (
+    GRID,
     HOURS,
     START_US,
     TAGS,
@@ -236,6 +238,21 @@ def test_drift_is_not_judged_in_declared_blind_hours() -> None:
     drifts = [alert for alert in monitor(reference).feed(faulty()) if alert.kind is AlertKind.DRIFT]
     assert all(alert.raised_us > START_US + 50 * US_PER_H for alert in drifts)
     assert drifts
+
+
+def test_the_blind_time_of_a_phase_counts_from_its_start() -> None:
+    blind = [Blind(phase="feeding", hours=12.0)]
+    reference = learn_new([run_of(seed) for seed in range(24)], grid=GRID, tags=TAGS, blind=blind)
+
+    def first_h(*, feeding: bool) -> float:
+        watch = monitor(reference)
+        if feeding:
+            watch.phase("feeding", START_US + 29 * US_PER_H)
+        told = watch.feed(faulty())
+        return next((alert.raised_us - START_US) / US_PER_H for alert in told if alert.kind is AlertKind.DRIFT)
+
+    assert first_h(feeding=False) < 35.0
+    assert first_h(feeding=True) == pytest.approx(41.5)
 
 
 def test_a_departure_from_the_old_process_is_raised_at_a_matched_point_only(
