@@ -20,7 +20,7 @@ from tests.store.record import Record, opened
 PAGE = "docs/topics.md"
 RECEIVED_US = to_us(datetime(2026, 11, 22, 10, 5, tzinfo=UTC))  # the day the examples play on
 # What no message says by itself: sizes are made below, the last two take a fault in the database or in our software.
-NO_EXAMPLE = {"too_large", "too_many_tags", "store_rejected", "not_decoded"}
+NO_EXAMPLE = {"too_large", "too_deep", "too_many_tags", "store_rejected", "not_decoded"}
 READERS = {"text", "optional_text", "choice", "whole_number"}
 
 
@@ -123,12 +123,13 @@ def test_every_code_in_the_source_is_explained_and_no_other() -> None:
     assert set(codes) == raised_codes()
 
 
-def test_what_is_too_large_and_too_many_tags_end_in_quarantine(record: Record) -> None:
+def test_what_is_too_large_or_too_deep_and_too_many_tags_end_in_quarantine(record: Record) -> None:
     values = {f"tag {number}": 1.0 for number in range(MOST_UNMAPPED + 1)}
     committed = record.take(
         ("BR-01/readings", {"time": "2026-11-22T10:00:00Z", "values": values}),
         ("BR-02/readings", b" " * (4 * 1024 * 1024 + 1)),
         ("BR-02/readings", [{}] * 10_001),
+        ("BR-02/readings", b"[" * 200 + b"]" * 200),
         received_us=RECEIVED_US,
     )
     assert committed.stored == MOST_UNMAPPED
@@ -136,6 +137,7 @@ def test_what_is_too_large_and_too_many_tags_end_in_quarantine(record: Record) -
         ("too_many_tags",),
         ("too_large",),
         ("too_large",),
+        ("too_deep",),
     ]
 
 
