@@ -75,7 +75,7 @@ def smallest_silent_threshold(z: Iterable[float], judged: Iterable[bool]) -> flo
     The first crossing happens where the test's statistic first exceeds the threshold, so crossing is monotone in it
     and a bisection over whole passes finds it without looking inside the library.
     """
-    course = [(value, judge) for value, judge in zip(z, judged, strict=True) if value == value]  # noqa: PLR0124
+    course = [(value, judge) for value, judge in zip(z, judged, strict=True) if value == value]  # noqa: PLR0124 - NaN
     low, high = LEAST_THRESHOLD, LEAST_THRESHOLD
     while _crosses(course, high):
         low, high = high, high * 2.0
