@@ -110,9 +110,9 @@ def read_comparison(connection: Connection, change: str | None) -> Comparison:
 def welch_difference(old: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
     """Mean of new − mean of old with Welch's interval. Needs two values on each side and spread on one.
 
-    >>> found = welch_difference([27.5, 21.0, 19.0, 23.6, 17.0], [27.1, 22.0, 20.8, 23.4, 23.4], confidence=0.95)
-    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
-    (1.72, -3.201, 6.641)
+    >>> found = welch_difference([0.8, 1.1, 0.1], [0.7, -1.6, -0.2])
+    >>> round(found.value, 4)
+    -1.0333
     """
     old_error, new_error = stdev(old) ** 2 / len(old), stdev(new) ** 2 / len(new)
     error = old_error + new_error
@@ -147,7 +147,7 @@ def _compared(found: Row) -> Compared:
     ratio = sd_ratio(old, new) if why_not is None and stdev(old) > 0 and stdev(new) > 0 else None
     return Compared(
         attribute=found["attribute"],
-        kind=found["kind"],
+        kind=AttributeKind(found["kind"]),
         criticality=found["criticality"],
         scale=scale,
         unit_of_measure=found["unit_of_measure"],

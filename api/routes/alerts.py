@@ -92,7 +92,7 @@ class AlertDetail(AlertRow):
 class Comment(BaseModel):
     """What whoever acknowledges says."""
 
-    comment: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")
+    comment: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
 
 
 @router.get("")

@@ -34,7 +34,7 @@ def test_the_table_counts_every_started_batch_and_computes_with_valid_numbers_on
         add_result(plant, f"M-{number}", f"LIMS-{number}", value=str(90 + number))
         new_start, new_end = start + timedelta(days=150), end + timedelta(days=150)
         add_batch(plant, f"CT-{number}", started=new_start, ended=new_end)
-        add_result(plant, f"CT-{number}", f"LIMS-1{number}", value=str(60 + number))
+        add_result(plant, f"CT-{number}", f"LIMS-1{number}", value=str(60 + number), known_at=end)
         add_result(plant, f"CT-{number}", f"LIMS-1{number}", value=str(92 + number), status="corrected")
         add_result(
             plant, f"CT-{number}", f"LIMS-2{number}", attribute="endotoxin", value="<0.5", unit_of_measure="[EU]/mL"

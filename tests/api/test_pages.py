@@ -42,7 +42,7 @@ def page(browser: Browser, api_process: str, people: None) -> Iterator[Page]:
 
     opened.on("console", listen)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto("/batches/CT-1")
+    opened.goto("/alerts")
     opened.fill("[name=name]", "mia")
     opened.fill("[name=password]", PASSWORD)
     opened.click("text=Sign in >> nth=-1")
@@ -59,7 +59,7 @@ def grow(plant: Plant) -> int:
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(plant: Plant, page: Page) -> None:
-    expect(page).to_have_url(re.compile("/batches/CT-1$"))
+    expect(page).to_have_url(re.compile("/alerts$"))
 
 
 def test_a_batch_is_drawn_over_its_reference_with_its_alert_and_where_its_data_ends(plant: Plant, page: Page) -> None:

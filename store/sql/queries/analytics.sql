@@ -9,13 +9,14 @@ INSERT INTO intake (ordinal, chain_id, seq)
 SELECT %(position)s + row_number() OVER (ORDER BY fresh.committed_time, fresh.chain_id, fresh.seq), fresh.chain_id,
     fresh.seq
 FROM (
-    SELECT block.committed_time, block.chain_id, block.seq
+    -- A host's clock may step back; a chain is taken in its own order all the same.
+    SELECT max(block.committed_time) OVER (PARTITION BY block.chain_id ORDER BY block.seq) AS committed_time,
+        block.chain_id, block.seq
     FROM chain
     CROSS JOIN LATERAL (
         SELECT coalesce(max(intake.seq), 0) AS seq FROM intake WHERE intake.chain_id = chain.chain_id
     ) AS taken
     JOIN block ON block.chain_id = chain.chain_id AND block.seq > taken.seq AND block.seq <= taken.seq + %(most)s
-    ORDER BY block.committed_time, block.chain_id, block.seq
 ) AS fresh
 ORDER BY fresh.committed_time, fresh.chain_id, fresh.seq;
 
