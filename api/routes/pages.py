@@ -17,7 +17,7 @@ from api.rendering import render
 from api.results import read_results
 from api.routes.alerts import read_alert, read_queue
 from api.routes.batches import events, list_batches
-from api.routes.record import gaps, quarantine
+from api.routes.record import gaps, pending_results, quarantine
 from api.series import batch_row
 from records.actors import Actor
 from records.alerts import acknowledge
@@ -125,6 +125,7 @@ def quarantine_page(request: Request, connection: Reading, code: OptionalName = 
         "quarantine.html",
         quarantine=quarantine(connection, code=code, limit=200),
         gaps=gaps(connection, limit=100),
+        pending=pending_results(connection),
         code=code,
     )
 

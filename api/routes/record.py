@@ -10,6 +10,7 @@ from api.comparison import Comparison, read_comparison
 from api.database import Reading, models
 from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
 from api.paging import Page, page
+from store.model.result import ResultStatus
 from store.sql import queries
 
 router = APIRouter(tags=["record"])
@@ -106,3 +107,21 @@ def gaps(
 def comparison(connection: Reading, change: OptionalName = None) -> Comparison:
     """Old against new by attribute, exploratory; without `change` for the newest one."""
     return read_comparison(connection, change)
+
+
+class PendingResult(BaseModel):
+    """A result of a batch nobody knows: kept, and waiting to be assigned."""
+
+    result: str
+    batch: str
+    attribute: str
+    value_text: str
+    unit_of_measure: str
+    status: ResultStatus
+    known_at: datetime
+
+
+@router.get("/pending-results")
+def pending_results(connection: Reading) -> list[PendingResult]:
+    """The newest 200 results that name a batch nobody knows."""
+    return models(connection, PendingResult, queries("api_batches")["pending_results"])

@@ -187,3 +187,9 @@ def test_events_come_in_order_and_without_pseudonyms(review: TestClient, plant: 
     assert [event["kind"] for event in found] == ["unit_procedure_started", "material_used"]
     assert "D-17" not in str(found)
     assert "COI-88" not in str(found)
+
+
+def test_a_result_of_a_batch_nobody_knows_is_kept_and_shown_as_waiting(review: TestClient, plant: Plant) -> None:
+    add_result(plant, "CT-77", "LIMS-7")
+    assert [(row["result"], row["batch"]) for row in review.get("/v1/pending-results").json()] == [("LIMS-7", "CT-77")]
+    assert "CT-77" in review.get("/quarantine").text
