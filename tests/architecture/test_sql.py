@@ -21,7 +21,6 @@ RUNS = {"execute", "executemany", "copy", "stream"}
 COMPOSED = {
     "batchwitness/embedded/database.py": "makes the owner, the databases and the roles' passwords",
     "batchwitness/embedded/postgres.py": "asks a server that has no schema yet whether it answers",
-    "batchwitness/migration.py": "sets the roles' passwords of a server that is not ours",
 }
 
 
