@@ -174,9 +174,6 @@ class TagChart {
 
   paintPhases(u, pen, x) {
     const { top, height } = u.bbox;
-    pen.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    pen.textBaseline = "top";
-    pen.textAlign = "left";
     this.data.phases.forEach((phase, i) => {
       const from = x(phase.from_h), to = x(phase.to_h ?? this.hourRange()[1]);
       if (i % 2 === 1) {
@@ -185,12 +182,21 @@ class TagChart {
       }
       pen.fillStyle = "#c3ccd3";
       pen.fillRect(from, top, devicePixelRatio, height);
-      const room = to - from - 8 * devicePixelRatio;
-      if (pen.measureText(phase.phase).width < room) {
-        pen.fillStyle = COLOURS.quiet;
-        pen.fillText(phase.phase, from + 5 * devicePixelRatio, top + 3 * devicePixelRatio);
-      }
     });
+  }
+
+  // Above the grid, and only where a name has room in its phase.
+  paintPhaseNames(u, pen, x) {
+    pen.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    pen.textBaseline = "top";
+    pen.textAlign = "left";
+    pen.fillStyle = COLOURS.quiet;
+    for (const phase of this.data.phases) {
+      const from = Math.max(x(phase.from_h), u.bbox.left), to = x(phase.to_h ?? this.hourRange()[1]);
+      if (pen.measureText(phase.phase).width < to - from - 5 * devicePixelRatio) {
+        pen.fillText(phase.phase, from + 4 * devicePixelRatio, u.bbox.top + 3 * devicePixelRatio);
+      }
+    }
   }
 
   // Pieces of a curve without its unknown cells.
@@ -274,6 +280,7 @@ class TagChart {
 
   above(u) {
     this.clipped(u, (pen, x, y) => {
+      this.paintPhaseNames(u, pen, x);
       this.paintOld(pen, x, y);
       this.paintUntil(u, pen, x);
       this.paintAlerts(u, pen, x);
