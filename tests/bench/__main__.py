@@ -5,8 +5,13 @@ from collections.abc import Callable
 
 from tests.bench.detection import bench_detection
 from tests.bench.ingestion import bench_ingest
+from tests.bench.plant_alerts import bench_plant_alerts
 
-BENCHMARKS: dict[str, Callable[[], None]] = {"ingest": bench_ingest, "detection": bench_detection}
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "ingest": bench_ingest,
+    "detection": bench_detection,
+    "plant_alerts": bench_plant_alerts,
+}
 
 
 def main() -> int:
