@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ANY_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```(?P<info>\S[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -51,6 +52,6 @@ def fences(text: str) -> Iterator[Fence]:
         yield Fence(info=match["info"], body=match["body"])
 
 
-def quoted(cell: str) -> list[str]:
-    """What stands between backticks."""
-    return re.findall(r"`([^`]+)`", cell)
+def quoted(text: str) -> list[str]:
+    """What stands between single backticks, outside fenced blocks."""
+    return re.findall(r"`([^`\n]+)`", ANY_FENCE.sub("", text))

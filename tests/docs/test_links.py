@@ -51,6 +51,11 @@ def test_the_links_of_a_page_lead_somewhere(name: str) -> None:
     assert [target for target in LINK.findall(page(name)) if not ((ROOT / name).parent / Path(target)).exists()] == []
 
 
+def test_the_way_in_for_a_reader_leads_to_every_page() -> None:
+    named = set(files_named(page("docs/architecture.md")))
+    assert {name for name in PAGES if name.startswith("docs/")} - named == {"docs/architecture.md"}
+
+
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("docs/decisions/")])
 def test_a_decision_says_what_it_costs_and_what_was_not_chosen(name: str) -> None:
     text = page(name)
