@@ -42,7 +42,7 @@ def system(prepared: Prepared) -> Iterator[System]:
 def open_system(prepared: Prepared) -> Iterator[System]:
     """One system on the host's own time for all tests that only say something and look what became of it.
 
-    Nothing of the story has been said to it; a test takes a unit of its own.
+    Of the story only readings are said to it, no batch. A test that starts batches takes a unit of its own.
     """
     with started(prepared, rate=1.0, anchor=datetime.now(UTC)) as one:
         yield one

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -185,16 +186,20 @@ class System:
 
         More readings than that fail at once in what the test compares, not here.
         """
-        eventually(
-            lambda: self.number("SELECT count(*) FROM reading") >= readings,
-            within_s=within_s,
-            what=f"{readings} readings are stored; the supervisor said {self.said[-3:]}",
-        )
-        eventually(
-            lambda: self.number("SELECT count(*) FROM monitor WHERE closed") == batches,
-            within_s=within_s,
-            what=f"{batches} batches are watched to their end; the supervisor said {self.said[-3:]}",
-        )
+        for question, wanted, what in (
+            ("SELECT count(*) FROM reading", readings, "readings are stored"),
+            ("SELECT count(*) FROM monitor WHERE closed", batches, "batches have been watched to their end"),
+        ):
+            eventually(
+                partial(self._reaches, question, wanted),
+                within_s=within_s,
+                what=f"{wanted} {what}; the supervisor said {self.said[-3:]}",
+            )
+
+    def _reaches(self, question: str, wanted: int) -> bool:
+        there = self.number(question)
+        assert there >= wanted, f"{there} of {wanted}"
+        return True
 
     def _clock_settings(self) -> Mapping[str, str]:
         self._host_anchor = datetime.now(UTC) + STAGES_START_WITHIN

@@ -49,18 +49,18 @@ def test_a_batch_started_twice_keeps_its_first_start(open_system: System) -> Non
 
 
 def test_the_same_start_said_again_changes_nothing(open_system: System) -> None:
-    say_and_wait(open_system, ("BR-02/events", start("X-3", 3.0)), ("BR-02/events", start("X-3", 3.0)))
-    again = say_and_wait(open_system, ("BR-02/events", start("X-3", 3.0)), ("BR-02/events", end("X-3", 4.0)))
+    say_and_wait(open_system, ("BR-03/events", start("X-3", 3.0)), ("BR-03/events", start("X-3", 3.0)))
+    again = say_and_wait(open_system, ("BR-03/events", start("X-3", 3.0)), ("BR-03/events", end("X-3", 4.0)))
     assert put_aside(open_system, again[0]) == []
-    assert _intervals(open_system, "X-3") == [("BR-02", _time(3.0), _time(4.0), False)]
+    assert _intervals(open_system, "X-3") == [("BR-03", _time(3.0), _time(4.0), False)]
 
 
 def test_a_start_on_an_occupied_position_ends_the_old_batch_as_inferred_and_alerts(open_system: System) -> None:
-    say_and_wait(open_system, ("BR-02/events", start("X-4", 5.0)))
-    (said,) = say_and_wait(open_system, ("BR-02/events", start("X-5", 7.0)))
+    say_and_wait(open_system, ("BR-04/events", start("X-4", 5.0)))
+    (said,) = say_and_wait(open_system, ("BR-04/events", start("X-5", 7.0)))
     assert put_aside(open_system, said) == []
-    assert _intervals(open_system, "X-4") == [("BR-02", _time(5.0), _time(7.0), True)]
-    assert _intervals(open_system, "X-5") == [("BR-02", _time(7.0), None, False)]
+    assert _intervals(open_system, "X-4") == [("BR-04", _time(5.0), _time(7.0), True)]
+    assert _intervals(open_system, "X-5") == [("BR-04", _time(7.0), None, False)]
     alerts = eventually(
         lambda: open_system.ask(
             "SELECT kind, detector, sentence FROM alert JOIN batch USING (batch_id)"
@@ -72,7 +72,7 @@ def test_a_start_on_an_occupied_position_ends_the_old_batch_as_inferred_and_aler
     assert len(alerts) == 1
     assert alerts[0][0] == "silence"
     assert "X-4" in alerts[0][2]
-    say_and_wait(open_system, ("BR-02/events", end("X-5", 8.0)))
+    say_and_wait(open_system, ("BR-04/events", end("X-5", 8.0)))
 
 
 def test_readings_outside_any_batch_are_stored(open_system: System) -> None:
@@ -95,14 +95,14 @@ def test_a_result_for_an_unknown_batch_waits_for_it_and_is_assigned_when_it_star
         "status": "final",
         "stated_by": "lab",
     }
-    (said,) = say_and_wait(open_system, ("BR-02/results", result))
+    (said,) = say_and_wait(open_system, ("BR-01/results", result))
     assert put_aside(open_system, said) == []
     question = (
         "SELECT value_text, value_number, censored, batch.name FROM qc_result LEFT JOIN batch USING (batch_id)"
         " WHERE result = 'LIMS-X6'"
     )
     assert open_system.ask(question) == [("<0.5", 0.5, "<", None)]
-    say_and_wait(open_system, ("BR-02/events", start("X-6", 10.0)), ("BR-02/events", end("X-6", 11.0)))
+    say_and_wait(open_system, ("BR-01/events", start("X-6", 10.0)), ("BR-01/events", end("X-6", 11.0)))
     assert open_system.ask(question) == [("<0.5", 0.5, "<", "X-6")]
 
 
