@@ -208,6 +208,7 @@ class DriftJudge:
         onset = min(self._onset(top, layer), (since_us - self._context.start_us) // self._reference.grid.width_us)
         alert = replace(
             episode.alert,
+            detector=self._names[layer],
             tags=tuple(self._tags[slot].name for slot in order),
             score=score,
             limit=limit,

@@ -121,10 +121,11 @@ class FloorJudge:
             if event.slot in episode.active_us:
                 del episode.active_us[event.slot]
                 if not episode.active_us:
+                    episode.alert = self._silence(episode.alert, episode.slots, until_us=event.time_us)
                     return [self._book.end(episode, event.time_us)]
         return []
 
-    def _silence(self, alert: Alert, slots: Sequence[int]) -> Alert:
+    def _silence(self, alert: Alert, slots: Sequence[int], *, until_us: int | None = None) -> Alert:
         tags = [self._tags[slot] for slot in slots]
         return replace(
             alert,
@@ -134,6 +135,7 @@ class FloorJudge:
                 tags=tags,
                 watched=sum(delay >= 0 for delay in self._delays_us),
                 since_h=self._hours(alert.onset_us),
+                until_h=None if until_us is None else self._hours(until_us),
             ),
         )
 

@@ -80,12 +80,19 @@ def range_sentence(*, tag: Tag, value: float, low: float, high: float, kind: str
     )
 
 
-def silence_sentence(*, tags: Sequence[Tag], watched: int, since_h: float) -> str:
-    """`watched` is how many tags owe regular readings."""
+def silence_sentence(*, tags: Sequence[Tag], watched: int, since_h: float, until_h: float | None = None) -> str:
+    """`watched` is how many tags owe regular readings; `until_h` is when the last of them spoke again."""
     if len(tags) == watched and watched > 1:
+        if until_h is not None:
+            return _sentence(
+                f"no tag of the unit spoke from hour {since_h:.1f} to {until_h:.1f} ({watched} should have)"
+            )
         return _sentence(f"no tag of the unit has spoken since hour {since_h:.1f} ({watched} are expected to)")
     named = ", ".join(spoken(tag) for tag in tags[:5])
     more = f" and {len(tags) - 5} more" if len(tags) > 5 else ""
+    if until_h is not None:
+        verb = "was" if len(tags) == 1 else "were"
+        return _sentence(f"{named}{more} {verb} silent from hour {since_h:.1f} to {until_h:.1f}")
     verb = "has" if len(tags) == 1 else "have"
     return _sentence(f"{named}{more} {verb} been silent since hour {since_h:.1f}")
 

@@ -148,8 +148,10 @@ def write_alert(
     sql = queries("analytics")
     known = connection.execute(sql["alert_of_monitor"], {"monitor_id": monitor_id, "ordinal": alert.ordinal}).fetchone()
     common: dict[str, Any] = {
+        "detector": alert.detector,
         "tags": list(alert.tags),
         "score": alert.score,
+        "limit_value": alert.limit,
         "sentence": alert.sentence,
         "contributions": Jsonb(alert.contributions),
         "cells": Jsonb(alert.cells),
@@ -165,11 +167,9 @@ def write_alert(
                 "unit_id": unit_id,
                 "ordinal": alert.ordinal,
                 "kind": str(alert.kind),
-                "detector": alert.detector,
                 "raised_time": from_us(alert.raised_us),
                 "onset_time": from_us(alert.onset_us),
                 "phase_time_h": alert.phase_time_h,
-                "limit_value": alert.limit,
                 "reference_digest": alert.reference_digest,
                 "software": alert.software,
             },

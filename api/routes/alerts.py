@@ -34,7 +34,7 @@ class AlertRow(BaseModel):
     onset_time: datetime
     ended_time: datetime | None
     phase_time_h: float
-    score: float
+    score: float  # of the layer that judges it now, as are detector and limit_value
     limit_value: float
     sentence: str
     state: AlertState
@@ -50,8 +50,10 @@ class VersionRow(BaseModel):
 
     version: int
     ended_time: datetime | None
+    detector: str
     tags: list[str]
     score: float
+    limit_value: float
     sentence: str
     intake_ordinal: int
     committed_time: datetime

@@ -29,7 +29,7 @@ class Alert:
 
     ordinal: int  # 1, 2, … inside its monitor: the same journal gives the same numbers
     kind: AlertKind
-    detector: str  # which layer raised it: "ewma", "page_hinkley", "departure", "range", "silence"
+    detector: str  # the layer whose score and limit are told: "ewma", "balance", "departure", "range", "silence", …
     tags: tuple[str, ...]  # names, largest contribution first
     raised_us: int  # the instant in unit time at which it could be known: the end of the cell that raised it
     onset_us: int  # estimate of when it began

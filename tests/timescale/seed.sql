@@ -94,8 +94,9 @@ INSERT INTO alert (alert_id, monitor_id, batch_id, unit_id, ordinal, kind, detec
     phase_time_h, score, limit_value, sentence, contributions, cells, software, intake_ordinal, committed_time)
 OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 1, 1, 'drift', 'ewma', '{temperature}', '2026-01-22Z', '2026-01-21Z', 48, 4,
     3, 'temperature drifts', '[]', '[]', '1', 2, '2026-01-22Z');
-INSERT INTO alert_update (alert_id, version, tags, score, sentence, contributions, cells, intake_ordinal,
-    committed_time) VALUES (1, 1, '{temperature,pH}', 5, 'both drift', '[]', '[]', 2, '2026-01-23Z');
+INSERT INTO alert_update (alert_id, version, detector, tags, score, limit_value, sentence, contributions, cells,
+    intake_ordinal, committed_time)
+VALUES (1, 1, 'ewma', '{temperature,pH}', 5, 3, 'both drift', '[]', '[]', 2, '2026-01-23Z');
 INSERT INTO alert_decision (alert_id, state, actor, comment, known_at) VALUES
     (1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
 INSERT INTO actor (actor_id, name, kind, printed_name, roles, known_at) OVERRIDING SYSTEM VALUE VALUES

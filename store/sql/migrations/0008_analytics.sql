@@ -79,8 +79,10 @@ CREATE TABLE alert_update (
     alert_id bigint NOT NULL REFERENCES alert,
     version integer NOT NULL,
     ended_time timestamptz,
+    detector text NOT NULL,
     tags text[] NOT NULL,
     score double precision NOT NULL,
+    limit_value double precision NOT NULL,
     sentence text NOT NULL,
     contributions jsonb NOT NULL,
     cells jsonb NOT NULL,
@@ -99,10 +101,10 @@ CREATE TABLE alert_decision (
 CREATE INDEX alert_decision_alert ON alert_decision (alert_id, known_at);
 
 CREATE VIEW alert_now AS
-SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind, alert.detector,
-    coalesce(newest.tags, alert.tags) AS tags,
+SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind,
+    coalesce(newest.detector, alert.detector) AS detector, coalesce(newest.tags, alert.tags) AS tags,
     alert.raised_time, alert.onset_time, newest.ended_time, alert.phase_time_h,
-    coalesce(newest.score, alert.score) AS score, alert.limit_value,
+    coalesce(newest.score, alert.score) AS score, coalesce(newest.limit_value, alert.limit_value) AS limit_value,
     coalesce(newest.sentence, alert.sentence) AS sentence,
     coalesce(newest.contributions, alert.contributions) AS contributions,
     coalesce(newest.cells, alert.cells) AS cells,

@@ -116,9 +116,10 @@ VALUES (%(monitor_id)s, %(batch_id)s, %(unit_id)s, %(ordinal)s, %(kind)s, %(dete
 RETURNING alert_id;
 
 -- update_alert: What became of an alert's episode.
-INSERT INTO alert_update (alert_id, version, ended_time, tags, score, sentence, contributions, cells, intake_ordinal)
-VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(tags)s, %(score)s, %(sentence)s, %(contributions)s, %(cells)s,
-    %(intake_ordinal)s);
+INSERT INTO alert_update (alert_id, version, ended_time, detector, tags, score, limit_value, sentence, contributions,
+    cells, intake_ordinal)
+VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(detector)s, %(tags)s, %(score)s, %(limit_value)s, %(sentence)s,
+    %(contributions)s, %(cells)s, %(intake_ordinal)s);
 
 -- missing_end: What is needed to raise that a unit procedure was ended by the next start.
 SELECT batch.batch_id, batch.name, lower(unit_procedure.during), upper(unit_procedure.during)

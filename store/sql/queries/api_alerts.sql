@@ -35,7 +35,8 @@ LEFT JOIN reference ON encode(reference.digest, 'hex') = alert_now.reference_dig
 WHERE alert_now.alert_id = %(alert_id)s;
 
 -- versions: How an alert changed since it was raised.
-SELECT version, ended_time, tags, score, sentence, intake_ordinal, committed_time FROM alert_update
+SELECT version, ended_time, detector, tags, score, limit_value, sentence, intake_ordinal, committed_time
+FROM alert_update
 WHERE alert_id = %(alert_id)s ORDER BY version;
 
 -- decisions: What people decided about an alert, in order.

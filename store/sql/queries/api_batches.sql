@@ -133,7 +133,8 @@ FROM qc_result AS stated
 LEFT JOIN LATERAL (
     SELECT min(due_h) AS due_h FROM sampling_plan
     WHERE sampling_plan.process_version_id = %(process_version_id)s AND sampling_plan.attribute = stated.attribute
-        AND (stated.specimen IS NULL OR sampling_plan.specimen = stated.specimen)
+        AND (stated.specimen IS NULL
+            OR stated.specimen IN (sampling_plan.specimen, stated.batch || '-' || sampling_plan.specimen))
 ) AS plan ON true
 LEFT JOIN LATERAL (
     SELECT plant_time, host_time, rate FROM block_tick
@@ -155,7 +156,8 @@ WHERE plan.process_version_id = %(process_version_id)s
     AND NOT EXISTS (
         SELECT FROM qc_result_now
         WHERE qc_result_now.batch_id = %(batch_id)s AND qc_result_now.attribute = plan.attribute
-            AND (qc_result_now.specimen IS NULL OR qc_result_now.specimen = plan.specimen)
+            AND (qc_result_now.specimen IS NULL
+                OR qc_result_now.specimen IN (plan.specimen, qc_result_now.batch || '-' || plan.specimen))
     )
 ORDER BY plan.due_h, plan.attribute;
 

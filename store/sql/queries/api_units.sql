@@ -58,13 +58,17 @@ LEFT JOIN reference ON reference.reference_id = monitor.reference_new_id
 LEFT JOIN LATERAL (
     SELECT count(*) AS alerts,
         count(*) FILTER (WHERE alert_now.state = 'raised' OR alert_now.ended_time IS NULL) AS urgent,
-        (array_agg(alert_now.alert_id ORDER BY alert_now.state = 'raised' DESC, alert_now.raised_time DESC))[1]
+        (array_agg(alert_now.alert_id ORDER BY alert_now.ended_time IS NULL DESC, alert_now.state = 'raised' DESC,
+            alert_now.raised_time DESC))[1]
             AS alert,
-        (array_agg(alert_now.sentence ORDER BY alert_now.state = 'raised' DESC, alert_now.raised_time DESC))[1]
+        (array_agg(alert_now.sentence ORDER BY alert_now.ended_time IS NULL DESC, alert_now.state = 'raised' DESC,
+            alert_now.raised_time DESC))[1]
             AS sentence,
-        (array_agg(alert_now.state ORDER BY alert_now.state = 'raised' DESC, alert_now.raised_time DESC))[1]
+        (array_agg(alert_now.state ORDER BY alert_now.ended_time IS NULL DESC, alert_now.state = 'raised' DESC,
+            alert_now.raised_time DESC))[1]
             AS alert_state,
-        (array_agg(alert_now.decided_by ORDER BY alert_now.state = 'raised' DESC, alert_now.raised_time DESC))[1]
+        (array_agg(alert_now.decided_by ORDER BY alert_now.ended_time IS NULL DESC, alert_now.state = 'raised' DESC,
+            alert_now.raised_time DESC))[1]
             AS decided_by
     FROM alert_now
     WHERE alert_now.state <> 'closed'
