@@ -91,31 +91,27 @@ def _show_alerts(connection: psycopg.Connection, console: Console) -> None:
 
 def _show_comparison(connection: psycopg.Connection, console: Console) -> None:
     comparison = read_comparison(connection, None)
-    table = Table(
-        "attribute",
-        "unit",
-        f"{comparison.from_process}: n, mean ± SD",
-        f"{comparison.to_process}: n, mean ± SD",
-        "new against old, 90 % interval",
-        title=f"{comparison.from_process} against {comparison.to_process}: {comparison.label}, "
-        "no protocol was locked before these data",
-        title_justify="left",
+    console.print(
+        f"\n[bold]{comparison.from_process} against {comparison.to_process}[/]: {comparison.label}, no protocol was locked "
+        "before these data"
     )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("attribute", "old n", "mean ± SD", "new n", "mean ± SD", "new against old, 90 % interval"):
+        table.add_column(heading, justify="right" if heading.endswith(" n") else "left", no_wrap=True)
     for compared in comparison.attributes:
         table.add_row(
-            compared.attribute,
-            compared.unit_of_measure,
-            _side(compared.old),
-            _side(compared.new),
+            f"{compared.attribute}, {compared.unit_of_measure}",
+            str(compared.old.n),
+            _spread(compared.old),
+            str(compared.new.n),
+            _spread(compared.new),
             _difference(compared, compared.difference),
         )
-    console.print(table)
+    Console(width=140, highlight=False, file=console.file).print(table)
 
 
-def _side(side: Side) -> str:
-    if side.mean is None or side.sd is None:
-        return f"{side.n}"
-    return f"{side.n:3}  {side.mean:.3g} ± {side.sd:.2g}"
+def _spread(side: Side) -> str:
+    return "" if side.mean is None or side.sd is None else f"{side.mean:.3g} ± {side.sd:.2g}"
 
 
 def _difference(compared: Compared, estimate: Estimate | None) -> str:
