@@ -92,8 +92,8 @@ def _show_alerts(connection: psycopg.Connection, console: Console) -> None:
 def _show_comparison(connection: psycopg.Connection, console: Console) -> None:
     comparison = read_comparison(connection, None)
     console.print(
-        f"\n[bold]{comparison.from_process} against {comparison.to_process}[/]: {comparison.label}, no protocol was locked "
-        "before these data"
+        f"\n[bold]{comparison.from_process} against {comparison.to_process}[/]: {comparison.label}, no protocol "
+        "was locked before these data"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("attribute", "old n", "mean ± SD", "new n", "mean ± SD", "new against old, 90 % interval"):
