@@ -24,8 +24,9 @@ RAISED = (
     " FROM alert LEFT JOIN batch USING (batch_id) ORDER BY batch.name, alert.ordinal"
 )
 UPDATED = (
-    "SELECT batch.name, alert.ordinal, alert_update.version, alert_update.ended_time, alert_update.tags,"
-    " alert_update.score, alert_update.sentence, alert_update.contributions, alert_update.cells"
+    "SELECT batch.name, alert.ordinal, alert_update.version, alert_update.ended_time, alert_update.detector,"
+    " alert_update.tags, alert_update.score, alert_update.limit_value, alert_update.sentence,"
+    " alert_update.contributions, alert_update.cells"
     " FROM alert_update JOIN alert USING (alert_id) JOIN batch USING (batch_id)"
     " ORDER BY batch.name, alert.ordinal, alert_update.version"
 )
@@ -113,8 +114,10 @@ def _updated(batch: str, alert: Alert, version: int) -> Told:
         alert.ordinal,
         version,
         None if alert.ended_us is None else from_us(alert.ended_us),
+        alert.detector,
         list(alert.tags),
         alert.score,
+        alert.limit,
         alert.sentence,
         alert.contributions,
         alert.cells,
