@@ -55,6 +55,7 @@ class Compared:
     old: Side
     new: Side
     difference: Estimate | None  # new − old; new / old on a log scale
+    in_old_sd: Estimate | None  # the difference (of logarithms on a log scale) in standard deviations of old
     sd_ratio: Estimate | None  # new / old
     why_not: str | None  # when there is no difference
 
@@ -140,6 +141,7 @@ def _compared(found: Row) -> Compared:
         old, new = [math.log(value) for value in old], [math.log(value) for value in new]
     why_not = _why_not(scale, old, new)
     difference = None if why_not else welch_difference(old, new)
+    in_old_sd = _scaled(difference, stdev(old)) if difference is not None and stdev(old) > 0 else None
     if difference is not None and logarithmic:
         difference = Estimate(
             value=math.exp(difference.value), low=math.exp(difference.low), high=math.exp(difference.high)
@@ -154,9 +156,14 @@ def _compared(found: Row) -> Compared:
         old=_side(old, found["old_censored"], logarithmic=logarithmic),
         new=_side(new, found["new_censored"], logarithmic=logarithmic),
         difference=difference,
+        in_old_sd=in_old_sd,
         sd_ratio=ratio,
         why_not=why_not,
     )
+
+
+def _scaled(estimate: Estimate, unit: float) -> Estimate:
+    return Estimate(value=estimate.value / unit, low=estimate.low / unit, high=estimate.high / unit)
 
 
 def _why_not(scale: Scale, old: Sequence[float], new: Sequence[float]) -> str | None:

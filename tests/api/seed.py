@@ -397,7 +397,15 @@ def add_alert(
     if ended_h is not None:
         ended = start + timedelta(hours=ended_h)
         plant.insert(
-            "alert_update", alert_id=alert, version=1, ended_time=ended, score=1.5, intake_ordinal=2, **evidence
+            "alert_update",
+            alert_id=alert,
+            version=1,
+            ended_time=ended,
+            detector="ewma",
+            score=1.5,
+            limit_value=1.0,
+            intake_ordinal=2,
+            **evidence,
         )
     return alert
 

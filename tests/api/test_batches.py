@@ -171,6 +171,17 @@ def test_a_result_that_arrives_after_it_was_due_is_marked_late(review: TestClien
     assert late == {"CT-1": True, "CT-2": False}
 
 
+def test_a_specimen_may_carry_the_name_of_its_batch_before_what_the_plan_calls_it(
+    review: TestClient, plant: Plant
+) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=301))
+    add_result(plant, "CT-1", "LIMS-1")
+    plant.do("UPDATE qc_result SET specimen = 'CT-1-final'")
+    found = review.get("/v1/batches/CT-1/results").json()
+    assert [row["attribute"] for row in found["expected"]] == ["endotoxin", "vector_copy_number"]
+    assert found["results"][0]["due"] is not None
+
+
 def test_a_bound_is_judged_only_where_it_decides(review: TestClient, plant: Plant) -> None:
     add_batch(plant, "CT-1", started=plant.now - timedelta(hours=290))
     add_result(plant, "CT-1", "LIMS-1", value=">65")
