@@ -47,7 +47,7 @@ def advance_monitor(
         row = connection.execute(sql["claim_monitor"], {"head": head}).fetchone()
         if row is None:
             return False
-        monitor_id, batch_id, batch, unit_id, position, state, model_new, model_old = row
+        monitor_id, batch_id, batch, unit_id, position, state, allowance_s, model_new, model_old = row
         cached = cache.monitors.pop(monitor_id, None)
         if cached is not None and cached[0] == position:
             monitor = cached[1]
@@ -56,7 +56,7 @@ def advance_monitor(
         stretch = Stretch(after=position, until=min(head, position + settings.analytics_blocks))
         closed = False
         for ordinal, alerts, ended in play(
-            connection, monitor, stretch, batch_id=batch_id, batch=batch, unit_id=unit_id, settings=settings
+            connection, monitor, stretch, batch_id=batch_id, batch=batch, unit_id=unit_id, transport_allowance_s=allowance_s
         ):
             for alert in alerts:
                 write_alert(
@@ -86,9 +86,12 @@ def play(
     batch_id: int,
     batch: str,
     unit_id: int,
-    settings: AnalyticsSettings,
+    transport_allowance_s: float,
 ) -> Iterator[tuple[int, list[Alert], bool]]:
-    """Feed a stretch of the intake to a monitor: per block its ordinal, the alerts it changed, whether it ended."""
+    """Feed a stretch of the intake to a monitor: per block its ordinal, the alerts it changed, whether it ended.
+
+    The allowance, in host seconds, is the one the monitor started with, whatever the settings say today.
+    """
     sql = queries("analytics")
     parameters = {"after": stretch.after, "until": stretch.until, "unit_id": unit_id}
     happenings: dict[int, list[Happening]] = {}
@@ -107,7 +110,7 @@ def play(
     blocks = {row[0]: row[1:] for row in connection.execute(sql["unit_blocks"], parameters)}
     for ordinal in sorted(blocks.keys() | happenings.keys()):
         rows, plant_time, rate = blocks.get(ordinal, (None, None, None))
-        tick = None if plant_time is None else _tick(to_us(plant_time), rate, settings)
+        tick = None if plant_time is None else _tick(to_us(plant_time), rate, transport_allowance_s)
         alerts, ended = feed_block(
             monitor,
             None if rows is None else decode_rows(rows),
@@ -198,9 +201,9 @@ def _feed(monitor: BatchMonitor, rows: UnitRows, first: int, last: int) -> list[
     )
 
 
-def _tick(plant_us: int, rate: float, settings: AnalyticsSettings) -> Tick:
+def _tick(plant_us: int, rate: float, transport_allowance_s: float) -> Tick:
     # A message takes host seconds to arrive; on an accelerated plant clock that is a long time.
-    return Tick(plant_time_us=plant_us, transport_allowance_us=int(settings.transport_allowance_s * rate * US_PER_S))
+    return Tick(plant_time_us=plant_us, transport_allowance_us=int(transport_allowance_s * rate * US_PER_S))
 
 
 def _model(data: bytes | None) -> ReferenceModel | None:

@@ -61,6 +61,7 @@ def run(ready: Callable[[], None]) -> int:
         open_session=lambda: open_session(settings, chain=settings.mqtt_client_id, kind="live"),
         acknowledge=subscriber.acknowledge,
         read_clock=clock.read,
+        listening=subscriber.listening,
         most_messages=settings.ingest_batch,
         stopping=stop.is_set,
     )

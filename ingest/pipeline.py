@@ -25,6 +25,7 @@ from store.journal import ChainLease
 from store.model.journal import Entry, EntryKind
 
 TICK_INTERVAL_S = 1.0
+SETTLED_AFTER_S = 2.0  # without a full block, a lost connection or an outage: nothing is waiting at the broker then
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
@@ -54,19 +55,28 @@ class Pipeline:
     open_session: Callable[[], StoreSession]  # raises StoreUnavailable
     acknowledge: Callable[[Sequence[Delivery]], None]
     read_clock: Callable[[], Tick]
+    listening: Callable[[], bool]  # whether the broker sends to us
     most_messages: int
     stopping: Callable[[], bool]
     session: StoreSession | None = None
     _ticked_at: float = field(default=float("-inf"))
+    _unsettled_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Until stopping. What was taken but not committed then is not acknowledged and comes again."""
         while not self.stopping():
             deliveries = self.inbox.take(self.most_messages, within_s=TICK_INTERVAL_S / 2)
             inbox_gauge.set(len(self.inbox))
-            tick_due = time.monotonic() - self._ticked_at >= TICK_INTERVAL_S
+            tick_due = self._tick_due(len(deliveries))
             if (deliveries or tick_due) and self._commit_until_done(deliveries, tick_due=tick_due):
                 self.acknowledge(deliveries)
+
+    def _tick_due(self, taken: int) -> bool:
+        """Whether to say that time passed. Not while a backlog waits: it would make everything in it late."""
+        now = time.monotonic()
+        if taken >= self.most_messages or not self.listening():
+            self._unsettled_at = now
+        return now - self._unsettled_at >= SETTLED_AFTER_S and now - self._ticked_at >= TICK_INTERVAL_S
 
     def _commit_until_done(self, deliveries: Sequence[Delivery], *, tick_due: bool) -> bool:
         """Try the same deliveries until they are committed; False when told to stop before."""
@@ -79,6 +89,9 @@ class Pipeline:
                 unavailable_total.inc()
                 log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
                 self._drop_session()
+                self._unsettled_at, tick_due = time.monotonic(), False
+                if not deliveries:
+                    return True
                 time.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:

@@ -48,6 +48,7 @@ class Subscriber:
         self._on_failure = on_failure
         self._generation = 0
         self._acknowledging = threading.Lock()
+        self._subscribed = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.mqtt_client_id,
@@ -81,6 +82,10 @@ class Subscriber:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def listening(self) -> bool:
+        """Whether the broker sends to us: connected and subscribed."""
+        return self._subscribed.is_set()
+
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge in arrival order what came over the connection that is open now."""
         with self._acknowledging:
@@ -106,6 +111,7 @@ class Subscriber:
             self._on_failure(f"the broker refuses the subscription: {', '.join(map(str, reasons))}")
             return
         log.info("subscribed", prefix=self._settings.topic_prefix)
+        self._subscribed.set()
         self._on_subscribed()
 
     def _on_disconnect(
@@ -116,6 +122,7 @@ class Subscriber:
         reason: ReasonCode,
         _properties: object,
     ) -> None:
+        self._subscribed.clear()
         log.warning("disconnected from the broker", reason=str(reason))
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:

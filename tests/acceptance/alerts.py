@@ -6,7 +6,6 @@ from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
-from analytics.settings import AnalyticsSettings
 from analytics.watching import play
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
@@ -75,7 +74,7 @@ def replayed(system: System) -> tuple[list[Told], list[Told]]:
                 batch_id=batch_id,
                 batch=batch,
                 unit_id=unit_id,
-                settings=AnalyticsSettings(transport_allowance_s=TRANSPORT_ALLOWANCE_S),
+                transport_allowance_s=TRANSPORT_ALLOWANCE_S,
             ):
                 for alert in alerts:
                     if alert.ordinal not in versions:

@@ -85,6 +85,7 @@ class Line:
             ),
             acknowledge=subscriber.acknowledge,
             read_clock=PlantClock.from_settings(None, None, None).read,
+            listening=subscriber.listening,
             most_messages=batch,
             stopping=stop.is_set,
         )

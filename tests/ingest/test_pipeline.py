@@ -91,3 +91,26 @@ def test_ingest_3_a_message_the_database_refuses_is_isolated_and_quarantined(lin
 def test_time_is_told_while_nothing_is_published(line: Line) -> None:
     with line.ingest():
         eventually(lambda: line.ask("SELECT count(*) FROM block_tick") >= 2, what="two ticks")
+
+
+def test_no_time_is_told_while_a_backlog_waits_at_the_broker(line: Line) -> None:
+    with line.ingest():
+        pass  # the session exists, and the broker keeps what comes for it
+    for number in range(500):
+        line.plant.publish("BR-01/readings", readings(number))
+    with line.ingest(batch=20):
+        eventually(line.stored(500), what="the backlog")
+        eventually(lambda: line.ask("SELECT count(*) FROM block_tick") >= 1, what="a tick once it is settled")
+    assert line.ask("SELECT min(block_tick.seq) > max(block.seq) FROM block_tick, block WHERE block.readings > 0")
+
+
+def test_no_time_is_told_while_the_broker_is_away(own_line: Line) -> None:
+    with own_line.ingest() as running:
+        eventually(lambda: own_line.ask("SELECT count(*) FROM block_tick") >= 1, what="a tick")
+        own_line.broker.stop()
+        eventually(lambda: not running.pipeline.listening(), what="the lost connection noticed")
+        own_line.plant.client.loop_stop()
+        told = own_line.ask("SELECT count(*) FROM block_tick")
+        own_line.broker.start()
+        eventually(running.pipeline.listening, within_s=30, what="the connection again")
+        assert own_line.ask("SELECT count(*) FROM block_tick") <= told + 1  # one may have been on its way

@@ -71,7 +71,7 @@ ON CONFLICT (unit_procedure_id) DO NOTHING;
 
 -- claim_monitor: The open monitor that is farthest behind, locked; nothing when all are up to date or taken.
 SELECT monitor.monitor_id, monitor.batch_id, batch.name, unit_procedure.unit_id, monitor.position, monitor.state,
-    new.model, old.model
+    (monitor.configuration ->> 'transport_allowance_s')::double precision, new.model, old.model
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
