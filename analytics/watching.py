@@ -56,7 +56,13 @@ def advance_monitor(
         stretch = Stretch(after=position, until=min(head, position + settings.analytics_blocks))
         closed = False
         for ordinal, alerts, ended in play(
-            connection, monitor, stretch, batch_id=batch_id, batch=batch, unit_id=unit_id, transport_allowance_s=allowance_s
+            connection,
+            monitor,
+            stretch,
+            batch_id=batch_id,
+            batch=batch,
+            unit_id=unit_id,
+            transport_allowance_s=allowance_s,
         ):
             for alert in alerts:
                 write_alert(
