@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from psycopg import Connection
-from scipy import special
 
+from analytics.methods.comparison import compare
 from api.database import Row, rows
 from store.errors import NotFound
 from store.model.result import AttributeKind, Scale
@@ -108,30 +108,6 @@ def read_comparison(connection: Connection, change: str | None) -> Comparison:
     )
 
 
-def welch_difference(old: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
-    """Mean of new − mean of old with Welch's interval. Needs two values on each side and spread on one.
-
-    >>> found = welch_difference([0.8, 1.1, 0.1], [0.7, -1.6, -0.2])
-    >>> round(found.value, 4)
-    -1.0333
-    """
-    old_error, new_error = stdev(old) ** 2 / len(old), stdev(new) ** 2 / len(new)
-    error = old_error + new_error
-    freedom = error**2 / (old_error**2 / (len(old) - 1) + new_error**2 / (len(new) - 1))
-    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(error)
-    value = fmean(new) - fmean(old)
-    return Estimate(value=value, low=value - half, high=value + half)
-
-
-def sd_ratio(old: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
-    """SD of new over SD of old, with the interval from the F distribution. Needs spread in old."""
-    ratio = stdev(new) / stdev(old)
-    tail = (1 - confidence) / 2
-    upper = float(special.fdtri(len(new) - 1, len(old) - 1, 1 - tail))
-    lower = float(special.fdtri(len(new) - 1, len(old) - 1, tail))
-    return Estimate(value=ratio, low=ratio / math.sqrt(upper), high=ratio / math.sqrt(lower))
-
-
 def _compared(found: Row) -> Compared:
     scale = Scale(found["scale"])
     old: list[float] = found["old_values"] or []
@@ -140,13 +116,16 @@ def _compared(found: Row) -> Compared:
     if logarithmic:
         old, new = [math.log(value) for value in old], [math.log(value) for value in new]
     why_not = _why_not(scale, old, new)
-    difference = None if why_not else welch_difference(old, new)
+    compared = None if why_not else compare(old, new, confidence=CONFIDENCE)
+    difference = None if compared is None else _estimate(compared.difference, compared.interval)
     in_old_sd = _scaled(difference, stdev(old)) if difference is not None and stdev(old) > 0 else None
     if difference is not None and logarithmic:
         difference = Estimate(
             value=math.exp(difference.value), low=math.exp(difference.low), high=math.exp(difference.high)
         )
-    ratio = sd_ratio(old, new) if why_not is None and stdev(old) > 0 and stdev(new) > 0 else None
+    ratio = None
+    if compared is not None and compared.sd_ratio and compared.sd_ratio_interval:
+        ratio = _estimate(compared.sd_ratio, compared.sd_ratio_interval)
     return Compared(
         attribute=found["attribute"],
         kind=AttributeKind(found["kind"]),
@@ -160,6 +139,10 @@ def _compared(found: Row) -> Compared:
         sd_ratio=ratio,
         why_not=why_not,
     )
+
+
+def _estimate(value: float, interval: tuple[float, float]) -> Estimate:
+    return Estimate(value=value, low=interval[0], high=interval[1])
 
 
 def _scaled(estimate: Estimate, unit: float) -> Estimate:

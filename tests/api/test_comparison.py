@@ -5,23 +5,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from api.comparison import sd_ratio, welch_difference
 from tests.api.seed import Plant, add_batch, add_result
-
-# Student's sleep data (Cushny and Peebles 1905); R's t.test(extra ~ group, data = sleep) gives −3.3654832, 0.2054832.
-GROUP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
-GROUP_2 = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
-
-
-def test_welchs_interval_is_that_of_students_sleep_data() -> None:
-    found = welch_difference(GROUP_2, GROUP_1, confidence=0.95)
-    assert (found.value, found.low, found.high) == pytest.approx((-1.58, -3.3654832, 0.2054832), abs=1e-6)
-
-
-def test_the_interval_of_the_sd_ratio_is_that_of_the_f_distribution() -> None:
-    found = sd_ratio(GROUP_2, GROUP_1, confidence=0.95)
-    assert found.value**2 == pytest.approx(0.7983426, abs=1e-6)
-    assert (found.low**2, found.high**2) == pytest.approx((0.198297, 3.214123), abs=1e-4)
 
 
 def test_the_table_counts_every_started_batch_and_computes_with_valid_numbers_only(

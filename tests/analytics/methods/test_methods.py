@@ -110,3 +110,21 @@ def test_the_ewma_runs_as_long_as_its_average_run_length_says() -> None:
         lengths[(lengths == 0) & (np.abs(level) > limit)] = cell + 1
     assert (lengths > 0).all()
     assert lengths.mean() == pytest.approx(10.5, abs=0.4)
+
+
+# Student's sleep data (Cushny and Peebles 1905); R's t.test(extra ~ group, data = sleep) gives −3.3654832, 0.2054832.
+SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+SLEEP_2 = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+
+
+def test_welchs_interval_is_that_of_students_sleep_data() -> None:
+    found = compare(SLEEP_2, SLEEP_1, confidence=0.95)
+    assert (found.difference, *found.interval) == pytest.approx((-1.58, -3.3654832, 0.2054832), abs=1e-6)
+
+
+def test_the_interval_of_the_sd_ratio_is_that_of_the_f_distribution() -> None:
+    found = compare(SLEEP_2, SLEEP_1, confidence=0.95)
+    assert found.sd_ratio is not None
+    assert found.sd_ratio_interval is not None
+    assert found.sd_ratio**2 == pytest.approx(0.7983426, abs=1e-6)
+    assert [bound**2 for bound in found.sd_ratio_interval] == pytest.approx([0.198297, 3.214123], abs=1e-4)
