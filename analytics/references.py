@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -17,6 +18,7 @@ from analytics.runs import CompletedRun
 from analytics.software import software
 from records import audit
 from store.errors import Conflict, NotFound
+from store.journal import append_control
 from store.model.ids import ReferenceId
 from store.model.reference import ReferenceRole
 from store.model.times import US_PER_H
@@ -109,6 +111,7 @@ def put_to_use(connection: psycopg.Connection, reference_id: ReferenceId, *, by:
         parameters = {"process_version_id": process_version_id, "role": role, "reference_id": reference_id}
         connection.execute(sql["retire"], parameters)
         connection.execute(sql["set_state"], parameters | {"state": "in_use"})
+        append_control(connection, "reference put to use", orjson.dumps(parameters | {"digest": digest}))
         audit.append(
             connection,
             actor=by,

@@ -5,6 +5,7 @@ epoch, and an append under an older epoch finds no row to advance and raises Cha
 """
 
 import struct
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from store.sql import queries
 GENESIS = sha256(b"batchwitness journal chain 1").digest()
 HEADER = struct.Struct("<4sHQQqII")  # magic, chain, seq, epoch, committed_us, entries, readings
 MAGIC = b"BWJ1"
+CONTROL_CHAIN = "control"
 ENTRY = struct.Struct("<BqII")  # kind, received_us, topic length, payload length
 KINDS = list(EntryKind)
 
@@ -84,6 +86,15 @@ def append_block(
     raw = zlib.compress(b"".join(encoded), level=1)
     cursor.execute(sql["insert_body"], {"chain_id": lease.chain_id, "seq": seq, "raw": raw})
     return seq, digest
+
+
+def append_control(connection: psycopg.Connection, what: str, payload: bytes) -> None:
+    """Write down, in the caller's transaction, a decision that analytics reacts to."""
+    now_us = time.time_ns() // 1000
+    lease = claim_chain(connection, name=CONTROL_CHAIN, kind="control", holder=what)
+    entry = Entry(kind=EntryKind.CONTROL, topic=what, payload=payload, received_us=now_us)
+    with connection.cursor() as cursor:
+        append_block(cursor, lease, [entry], readings=0, committed_us=now_us)
 
 
 def append_tick(cursor: psycopg.Cursor, lease: ChainLease, seq: int, tick: Tick) -> None:

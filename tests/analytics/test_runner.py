@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from store.journal import decode_entries, verify_chain
 from store.model.times import to_us
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
 from tests.fix_postgres import Database
@@ -148,3 +149,14 @@ def test_a_batch_without_any_reference_is_watched_for_silence_and_ranges_alone(d
         watched.analyse()
         assert record.ask("SELECT reference_new_id, reference_old_id FROM monitor") == [(None, None)]
         assert {row[2] for row in watched.alerts()} <= {"silence", "range"}
+
+
+def test_putting_a_reference_to_use_is_an_entry_in_the_journal(watched: Watched) -> None:
+    watched.analyse()
+    rows = watched.record.ask(
+        "SELECT chain.chain_id, block.seq, raw FROM block JOIN chain USING (chain_id)"
+        " JOIN block_body ON block_body.chain_id = block.chain_id AND block_body.seq = block.seq"
+        " JOIN intake ON intake.chain_id = block.chain_id AND intake.seq = block.seq WHERE chain.kind = 'control'"
+    )
+    assert [entry.topic for _, _, raw in rows for entry in decode_entries(raw)] == ["reference put to use"]
+    assert verify_chain(watched.record.owner, rows[0][0]) == []
