@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
-from api import headers, problems
+from api import body, headers, problems
 from api.attempts import Attempts
 from api.auth import FLOOR, REVIEW
 from api.database import Pool
@@ -49,6 +49,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     app.state.settings = settings
     app.state.attempts = Attempts()
     problems.install(app)
+    body.install(app)
     headers.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)
 

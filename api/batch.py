@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from api.database import Row, row, rows
 from api.overlay import PhaseHours, hour_of, read_phases
+from api.pseudonyms import without
 from api.series import FAR_FUTURE, BatchTag, Span, batch_row, batch_tags, resolution_for, span
 from store.model.batch import BatchStatus
 from store.model.process import ProcessRole
@@ -97,7 +98,8 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
     until = None if newest is None else newest["data_until"]
     snapshot: Mapping[str, Any] = monitor["snapshot"]
     return BatchDetail(
-        **{name: made[name] for name in ("batch", "product", "process", "role", "status", "end_reason")},
+        **{name: made[name] for name in ("batch", "product", "process", "role", "status")},
+        end_reason=made["end_reason"] if identity else without(made["end_reason"], made),
         **{name: made[name] for name in ("required_by", "unit", "started", "ended")},
         donor=made["donor"] if identity else None,
         chain_of_identity=made["chain_of_identity"] if identity else None,

@@ -17,6 +17,7 @@ def run() -> int:
         port=settings.api_port,
         server_header=False,
         access_log=False,
+        proxy_headers=False,  # whoever connects from this machine could name any address
         timeout_graceful_shutdown=5,
     )
     return 0

@@ -24,6 +24,7 @@ from store.errors import (
 MEDIA_TYPE = "application/problem+json"
 MACHINE_PATHS = ("/v1", "/grafana", "/health", "/ready", "/metrics", "/static")
 LONGEST_ECHO = 200  # characters of a refused value that are repeated
+NEVER_ECHOED = frozenset({"password"})
 
 log = structlog.get_logger(__name__)
 
@@ -105,16 +106,15 @@ def _ours(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {
-            "field": ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
-            "value": str(fault.get("input"))[:LONGEST_ECHO],
-            "message": str(fault["msg"]),
-        }
-        for fault in error.errors()
-    ]
+    errors = [_fault(fault) for fault in error.errors()]
     detail = "; ".join(f"{fault['field']} = {fault['value']!r}: {fault['message']}" for fault in errors)
     return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+def _fault(fault: Any) -> dict[str, str]:
+    field = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
+    value = "…" if field in NEVER_ECHOED else str(fault.get("input"))[:LONGEST_ECHO]
+    return {"field": field, "value": value, "message": str(fault["msg"])}
 
 
 def _http(request: Request, error: Exception) -> Response:

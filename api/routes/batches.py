@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.auth import SignedIn
 from api.batch import BatchDetail, read_batch
-from api.database import Reading, models
+from api.database import Reading, models, rows
 from api.fields import (
     BIGGEST_ID,
     LONGEST_H,
@@ -27,14 +27,13 @@ from api.fields import (
 from api.flat import ROW_CAP
 from api.overlay import Overlay, read_overlay
 from api.paging import Page, page
+from api.pseudonyms import shown_body, without
 from api.results import Results, read_results
 from api.routes.alerts import AlertRow, read_queue
 from api.series import batch_row, batch_tags, read_series
 from store.model.batch import BatchStatus
 from store.model.process import ProcessRole
 from store.sql import queries
-
-PSEUDONYMS = ("donor", "chain_of_identity")
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
@@ -59,6 +58,7 @@ class BatchRow(BaseModel):
 @router.get("")
 def list_batches(
     connection: Reading,
+    actor: SignedIn,
     process: OptionalName = None,
     role: ProcessRole | None = None,
     status: BatchStatus | None = None,
@@ -66,12 +66,12 @@ def list_batches(
     limit: Limit = 100,
 ) -> Page[BatchRow]:
     """Batches of the old and the new process, newest first."""
-    found = models(
-        connection,
-        BatchRow,
-        queries("api_batches")["page"],
-        {"below": cursor, "process": process, "role": role, "status": status, "limit": limit + 1},
-    )
+    asked = {"below": cursor, "process": process, "role": role, "status": status, "limit": limit + 1}
+    found = models(connection, BatchRow, queries("api_batches")["page"], asked)
+    if "identity" not in actor.roles:
+        ended = {batch.batch: batch for batch in found if batch.end_reason}
+        for made in rows(connection, queries("api_pseudonyms")["of_batches"], {"batches": list(ended)}):
+            ended[made["batch"]].end_reason = without(ended[made["batch"]].end_reason, made)
     return page(found, [batch.batch_id for batch in found], limit)
 
 
@@ -184,6 +184,6 @@ def events(
     found = models(connection, EventRow, queries("api_batches")["events"], asked)
     if "identity" not in actor.roles:
         for event in found:
-            for pseudonym in PSEUDONYMS:
-                event.body.pop(pseudonym, None)
+            event.body = shown_body(event.body, made)
+            event.note = without(event.note, made)
     return page(found, [event.event for event in found], limit)

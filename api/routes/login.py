@@ -36,7 +36,7 @@ def login(
     """Check name and password, which takes some tenths of a second in a worker thread, and start a session."""
     require_own_page(request)
     attempts: Attempts = request.app.state.attempts
-    with attempts.one(request.client.host if request.client else "unknown") as attempt:
+    with attempts.one(request.client.host if request.client else "unknown", name) as attempt:
         with transaction(request.app.state.pool, read_only=False) as connection:
             # A refusal is counted in the record: it is committed before anybody hears of it.
             actor = check_password(connection, name=name, password=password)
@@ -79,5 +79,5 @@ def _own_path(then: str) -> str:
     ('/batches/CT-1', '/', '/')
     """
     parts = urlsplit(then)
-    own = not parts.scheme and not parts.netloc and then.startswith("/") and "\\" not in then
-    return then if own and then.isprintable() else "/"
+    own = not parts.scheme and not parts.netloc and then.startswith("/") and not then.startswith("//")
+    return then if own and "\\" not in then and then.isprintable() else "/"

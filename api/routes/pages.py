@@ -46,11 +46,12 @@ def board_tiles(request: Request, connection: Reading) -> Response:
 def batches(
     request: Request,
     connection: Reading,
+    actor: SignedIn,
     role: Annotated[ProcessRole | None, Query()] = None,
     cursor: Cursor = BIGGEST_ID,
 ) -> Response:
     """Batches of the old and the new process."""
-    found = list_batches(connection, role=role, cursor=cursor, limit=100)
+    found = list_batches(connection, actor, role=role, cursor=cursor, limit=100)
     return render(request, "batches.html", page=found, role=role)
 
 
@@ -118,12 +119,12 @@ def comparison(request: Request, connection: Reading, change: OptionalName = Non
 
 
 @router.get("/quarantine")
-def quarantine_page(request: Request, connection: Reading, code: OptionalName = None) -> Response:
+def quarantine_page(request: Request, connection: Reading, actor: SignedIn, code: OptionalName = None) -> Response:
     """What could not enter the record, and what never came."""
     return render(
         request,
         "quarantine.html",
-        quarantine=quarantine(connection, code=code, limit=200),
+        quarantine=quarantine(connection, actor, code=code, limit=200),
         gaps=gaps(connection, limit=100),
         pending=pending_results(connection),
         code=code,

@@ -10,6 +10,7 @@ from api.comparison import Comparison, read_comparison
 from api.database import Reading, models
 from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
 from api.paging import Page, page
+from api.pseudonyms import shown_excerpt, shown_reason
 from store.model.result import ResultStatus
 from store.sql import queries
 
@@ -68,12 +69,20 @@ class Quarantine(BaseModel):
 
 @router.get("/quarantine")
 def quarantine(
-    connection: Reading, code: OptionalName = None, cursor: Cursor = BIGGEST_ID, limit: Limit = 100
+    connection: Reading,
+    actor: SignedIn,
+    code: OptionalName = None,
+    cursor: Cursor = BIGGEST_ID,
+    limit: Limit = 100,
 ) -> Quarantine:
-    """What could not enter the record, newest first."""
+    """What could not enter the record, newest first. What may hold a pseudonym is left out without `identity`."""
     sql = queries("api_record")
     asked = {"below": cursor, "code": code, "limit": limit + 1}
     found = models(connection, QuarantinedRow, sql["quarantine"], asked)
+    if "identity" not in actor.roles:
+        for item in found:
+            item.excerpt = shown_excerpt(item.topic, item.excerpt)
+            item.reason = shown_reason(item.topic, item.reason)
     return Quarantine(
         counts=models(connection, QuarantineCount, sql["quarantine_counts"]),
         page=page(found, [item.quarantine_id for item in found], limit),

@@ -47,6 +47,14 @@ def test_what_is_not_there_is_a_problem_too(review: TestClient, plant: Plant, pa
     assert answer.json()["title"] == "Not Found"
 
 
+def test_a_password_that_is_refused_for_its_length_is_not_repeated(anonymous: TestClient) -> None:
+    form = {"name": "vera", "password": "correct horse " * 30}
+    answer = anonymous.post("/login", data=form, headers={"Origin": "http://plant.example"})
+    assert answer.status_code == 422
+    assert "password" in answer.text
+    assert "correct horse" not in answer.text
+
+
 def test_names_with_control_characters_never_reach_the_database(review: TestClient) -> None:
     assert review.get("/v1/batches/a%00b").status_code == 422
     assert review.get("/grafana/tags?batch=a%00b").status_code == 422
