@@ -1,7 +1,8 @@
 """The board of units: what runs where, whether it can be believed, and the one thing to do next.
 
-A tile never shows old data as current: when two intervals passed without a reading, or analysis stands still, it says
-NO DATA whatever else is known, and whether the batch is in its envelope becomes unknown.
+A tile never shows old data as current: when no tag that owes readings is current, or analysis stands still, it says
+NO DATA whatever else is known, and whether the batch is in its envelope becomes unknown. While only some tags are
+silent it names them, and `data_until` is that of the oldest.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ from typing import Any, assert_never
 
 from psycopg import Connection
 
-from api.clock import TRANSPORT_ALLOWANCE_S, Clock, read_clock
+from api.clock import Clock, read_clock
 from api.database import rows
+from api.freshness import Freshness, judge, read_spoken
+from api.rendering import instant
+from api.verdict import Verdict, read_monitors, verdict
 from store.sql import queries
 
-INTERVAL_UNLESS_SAID_S = 60.0
+NAMED_AT_MOST = 4  # tags in one action
 
 
 class TileState(StrEnum):
@@ -48,16 +52,21 @@ class Tile:
     phase: str | None
     state: TileState
     in_envelope: InEnvelope
-    data_until: datetime | None
+    data_until: datetime | None  # of the oldest tag that owes readings
+    newest_reading: datetime | None  # usable, of any tag
     age_s: float | None  # plant seconds since data_until
     open_alerts: int
     alert: int | None  # the one to look at first
     sentence: str | None
-    process_hour: float | None  # at data_until
+    process_hour: float | None  # at the newest reading
     worst_ratio: float | None  # largest score over its limit
     worst_tag: str | None
     tags: int
     tags_silent: int
+    silent: tuple[str, ...]  # tags that owe a reading
+    clock_ahead: tuple[str, ...]  # tags with readings from a clock that is ahead of the plant's
+    analysed_until: datetime | None
+    analysis_stands_still: bool
     reference: str | None  # digest, hex
     software: str | None
     next_action: str
@@ -66,25 +75,23 @@ class Tile:
 def read_board(connection: Connection) -> tuple[Clock, list[Tile]]:
     """All tiles by site, area and unit, and the plant's time they were judged at."""
     clock = read_clock(connection)
-    found = rows(
-        connection,
-        queries("api_units")["board"],
-        {"now": clock.now, "allowance_s": TRANSPORT_ALLOWANCE_S * clock.rate},
-    )
-    return clock, [tile(row, clock) for row in found]
+    spoken: dict[tuple[int, int | None], list[Mapping[str, Any]]] = {}
+    for tag in read_spoken(connection, clock):
+        spoken.setdefault((tag["unit_id"], tag["unit_procedure_id"]), []).append(tag)
+    monitors = {monitor["unit_procedure_id"]: monitor for monitor in read_monitors(connection)}
+    tiles = []
+    for row in rows(connection, queries("api_units")["board"]):
+        place = row["unit_id"], row["unit_procedure_id"]
+        fresh = judge(spoken.get(place, ()), clock, running=row["batch"] is not None)
+        told = verdict(monitors.get(row["unit_procedure_id"]), clock, silent=fresh.silent)
+        tiles.append(tile(row, clock, fresh, told))
+    return clock, tiles
 
 
-def tile(row: Mapping[str, Any], clock: Clock) -> Tile:
-    """One row of the query `board` as a tile."""
-    until: datetime | None = row["data_until"]
-    snapshot: Mapping[str, Any] = row["snapshot"] or {}
+def tile(row: Mapping[str, Any], clock: Clock, fresh: Freshness, told: Verdict) -> Tile:
+    """One row of the query `board`, with what its tags and its monitor say, as a tile."""
     running = row["batch"] is not None
-    interval_s = row["interval_s"] or INTERVAL_UNLESS_SAID_S
-    missing = until is None or until < row["started"] if running else until is None
-    if running and until is not None and clock.too_old(until, interval_s=interval_s):
-        missing = True
-    state = _state(running=running, missing=missing, urgent=row["urgent_alerts"] > 0)
-    worst_tag, worst_ratio = _worst(snapshot)
+    state = _state(running=running, missing=fresh.no_data or told.stands_still, urgent=row["urgent_alerts"] > 0)
     believed = state in (TileState.RUNNING, TileState.ALERT)
     return Tile(
         unit=row["unit"] if row["position"] is None else f"{row['unit']} {row['position']}",
@@ -94,20 +101,25 @@ def tile(row: Mapping[str, Any], clock: Clock) -> Tile:
         process=row["process"],
         phase=row["phase"],
         state=state,
-        in_envelope=_in_envelope(snapshot) if believed and running else InEnvelope.UNKNOWN,
-        data_until=until,
-        age_s=None if until is None else clock.age_s(until),
+        in_envelope=_in_envelope(told) if believed and running else InEnvelope.UNKNOWN,
+        data_until=fresh.data_until,
+        newest_reading=fresh.newest,
+        age_s=None if fresh.data_until is None else clock.age_s(fresh.data_until),
         open_alerts=row["open_alerts"],
         alert=row["alert"],
         sentence=row["sentence"],
-        process_hour=_process_hour(row["started"], until) if running else None,
-        worst_ratio=worst_ratio if believed else None,
-        worst_tag=worst_tag if believed else None,
-        tags=row["tags"],
-        tags_silent=row["tags_silent"] if running else 0,
+        process_hour=_process_hour(row["started"], fresh.newest) if running else None,
+        worst_ratio=told.worst_ratio if believed else None,
+        worst_tag=told.worst_tag if believed else None,
+        tags=fresh.tags,
+        tags_silent=len(fresh.silent),
+        silent=fresh.silent,
+        clock_ahead=fresh.ahead,
+        analysed_until=told.analysed_until,
+        analysis_stands_still=told.stands_still,
         reference=row["reference"],
         software=row["software"],
-        next_action=_next_action(state, row),
+        next_action=_next_action(state, row, fresh, told),
     )
 
 
@@ -119,17 +131,25 @@ def _state(*, running: bool, missing: bool, urgent: bool) -> TileState:
     return TileState.RUNNING if running else TileState.IDLE
 
 
-def _next_action(state: TileState, row: Mapping[str, Any]) -> str:
+def _next_action(state: TileState, row: Mapping[str, Any], fresh: Freshness, told: Verdict) -> str:
     """One clear thing to do, the same words on the page and on the wall."""
     match state:
-        case TileState.NO_DATA:
+        case TileState.NO_DATA if fresh.no_data and fresh.ahead:
+            return f"The clock of {row['unit']} is ahead: set it, and read its own display; tell the shift lead"
+        case TileState.NO_DATA if fresh.no_data:
             return f"Check the connection of {row['unit']} and read its own display; tell the shift lead"
+        case TileState.NO_DATA:
+            since = instant(told.analysed_until or row["started"])
+            return f"Analysis has stood still since {since}: watch {row['unit']} itself; tell who runs the system"
         case TileState.ALERT if row["alert_state"] == "raised":
-            return f"Look at alert {row['alert']} and acknowledge it with a comment"
+            lasts = "it lasts" if row["alert_lasts"] else "it is over by now"
+            return f"Look at alert {row['alert']} and acknowledge it with a comment: {lasts}"
         case TileState.ALERT:
             return f"Alert {row['alert']} lasts; {row['decided_by']} has it: carry on by the batch record"
-        case TileState.RUNNING if row["tags_silent"]:
-            return f"{row['tags_silent']} of {row['tags']} tags are silent: check their sensors"
+        case TileState.RUNNING if fresh.silent:
+            return f"{len(fresh.silent)} of {fresh.tags} tags are silent: check the sensors of {_few(fresh.silent)}"
+        case TileState.RUNNING if fresh.ahead:
+            return f"Clock ahead: set the clock behind {_few(fresh.ahead)}"
         case TileState.RUNNING if row["open_alerts"]:
             return f"{row['open_alerts']} acknowledged, waiting for an assessment; carry on"
         case TileState.RUNNING:
@@ -139,24 +159,18 @@ def _next_action(state: TileState, row: Mapping[str, Any]) -> str:
     assert_never(state)
 
 
-def _in_envelope(snapshot: Mapping[str, Any]) -> InEnvelope:
-    match snapshot.get("in_envelope"):
+def _few(tags: tuple[str, ...]) -> str:
+    return ", ".join(tags[:NAMED_AT_MOST]) + (" …" if len(tags) > NAMED_AT_MOST else "")
+
+
+def _in_envelope(told: Verdict) -> InEnvelope:
+    match told.in_envelope:
         case True:
             return InEnvelope.IN
         case False:
             return InEnvelope.OUT
         case _:
             return InEnvelope.UNKNOWN
-
-
-def _worst(snapshot: Mapping[str, Any]) -> tuple[str | None, float | None]:
-    judged = [
-        (tag["worst_ratio"], tag["tag"]) for tag in snapshot.get("tags", ()) if tag.get("worst_ratio") is not None
-    ]
-    if not judged:
-        return None, snapshot.get("worst_ratio")
-    ratio, tag = max(judged)
-    return tag, ratio
 
 
 def _process_hour(started: datetime, until: datetime | None) -> float | None:

@@ -5,7 +5,7 @@ time goes on, so that what is shown grows old instead of standing still.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg import Connection
 
@@ -14,6 +14,8 @@ from store.sql import queries
 
 # What transport, commit and analysis may take before data counts as missing, in seconds of the host's clock.
 TRANSPORT_ALLOWANCE_S = 5.0
+# How far a source's clock may be ahead, in plant seconds, before what it sends says nothing about now.
+AHEAD_ALLOWANCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,11 @@ class Clock:
     now: datetime
     rate: float  # plant seconds a host second
     tick_age_s: float | None  # host seconds since the newest tick; None: there never was one
+
+    @property
+    def latest(self) -> datetime:
+        """The latest time at which a reading can be of now; a later one comes from a clock that is ahead."""
+        return self.now + timedelta(seconds=AHEAD_ALLOWANCE_S + TRANSPORT_ALLOWANCE_S * self.rate)
 
     def age_s(self, until: datetime) -> float:
         """Plant seconds since `until`, at least 0."""

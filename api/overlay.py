@@ -11,6 +11,7 @@ from typing import Any
 from psycopg import Connection
 from pydantic import BaseModel
 
+from api.clock import read_clock
 from api.database import Row, rows
 from api.series import FAR_FUTURE, batch_row, batch_tags, read_series
 from store.errors import NotFound
@@ -83,7 +84,7 @@ class Overlay(BaseModel):
     measurand: str
     unit_of_measure: str
     started: datetime
-    data_until: datetime | None
+    data_until: datetime | None  # of this tag, whatever the others do
     until_h: float | None
     series: Series
     reference: Compared | None
@@ -104,7 +105,9 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
     found = read_series(connection, tags, since=since, until=FAR_FUTURE, step_s=step_s, limit=MOST_POINTS)
     phases = read_phases(connection, made)
     compared = read_compared(connection, made, tag, phases)
-    until = rows(connection, queries("api_batches")["data_until"], {"batch_id": made["batch_id"]})[0]["data_until"]
+    clock = read_clock(connection)
+    asked = {"batch_id": made["batch_id"], "tag": tag, "latest": clock.latest}
+    until = rows(connection, queries("api_batches")["newest"], asked)[0]["newest"]
     return Overlay(
         batch=batch,
         tag=tag,

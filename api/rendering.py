@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,15 @@ def hours(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f} h"
 
 
+def percent(share: float) -> str:
+    """A share of a whole, never rounded up to all of it.
+
+    >>> percent(0.9999), percent(1.0), percent(0.5)
+    ('99.9 %', '100.0 %', '50.0 %')
+    """
+    return f"{floor(share * 1000) / 10:.1f} %"
+
+
 def age(seconds: float | None) -> str:
     """A length of time in its largest sensible unit.
 
@@ -68,4 +78,4 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, instant=instant, hours=hours, age=age)
+_environment.filters.update(number=number, instant=instant, hours=hours, age=age, percent=percent)

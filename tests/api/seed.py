@@ -12,6 +12,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg.types.range import TimestamptzRange
 
+from store.model.times import to_us
+
 SOFTWARE = "0.1.0"
 GRID_H = 0.5
 LENGTH_H = 288.0
@@ -97,6 +99,7 @@ def lay_out(connection: "psycopg.Connection[Any]", *, now: datetime | None = Non
         header=b"header",
         digest=plant.fresh_digest(),
     )
+    plant.insert("intake", ordinal=1, chain_id=plant.chain, seq=1)
     _references(plant)
     return plant
 
@@ -284,7 +287,14 @@ def add_batch(
             plant.insert("phase", unit_procedure_id=plant.procedures[name], name=phase, during=during)
     if process == "AUTO-2.0":
         judged = {"tag": "glucose", "worst_ratio": 0.42, "in_envelope": True, "z": 0.7}
-        snapshot = {"batch": name, "process_hour": now_h, "in_envelope": True, "worst_ratio": 0.42, "tags": [judged]}
+        snapshot = {
+            "batch": name,
+            "process_hour": now_h,
+            "data_until_us": to_us(ended or plant.now),
+            "in_envelope": True,
+            "worst_ratio": 0.42,
+            "tags": [judged],
+        }
         plant.monitors[name] = plant.insert(
             "monitor",
             batch_id=plant.batches[name],
@@ -491,3 +501,37 @@ def add_gap(plant: Plant, *, unit: str = "BR-01", first: int = 10, last: int = 1
     publisher = f"edge-{unit}"
     plant.do("INSERT INTO publisher VALUES (%s, 1, 1, 500) ON CONFLICT DO NOTHING", publisher)
     plant.insert("sequence_gap", publisher=publisher, boot=1, first_seq=first, last_seq=last, found_time=plant.now)
+
+
+def add_reading(
+    plant: Plant, tag: str, at: datetime, *, unit: str = "BR-01", value: float = 1.0, quality: int = 192
+) -> None:
+    """One reading of a tag, without its overview."""
+    plant.insert(
+        "reading",
+        tag_id=plant.tags[unit, tag],
+        source_time=at,
+        value=value,
+        quality=quality,
+        received_time=plant.now,
+        chain_id=plant.chain,
+        block_seq=1,
+    )
+
+
+def hush(plant: Plant, tag: str, *, unit: str = "BR-01", since: datetime) -> None:
+    """Make a tag silent from a time on."""
+    tag_id = plant.tags[unit, tag]
+    plant.do("DELETE FROM reading WHERE tag_id = %s AND source_time >= %s", tag_id, since)
+    plant.do("DELETE FROM overview WHERE tag_id = %s AND bucket >= %s", tag_id, since)
+    plant.do("UPDATE tag_latest SET source_time = least(source_time, %s) WHERE tag_id = %s", since, tag_id)
+
+
+def stand_still(plant: Plant, batch: str, *, since: datetime) -> None:
+    """Analysis got no further than that time with a batch."""
+    plant.do(
+        "UPDATE monitor SET snapshot = jsonb_set(snapshot, '{data_until_us}', to_jsonb(%s::bigint))"
+        " WHERE monitor_id = %s",
+        to_us(since),
+        plant.monitors[batch],
+    )

@@ -59,7 +59,7 @@ def test_an_unacknowledged_alert_makes_the_tile_an_alert_with_one_clear_action(f
     alert = add_alert(plant, "CT-1", hour=29)
     tile = floor.get("/grafana/floor/units").json()[0]
     assert (tile["state"], tile["open_alerts"]) == ("alert", 1)
-    assert tile["next_action"] == f"Look at alert {alert} and acknowledge it with a comment"
+    assert tile["next_action"] == f"Look at alert {alert} and acknowledge it with a comment: it lasts"
 
 
 def test_a_unit_without_a_batch_is_idle_even_when_it_never_sent_anything(floor: TestClient, plant: Plant) -> None:

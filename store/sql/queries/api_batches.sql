@@ -72,22 +72,21 @@ WHERE reference.reference_id IN (
     AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s))
 ORDER BY reference.role, reference.reference_id;
 
--- monitor: The newest monitor of a batch as it stands.
-SELECT monitor.software, monitor.closed, monitor.snapshot FROM monitor
-WHERE monitor.batch_id = %(batch_id)s ORDER BY monitor.monitor_id DESC LIMIT 1;
-
--- data_until: The newest reading of the batch's tags inside its intervals.
-SELECT max(newest.source_time) AS data_until
+-- newest: The newest usable reading of the batch's tags, or of one, inside its intervals and not from a clock ahead.
+SELECT max(newest.source_time) AS newest
 FROM unit_procedure
 JOIN tag ON tag.unit_id = unit_procedure.unit_id
     AND (tag.position_id IS NULL OR tag.position_id = unit_procedure.position_id)
 CROSS JOIN LATERAL (
-    SELECT source_time FROM reading
-    WHERE reading.tag_id = tag.tag_id AND reading.source_time >= lower(unit_procedure.during)
-        AND reading.source_time < coalesce(upper(unit_procedure.during), 'infinity')
-    ORDER BY source_time DESC LIMIT 1
+    SELECT looked_at.source_time FROM (
+        SELECT source_time, quality FROM reading
+        WHERE reading.tag_id = tag.tag_id AND reading.source_time >= lower(unit_procedure.during)
+            AND reading.source_time < coalesce(upper(unit_procedure.during), %(latest)s)
+        ORDER BY source_time DESC LIMIT 10000
+    ) AS looked_at
+    WHERE looked_at.quality > 0 ORDER BY looked_at.source_time DESC LIMIT 1
 ) AS newest
-WHERE unit_procedure.batch_id = %(batch_id)s;
+WHERE unit_procedure.batch_id = %(batch_id)s AND (%(tag)s::text IS NULL OR tag.name = %(tag)s);
 
 -- received: When the readings of these tags between two times began and ceased to arrive.
 SELECT min(edge.received_time) AS first_received, max(edge.received_time) AS last_received
