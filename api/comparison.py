@@ -3,6 +3,9 @@
 The difference (the ratio of geometric means for an attribute on a log scale) comes with the 90 % interval of Welch
 (1947) and Satterthwaite (1946), the ratio of standard deviations with the 90 % interval from the F distribution. Below
 three batches on a side nothing is computed. Values that laboratories stated as bounds are counted, never computed with.
+
+What goes in: of every batch that has ended the newest final or corrected result, of the specimen that its process's
+sampling plan draws last for the attribute (of any, where the plan names none). What is left out is counted by reason.
 """
 
 import math
@@ -23,15 +26,27 @@ FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Valid results that are not in the numbers, each counted once, by the first reason that holds."""
+
+    running: int = 0  # the batch has not ended
+    preliminary: int = 0
+    other_specimen: int = 0  # not the one that the sampling plan draws last
+    unusable: int = 0  # no number, or in another unit of measure
+    repeated: int = 0  # the batch has a newer one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """The batches of one process version with a valid number."""
+    """The ended batches of one process version with a final number."""
 
     n: int
-    mean: float | None  # geometric on a log scale
+    mean: float | None  # geometric on a log scale, None when a value there has no logarithm
     sd: float | None  # of the logarithms on a log scale
     low: float | None
     high: float | None
     stated_as_bound: int  # results such as "<0.5", not in the numbers
+    left_out: LeftOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +125,11 @@ def read_comparison(connection: Connection, change: str | None) -> Comparison:
 
 def _compared(found: Row) -> Compared:
     scale = Scale(found["scale"])
-    old: list[float] = found["old_values"] or []
-    new: list[float] = found["new_values"] or []
-    logarithmic = scale is Scale.LOG and all(value > 0 for value in old + new)
+    old: list[float] = found["old_values"]
+    new: list[float] = found["new_values"]
+    logarithmic = scale is Scale.LOG
+    if logarithmic and min(old + new, default=1.0) <= 0:
+        return _without_logarithm(found)
     if logarithmic:
         old, new = [math.log(value) for value in old], [math.log(value) for value in new]
     why_not = _why_not(scale, old, new)
@@ -132,8 +149,8 @@ def _compared(found: Row) -> Compared:
         criticality=found["criticality"],
         scale=scale,
         unit_of_measure=found["unit_of_measure"],
-        old=_side(old, found["old_censored"], logarithmic=logarithmic),
-        new=_side(new, found["new_censored"], logarithmic=logarithmic),
+        old=_side(old, found["old_censored"], found["old_left_out"], logarithmic=logarithmic),
+        new=_side(new, found["new_censored"], found["new_left_out"], logarithmic=logarithmic),
         difference=difference,
         in_old_sd=in_old_sd,
         sd_ratio=ratio,
@@ -159,7 +176,36 @@ def _why_not(scale: Scale, old: Sequence[float], new: Sequence[float]) -> str | 
     return None
 
 
-def _side(values: Sequence[float], stated_as_bound: int, *, logarithmic: bool) -> Side:
+def _without_logarithm(found: Row) -> Compared:
+    """A ratio was asked for and cannot be had; computing a difference instead would answer another question."""
+    sides = {
+        side: Side(
+            n=len(found[f"{side}_values"]),
+            mean=None,
+            sd=None,
+            low=min(found[f"{side}_values"], default=None),
+            high=max(found[f"{side}_values"], default=None),
+            stated_as_bound=found[f"{side}_censored"],
+            left_out=LeftOut(**found[f"{side}_left_out"]),
+        )
+        for side in ("old", "new")
+    }
+    return Compared(
+        attribute=found["attribute"],
+        kind=AttributeKind(found["kind"]),
+        criticality=found["criticality"],
+        scale=Scale.LOG,
+        unit_of_measure=found["unit_of_measure"],
+        old=sides["old"],
+        new=sides["new"],
+        difference=None,
+        in_old_sd=None,
+        sd_ratio=None,
+        why_not="not compared on the log scale: a value is zero or below",
+    )
+
+
+def _side(values: Sequence[float], stated_as_bound: int, left_out: Row, *, logarithmic: bool) -> Side:
     def back(value: float) -> float:
         return math.exp(value) if logarithmic else value
 
@@ -170,6 +216,7 @@ def _side(values: Sequence[float], stated_as_bound: int, *, logarithmic: bool) -
         low=back(min(values)) if values else None,
         high=back(max(values)) if values else None,
         stated_as_bound=stated_as_bound,
+        left_out=LeftOut(**left_out),
     )
 
 

@@ -26,25 +26,60 @@ JOIN product ON product.product_id = new.product_id
 WHERE %(change)s::text IS NULL OR manufacturing_change.name = %(change)s
 ORDER BY manufacturing_change.manufacturing_change_id DESC;
 
--- compared: The valid numbers of every attribute by side of a change, one a batch: its newest.
+-- compared: The numbers of every attribute by side of a change, one a batch: its newest final one; and what is left out.
+WITH stated AS (
+    SELECT attribute.attribute_id, batch.batch_id, batch.process_version_id = %(to_id)s AS is_new, result.result,
+        result.value_number, result.censored, result.measured_at, result.known_at,
+        CASE
+            WHEN batch.status = 'running' THEN 'running'
+            WHEN result.status NOT IN ('final', 'corrected') THEN 'preliminary'
+            WHEN result.specimen <> ALL (ARRAY[plan.specimen, batch.name || '-' || plan.specimen])
+                THEN 'other_specimen'
+            WHEN result.value_number IS NULL OR result.unit_of_measure <> attribute.unit_of_measure THEN 'unusable'
+        END AS left_out
+    FROM batch
+    JOIN qc_result_now AS result USING (batch_id)
+    JOIN process_version AS target ON target.process_version_id = %(to_id)s
+    JOIN attribute ON attribute.product_id = target.product_id AND attribute.name = result.attribute
+    LEFT JOIN LATERAL (
+        SELECT specimen FROM sampling_plan
+        WHERE sampling_plan.process_version_id = batch.process_version_id
+            AND sampling_plan.attribute = attribute.name
+        ORDER BY at_h DESC, sampling_plan_id DESC LIMIT 1
+    ) AS plan ON true
+    WHERE batch.process_version_id IN (%(from_id)s, %(to_id)s)
+), placed AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY attribute_id, batch_id, left_out IS NULL ORDER BY measured_at DESC, known_at DESC, result
+    ) AS place
+    FROM stated
+), judged AS (
+    SELECT attribute_id, batch_id, is_new, value_number, censored,
+        CASE WHEN left_out IS NULL AND place > 1 THEN 'repeated' ELSE left_out END AS left_out
+    FROM placed
+), excluded AS (
+    SELECT attribute_id, is_new, jsonb_object_agg(left_out, results) AS left_out
+    FROM (
+        SELECT attribute_id, is_new, left_out, count(*) AS results FROM judged WHERE left_out IS NOT NULL
+        GROUP BY attribute_id, is_new, left_out
+    ) AS counted
+    GROUP BY attribute_id, is_new
+), included AS (
+    SELECT attribute_id, is_new, array_agg(value_number ORDER BY batch_id) FILTER (WHERE censored IS NULL) AS numbers,
+        count(*) FILTER (WHERE censored IS NOT NULL) AS bounds
+    FROM judged WHERE left_out IS NULL GROUP BY attribute_id, is_new
+)
 SELECT attribute.name AS attribute, attribute.kind, attribute.criticality, attribute.scale, attribute.unit_of_measure,
-    array_agg(newest.value_number ORDER BY newest.batch_id)
-        FILTER (WHERE newest.process_version_id = %(from_id)s AND newest.censored IS NULL) AS old_values,
-    array_agg(newest.value_number ORDER BY newest.batch_id)
-        FILTER (WHERE newest.process_version_id = %(to_id)s AND newest.censored IS NULL) AS new_values,
-    count(*) FILTER (WHERE newest.process_version_id = %(from_id)s AND newest.censored IS NOT NULL) AS old_censored,
-    count(*) FILTER (WHERE newest.process_version_id = %(to_id)s AND newest.censored IS NOT NULL) AS new_censored
+    coalesce(old.numbers, '{}') AS old_values, coalesce(old.bounds, 0) AS old_censored,
+    coalesce(new.numbers, '{}') AS new_values, coalesce(new.bounds, 0) AS new_censored,
+    coalesce(old_excluded.left_out, '{}') AS old_left_out, coalesce(new_excluded.left_out, '{}') AS new_left_out
 FROM process_version AS target
 JOIN attribute ON attribute.product_id = target.product_id
-LEFT JOIN LATERAL (
-    SELECT DISTINCT ON (batch.batch_id) batch.batch_id, batch.process_version_id, result.value_number, result.censored
-    FROM batch JOIN qc_result_now AS result ON result.batch_id = batch.batch_id
-    WHERE batch.process_version_id IN (%(from_id)s, %(to_id)s) AND result.attribute = attribute.name
-        AND result.unit_of_measure = attribute.unit_of_measure AND result.value_number IS NOT NULL
-    ORDER BY batch.batch_id, result.measured_at DESC, result.known_at DESC
-) AS newest ON true
+LEFT JOIN included AS old ON old.attribute_id = attribute.attribute_id AND NOT old.is_new
+LEFT JOIN included AS new ON new.attribute_id = attribute.attribute_id AND new.is_new
+LEFT JOIN excluded AS old_excluded ON old_excluded.attribute_id = attribute.attribute_id AND NOT old_excluded.is_new
+LEFT JOIN excluded AS new_excluded ON new_excluded.attribute_id = attribute.attribute_id AND new_excluded.is_new
 WHERE target.process_version_id = %(to_id)s
-GROUP BY attribute.attribute_id
 ORDER BY attribute.attribute_id;
 
 -- outcomes: How the started batches of both sides of a change ended.
