@@ -4,6 +4,7 @@ Imported history is not watched: what it says was over before anybody could have
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -12,6 +13,7 @@ from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
+from analytics.segment import Segment, Tick
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
 from store.model.ids import PositionId, ProcessVersionId, UnitId
@@ -29,24 +31,28 @@ def follow_batches(connection: psycopg.Connection, stretch: Stretch, settings: A
     for ordinal, chain_kind, event_id, kind, time, batch_id, unit_id, note in rows:
         if kind != "unit_procedure_started":
             continue
-        event = {"batch_id": batch_id, "unit_id": unit_id, "started": time}
+        event: dict[str, Any] = {"batch_id": batch_id, "unit_id": unit_id, "started": time}
+        procedure = connection.execute(sql["started_procedure"], event).fetchone()
+        if procedure is None:
+            continue  # its interval was corrected since
+        event |= dict(zip(("unit_procedure_id", "position_id", "batch", "process_version_id"), procedure, strict=True))
         if note is not None:
             _raise_missing_end(connection, event, event_id=event_id, ordinal=ordinal)
         if chain_kind == "live":
-            _watch(connection, event, ordinal=ordinal, settings=settings)
+            _watch(connection, event, event_id=event_id, ordinal=ordinal, settings=settings)
 
 
 def _watch(
-    connection: psycopg.Connection, event: dict[str, object], *, ordinal: int, settings: AnalyticsSettings
+    connection: psycopg.Connection, event: dict[str, Any], *, event_id: int, ordinal: int, settings: AnalyticsSettings
 ) -> None:
+    """Begin to watch a batch, from the first block that holds readings of it: a start is often told late."""
     sql = queries("analytics")
-    row = connection.execute(sql["started_procedure"], event).fetchone()
-    if row is None:
-        return  # its interval was corrected since
-    unit_procedure_id, position_id, batch, process_version_id = row
-    tags = monitored_tags(connection, unit_id=event["unit_id"], position_id=position_id)
+    process_version_id = event["process_version_id"]
+    tags = monitored_tags(connection, unit_id=event["unit_id"], position_id=event["position_id"])
     ranges = approved_ranges(connection, process_version_id)
     matched = correspondences(connection, process_version_id)
+    first = connection.execute(sql["first_ordinal"], event | {"ordinal": ordinal}).fetchone()
+    assert first is not None
     ids: dict[ReferenceRole, int] = {}
     models: dict[ReferenceRole, ReferenceModel] = {}
     for role, reference_id, model in connection.execute(
@@ -54,10 +60,9 @@ def _watch(
     ):
         ids[ReferenceRole(role)] = reference_id
         models[ReferenceRole(role)] = ReferenceModel.from_bytes(model)
-    started = event["started"]
     monitor = BatchMonitor.start(
-        batch=batch,
-        start_us=to_us(started),  # type: ignore[arg-type]  # a row of event parameters
+        batch=event["batch"],
+        start_us=to_us(event["started"]),
         tags=tags,
         reference_new=models.get(ReferenceRole.NEW),
         reference_old=models.get(ReferenceRole.OLD),
@@ -66,11 +71,17 @@ def _watch(
         software=software(),
         lateness_us=int(settings.cell_lateness_s * US_PER_S),
     )
+    row = connection.execute(sql["tick_before"], {"ordinal": first[0]}).fetchone()
+    tick = None
+    if row is not None:  # so that a clock that is ahead is held back from the first reading on
+        allowance_us = int(settings.transport_allowance_s * row[1] * US_PER_S)
+        tick = Tick(plant_time_us=to_us(row[0]), transport_allowance_us=allowance_us)
+        monitor.feed(Segment.of_tick(tick))
     connection.execute(
         sql["insert_monitor"],
         {
             "batch_id": event["batch_id"],
-            "unit_procedure_id": unit_procedure_id,
+            "unit_procedure_id": event["unit_procedure_id"],
             "reference_new_id": ids.get(ReferenceRole.NEW),
             "reference_old_id": ids.get(ReferenceRole.OLD),
             "software": software(),
@@ -81,10 +92,12 @@ def _watch(
                     "correspondences": [asdict(match) for match in matched],
                     "cell_lateness_s": settings.cell_lateness_s,
                     "transport_allowance_s": settings.transport_allowance_s,
+                    "started_event_id": event_id,
+                    "first_tick": None if tick is None else asdict(tick),
                 }
             ),
-            "ordinal": ordinal,
-            "position": ordinal - 1,
+            "ordinal": first[0],
+            "position": first[0] - 1,
             "state": monitor.to_bytes(),
         },
     )
@@ -126,12 +139,10 @@ def correspondences(connection: psycopg.Connection, process_version_id: ProcessV
     return [TagCorrespondence(new_tag=new, old_tag=old, phase=phase) for new, old, phase in rows]
 
 
-def _raise_missing_end(
-    connection: psycopg.Connection, event: dict[str, object], *, event_id: int, ordinal: int
-) -> None:
+def _raise_missing_end(connection: psycopg.Connection, event: dict[str, Any], *, event_id: int, ordinal: int) -> None:
     """A start at an occupied position: the batch that was there never said that it ended."""
     sql = queries("analytics")
-    parameters = {"unit_id": event["unit_id"], "ended": event["started"]}
+    parameters = {"position_id": event["position_id"], "ended": event["started"]}
     for batch_id, name, started, ended in connection.execute(sql["missing_end"], parameters).fetchall():
         connection.execute(
             sql["insert_alert"],

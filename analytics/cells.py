@@ -1,8 +1,8 @@
 """Readings become cells: one median per tag and grid interval, however the readings were grouped.
 
-A cell closes when the watermark passes its end plus the allowed lateness. The watermark is the largest source time
-taken so far, or the plant time of a tick less what may still be on its way; once a tick was seen, a reading cannot
-push it beyond that plant time plus the same allowance, so one clock that is hours ahead does not close the cells of
+A cell closes when the watermark passes its end plus the allowed lateness. The watermark is the largest source time of a
+watched tag taken so far, or the plant time of a tick less what may still be on its way; once a tick was seen, a reading
+cannot push it beyond the plant time of the last one, so one clock that is hours ahead does not close the cells of
 everybody else. Whether a reading is late is decided by the watermark before it, so cutting the stream into segments
 anywhere gives the same cells, bit for bit.
 """
@@ -60,7 +60,9 @@ class CellReducer:
         count = len(segment)
         if count:
             times = segment.source_times_us
-            capped = times if self.ceiling_us is None else np.minimum(times, self.ceiling_us)
+            # A clock that nobody watches, or one that runs ahead of the plant's, must not close everybody's cells.
+            told = np.where(slots >= 0, times, NEVER_US)
+            capped = told if self.ceiling_us is None else np.minimum(told, self.ceiling_us)
             reached = np.maximum(np.maximum.accumulate(capped), self.watermark_us)
             before = np.empty(count, np.int64)
             before[0] = self.watermark_us
@@ -83,7 +85,7 @@ class CellReducer:
         if segment.tick is not None:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
-            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us + tick.transport_allowance_us)
+            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us)
         return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
 
     def finish(self, ended_us: int) -> list[ClosedCell]:

@@ -95,12 +95,12 @@ class BatchMonitor:
         )
         self._floor = FloorJudge(tags=start.tags, ranges=ranges, delays_us=delays_us, context=context, book=self.book)
         self._drift: DriftJudge | None = None
-        if reference_new is not None and reference_new.trajectory is not None:
+        if tags and reference_new is not None and reference_new.trajectory is not None:
             self._drift = DriftJudge(
                 reference=reference_new, tags=start.tags, grid=self._grid, context=context, book=self.book
             )
         self._departure: DepartureJudge | None = None
-        if reference_old is not None and reference_old.points is not None:
+        if tags and reference_old is not None and reference_old.points is not None:
             self._departure = DepartureJudge(
                 reference=reference_old,
                 correspondences=start.correspondences,
@@ -253,6 +253,8 @@ class BatchMonitor:
 
     def _slots_of(self, segment: Segment) -> Int32s:
         """The slot of every reading, −1 for tags nobody watches and for readings before the batch."""
+        if not len(self._sorted_ids):
+            return np.full(len(segment), -1, np.int32)
         at = np.minimum(np.searchsorted(self._sorted_ids, segment.tag_ids), len(self._sorted_ids) - 1)
         watched = (self._sorted_ids[at] == segment.tag_ids) & (segment.source_times_us >= self._start.start_us)
         return np.where(watched, self._slot_order[at], np.int32(-1))

@@ -5,6 +5,7 @@ the readings, so that late and backfilled readings end up in it as well.
 """
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -12,70 +13,80 @@ import psycopg
 from analytics.intake import Stretch
 from analytics.segment import Bytes8, Floats, Int32s, Int64s
 from store.model.reading import Quality
-from store.model.times import US_PER_S, from_us
+from store.model.times import US_PER_S, from_us, to_us
 from store.rows import decode_rows
 from store.sql import queries
 
 RESOLUTIONS_S = (600, 3600)
+AHEAD_US = 300 * US_PER_S  # clocks of edge gateways are allowed to be so far ahead
+LARGEST = float(np.finfo(np.float64).max)
 
 
 def derive_overviews(connection: psycopg.Connection, stretch: Stretch) -> None:
     """Bring overviews and newest values up to date with a stretch, in the caller's transaction."""
     blocks = [
-        decode_rows(rows)
-        for (rows,) in connection.execute(
+        (decode_rows(rows), to_us(committed))
+        for rows, committed in connection.execute(
             queries("analytics")["block_rows"], {"after": stretch.after, "until": stretch.until}
         )
     ]
     if not blocks:
         return
-    tag_id = np.concatenate([rows.tag_id for rows in blocks])
-    time_us = np.concatenate([rows.time_us for rows in blocks])
-    value = np.concatenate([rows.value for rows in blocks])
-    quality = np.concatenate([rows.quality for rows in blocks])
+    tag_id = np.concatenate([rows.tag_id for rows, _ in blocks])
+    time_us = np.concatenate([rows.time_us for rows, _ in blocks])
+    value = np.concatenate([rows.value for rows, _ in blocks])
+    quality = np.concatenate([rows.quality for rows, _ in blocks])
+    committed_us = np.concatenate([np.full(len(rows.tag_id), us, np.int64) for rows, us in blocks])
     order = np.lexsort((time_us, tag_id))
     tag_id, time_us, value, quality = tag_id[order], time_us[order], value[order], quality[order]
-    _set_latest(connection, tag_id, time_us, value, quality)
+    # A value from a clock that is ahead is not the newest: it would hide everything after it.
+    present = time_us <= committed_us[order] + AHEAD_US
+    if present.any():
+        _set_latest(connection, tag_id[present], time_us[present], value[present], quality[present])
     usable = quality != Quality.BAD
     if usable.any():
         for resolution_s in RESOLUTIONS_S:
-            _summarise(connection, resolution_s, tag_id[usable], time_us[usable], value[usable])
+            _bring_up_to_date(connection, resolution_s, tag_id[usable], time_us[usable], value[usable])
 
 
-def _summarise(
+def _bring_up_to_date(
     connection: psycopg.Connection, resolution_s: int, tag_id: Int32s, time_us: Int64s, value: Floats
 ) -> None:
-    """Summarise readings ordered by (tag, time)."""
+    """Take readings ordered by (tag, time) into the overview of one resolution."""
     sql = queries("analytics")
+    fresh = summaries(resolution_s, tag_id, time_us, value)
+    known = set(connection.execute(sql["insert_overview"], fresh).fetchall())
+    touched = [key for key in zip(fresh["tag_ids"], fresh["buckets"], strict=True) if key not in known]
+    if not touched:
+        return
+    parameters = {
+        "tag_ids": [tag for tag, _ in touched],
+        "buckets": [bucket for _, bucket in touched],
+        "width": timedelta(seconds=resolution_s),
+    }
+    rows = connection.execute(sql["touched_readings"], parameters).fetchall()
+    tags, times, values = zip(*rows, strict=True)
+    again = summaries(resolution_s, np.array(tags, np.int32), np.array(times, np.int64), np.array(values, np.float64))
+    connection.execute(sql["replace_overview"], again)
+
+
+def summaries(resolution_s: int, tag_id: Int32s, time_us: Int64s, value: Floats) -> dict[str, Any]:
+    """Count, extremes, mean and last of every (tag, bucket) of readings ordered by (tag, time)."""
     bucket_us = time_us // (resolution_s * US_PER_S) * (resolution_s * US_PER_S)
     first = np.flatnonzero(np.append(True, (np.diff(tag_id) != 0) | (np.diff(bucket_us) != 0)))
     count = np.diff(np.append(first, len(tag_id)))
-    tags, buckets = tag_id[first].tolist(), [from_us(us) for us in bucket_us[first].tolist()]
-    new = connection.execute(
-        sql["insert_overview"],
-        {
-            "resolution_s": resolution_s,
-            "tag_ids": tags,
-            "buckets": buckets,
-            "counts": count.tolist(),
-            "minima": np.minimum.reduceat(value, first).tolist(),
-            "means": (np.add.reduceat(value, first) / count).tolist(),
-            "maxima": np.maximum.reduceat(value, first).tolist(),
-            "lasts": value[first + count - 1].tolist(),
-        },
-    )
-    known = set(new.fetchall())
-    touched = [key for key in zip(tags, buckets, strict=True) if key not in known]
-    if touched:
-        connection.execute(
-            sql["derive_overview"],
-            {
-                "resolution_s": resolution_s,
-                "width": timedelta(seconds=resolution_s),
-                "tag_ids": [tag for tag, _ in touched],
-                "buckets": [bucket for _, bucket in touched],
-            },
-        )
+    with np.errstate(over="ignore"):  # the largest float is a common stand-in for "bad": its mean stays the largest
+        means = np.clip(np.add.reduceat(value, first) / count, -LARGEST, LARGEST)
+    return {
+        "resolution_s": resolution_s,
+        "tag_ids": tag_id[first].tolist(),
+        "buckets": [from_us(us) for us in bucket_us[first].tolist()],
+        "counts": count.tolist(),
+        "minima": np.minimum.reduceat(value, first).tolist(),
+        "means": means.tolist(),
+        "maxima": np.maximum.reduceat(value, first).tolist(),
+        "lasts": value[first + count - 1].tolist(),
+    }
 
 
 def _set_latest(

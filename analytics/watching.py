@@ -1,11 +1,13 @@
 """Move a monitor on through the intake: state, position, snapshot and alerts in one transaction."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
+import structlog
 from psycopg.types.json import Jsonb
 
 from analytics.intake import Stretch
@@ -13,11 +15,13 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import ReferenceModel
 from analytics.segment import Segment, Tick
 from analytics.settings import AnalyticsSettings
-from store.model.alert import Alert
+from analytics.software import software
+from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_S, from_us, to_us
 from store.rows import UnitRows, decode_rows
 from store.sql import queries
 
+log = structlog.get_logger()
 ENDS = ("unit_procedure_ended", "batch_ended", "batch_terminated")
 
 
@@ -41,47 +45,115 @@ class Happening:
 def advance_monitor(
     connection: psycopg.Connection, head: int, settings: AnalyticsSettings, cache: MonitorCache
 ) -> bool:
-    """Move the monitor that is farthest behind on; False when none needs it."""
-    sql = queries("analytics")
+    """Move the monitor that is farthest behind on; False when none needs it.
+
+    One that cannot go on is set aside with an alert, so that one batch never blinds the others.
+    """
     with connection.transaction():
-        row = connection.execute(sql["claim_monitor"], {"head": head}).fetchone()
+        row = connection.execute(queries("analytics")["claim_monitor"], {"head": head}).fetchone()
         if row is None:
             return False
-        monitor_id, batch_id, batch, unit_id, position, state, allowance_s, model_new, model_old = row
-        cached = cache.monitors.pop(monitor_id, None)
-        if cached is not None and cached[0] == position:
-            monitor = cached[1]
-        else:
-            monitor = BatchMonitor.from_bytes(state, reference_new=_model(model_new), reference_old=_model(model_old))
-        stretch = Stretch(after=position, until=min(head, position + settings.analytics_blocks))
-        closed = False
-        for ordinal, alerts, ended in play(
-            connection,
-            monitor,
-            stretch,
-            batch_id=batch_id,
-            batch=batch,
-            unit_id=unit_id,
-            transport_allowance_s=allowance_s,
-        ):
-            for alert in alerts:
-                write_alert(
-                    connection, alert, monitor_id=monitor_id, batch_id=batch_id, unit_id=unit_id, ordinal=ordinal
-                )
-            closed = closed or ended
-        connection.execute(
-            sql["save_monitor"],
-            {
-                "monitor_id": monitor_id,
-                "position": stretch.until,
-                "closed": closed,
-                "state": monitor.to_bytes(),
-                "snapshot": Jsonb(asdict(monitor.units_now())),
-            },
-        )
-    if not closed:
-        cache.monitors[monitor_id] = (stretch.until, monitor)
+        claim = Claim(*row)
+        try:
+            with connection.transaction():
+                _advance(connection, claim, head, settings, cache)
+        except psycopg.OperationalError:
+            raise  # the store is unavailable, the monitor is not to blame
+        except Exception as error:
+            log.exception("monitor failed", batch=claim.batch, position=claim.position)
+            cache.monitors.pop(claim.monitor_id, None)
+            _set_aside(connection, claim, error)
     return True
+
+
+class Claim(NamedTuple):
+    """A locked monitor row with what is needed to go on."""
+
+    monitor_id: int
+    batch_id: int
+    batch: str
+    unit_id: int
+    position: int
+    state: bytes
+    transport_allowance_s: float
+    started_event_id: int
+    model_new: bytes | None
+    model_old: bytes | None
+
+
+def _advance(
+    connection: psycopg.Connection, claim: Claim, head: int, settings: AnalyticsSettings, cache: MonitorCache
+) -> None:
+    cached = cache.monitors.pop(claim.monitor_id, None)
+    if cached is not None and cached[0] == claim.position:
+        monitor = cached[1]
+    else:
+        monitor = BatchMonitor.from_bytes(
+            claim.state, reference_new=_model(claim.model_new), reference_old=_model(claim.model_old)
+        )
+    stretch = Stretch(after=claim.position, until=min(head, claim.position + settings.analytics_blocks))
+    closed = False
+    for ordinal, alerts, ended in play(
+        connection,
+        monitor,
+        stretch,
+        batch_id=claim.batch_id,
+        batch=claim.batch,
+        unit_id=claim.unit_id,
+        transport_allowance_s=claim.transport_allowance_s,
+        started_event_id=claim.started_event_id,
+    ):
+        for alert in alerts:
+            write_alert(
+                connection,
+                alert,
+                monitor_id=claim.monitor_id,
+                batch_id=claim.batch_id,
+                unit_id=claim.unit_id,
+                ordinal=ordinal,
+            )
+        closed = closed or ended
+    connection.execute(
+        queries("analytics")["save_monitor"],
+        {
+            "monitor_id": claim.monitor_id,
+            "position": stretch.until,
+            "closed": closed,
+            "state": monitor.to_bytes(),
+            "snapshot": Jsonb(asdict(monitor.units_now())),
+        },
+    )
+    if not closed:
+        cache.monitors[claim.monitor_id] = (stretch.until, monitor)
+
+
+def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -> None:
+    sql = queries("analytics")
+    why = f"{type(error).__name__}: {error}"[:500]
+    connection.execute(sql["fail_monitor"], {"monitor_id": claim.monitor_id, "failure": why})
+    now_us = time.time_ns() // 1000
+    alert = Alert(
+        ordinal=0,
+        kind=AlertKind.SILENCE,
+        detector="monitor_failed",
+        tags=(),
+        raised_us=now_us,
+        onset_us=now_us,
+        phase_time_h=0.0,
+        score=1.0,
+        limit=0.0,
+        sentence=f"Nobody watches {claim.batch} any more: its monitor failed ({why}). Its data are recorded as before; "
+        "judge it by hand and report the failure.",
+        software=software(),
+    )
+    write_alert(
+        connection,
+        alert,
+        monitor_id=claim.monitor_id,
+        batch_id=claim.batch_id,
+        unit_id=claim.unit_id,
+        ordinal=claim.position,
+    )
 
 
 def play(
@@ -93,15 +165,19 @@ def play(
     batch: str,
     unit_id: int,
     transport_allowance_s: float,
+    started_event_id: int,
 ) -> Iterator[tuple[int, list[Alert], bool]]:
     """Feed a stretch of the intake to a monitor: per block its ordinal, the alerts it changed, whether it ended.
 
-    The allowance, in host seconds, is the one the monitor started with, whatever the settings say today.
+    The allowance, in host seconds, is the one the monitor started with, whatever the settings say today. Events up to
+    the one that started the unit procedure are not its own.
     """
     sql = queries("analytics")
     parameters = {"after": stretch.after, "until": stretch.until, "unit_id": unit_id}
     happenings: dict[int, list[Happening]] = {}
-    for ordinal, entry, kind, time, of_batch, note, phase in connection.execute(sql["unit_events"], parameters):
+    for ordinal, event_id, entry, kind, at, of_batch, note, phase in connection.execute(sql["unit_events"], parameters):
+        if event_id <= started_event_id:
+            continue  # of the time before this batch came here, even where it shares a block with its start
         mine = of_batch == batch_id and (kind in ENDS or kind == "phase_started")
         inferred = note == f"ended {batch} as inferred"
         if mine or inferred:
@@ -109,7 +185,7 @@ def play(
                 Happening(
                     entry=entry,
                     kind="unit_procedure_ended" if inferred else kind,
-                    time_us=to_us(time),
+                    time_us=to_us(at),
                     phase=phase or "",
                 )
             )

@@ -42,10 +42,10 @@ class Decoder:
             self._decode(draft, delivery)
         return draft
 
-    def quarantine_whole(self, delivery: Delivery, reason: str) -> Draft:
-        """A draft that holds nothing but this delivery, put aside because the database refuses it."""
+    def quarantine_whole(self, delivery: Delivery, reason: str, *, refused: bool) -> Draft:
+        """A draft that holds nothing but this delivery, put aside because the database refused it, or worse."""
         draft = Draft(entries=[_entry(delivery)])
-        draft.reject(0, "", "store_rejected", reason, _excerpt(delivery.payload))
+        draft.reject(0, "", "store_rejected" if refused else "not_committed", reason, _excerpt(delivery.payload))
         return draft
 
     def _decode(self, draft: Draft, delivery: Delivery) -> None:
@@ -63,7 +63,7 @@ class Decoder:
         for number, object_ in enumerate(objects):
             item = f"[{number}]" if len(objects) > 1 else ""
             try:
-                self._decode_object(draft, index, topic, unit, object_)
+                self._decode_object(draft, index, item and f"{item}.", topic, unit, object_)
             except PayloadRejected as rejection:
                 draft.reject(index, item, rejection.code, rejection.reason, shown(object_))
             except StoreUnavailable:
@@ -73,16 +73,20 @@ class Decoder:
                 log.exception("decode failed", topic=delivery.topic)
                 draft.reject(index, item, "not_decoded", f"{type(error).__name__}: {error}", shown(object_))
 
-    def _decode_object(self, draft: Draft, index: int, topic: Topic, unit: KnownUnit, object_: object) -> None:
+    def _decode_object(
+        self, draft: Draft, index: int, item: str, topic: Topic, unit: KnownUnit, object_: object
+    ) -> None:
         if not isinstance(object_, dict):
             raise PayloadRejected(
                 "wrong_type", f"a message must be an object or an array of them, not {shown(object_)}"
             )
         match topic.kind:
             case TopicKind.READINGS:
-                draft_readings(draft, index, object_, unit=unit, directory=self.directory, connection=self.connection)
+                draft_readings(
+                    draft, index, object_, item=item, unit=unit, directory=self.directory, connection=self.connection
+                )
             case TopicKind.EVENTS:
-                draft_event(draft, index, draft.entries[index].topic, object_, unit=unit)
+                draft_event(draft, index, object_, item=item, unit=unit)
             case TopicKind.RESULTS:
                 draft_result(draft, index, object_)
 

@@ -9,6 +9,7 @@ rest. When the store rejects a block it is halved until the bad message stands a
 outcomes exist, each with a counter: committed, quarantined, not acknowledged.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +21,16 @@ from ingest.decode import Decoder
 from ingest.inbox import Delivery, Inbox
 from store.commit import Committed, commit
 from store.draft import Tick
-from store.errors import StoreRejected, StoreUnavailable
+from store.errors import ChainLost, StoreRejected, StoreUnavailable
 from store.journal import ChainLease
 from store.model.journal import Entry, EntryKind
+from store.model.times import US_PER_S
 
 TICK_INTERVAL_S = 1.0
-SETTLED_AFTER_S = 2.0  # without a full block, a lost connection or an outage: nothing is waiting at the broker then
+# After a connection or an outage, time is told again once what waited meanwhile has been taken. That is so when
+CAUGHT_UP_S = 60.0  # half of a block's readings are no older than this, in host seconds,
+QUIET_S = 2.0  # or nothing came for so long,
+CATCH_UP_WITHIN_S = 900.0  # or, where clocks are wrong or old data keep coming, after so long at the latest.
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
@@ -60,7 +65,8 @@ class Pipeline:
     stopping: Callable[[], bool]
     session: StoreSession | None = None
     _ticked_at: float = field(default=float("-inf"))
-    _unsettled_at: float = field(default_factory=time.monotonic)
+    _behind_since: float | None = field(default_factory=time.monotonic)  # None: caught up
+    _delivered_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Until stopping. What was taken but not committed then is not acknowledged and comes again."""
@@ -74,9 +80,15 @@ class Pipeline:
     def _tick_due(self, taken: int) -> bool:
         """Whether to say that time passed. Not while a backlog waits: it would make everything in it late."""
         now = time.monotonic()
-        if taken >= self.most_messages or not self.listening():
-            self._unsettled_at = now
-        return now - self._unsettled_at >= SETTLED_AFTER_S and now - self._ticked_at >= TICK_INTERVAL_S
+        if taken:
+            self._delivered_at = now
+        if not self.listening():
+            self._behind_since, self._delivered_at = now, now
+        if self._behind_since is not None and (
+            now - self._delivered_at >= QUIET_S or now - self._behind_since >= CATCH_UP_WITHIN_S
+        ):
+            self._behind_since = None
+        return self._behind_since is None and now - self._ticked_at >= TICK_INTERVAL_S
 
     def _commit_until_done(self, deliveries: Sequence[Delivery], *, tick_due: bool) -> bool:
         """Try the same deliveries until they are committed; False when told to stop before."""
@@ -89,7 +101,7 @@ class Pipeline:
                 unavailable_total.inc()
                 log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
                 self._drop_session()
-                self._unsettled_at, tick_due = time.monotonic(), False
+                self._behind_since, tick_due = time.monotonic(), False
                 if not deliveries:
                     return True
                 time.sleep(wait_s)
@@ -100,23 +112,35 @@ class Pipeline:
 
     def _commit(self, session: StoreSession, deliveries: Sequence[Delivery], *, tick_due: bool) -> None:
         draft = session.decoder.draft(deliveries)
+        tick = self.read_clock()
         if tick_due:
-            draft.tick = self.read_clock()
-            draft.entries.append(_tick_entry(draft.tick))
+            draft.tick = tick
+            draft.entries.append(_tick_entry(tick))
         try:
             self._count(commit(session.decoder.connection, session.lease, draft), len(deliveries))
-        except StoreRejected as error:
+        except (StoreUnavailable, ChainLost):
+            raise
+        except Exception as error:
+            # Refused by the database, or a bug of ours: neither may stop ingestion (INGEST-3).
             self._isolate(session, deliveries, error)
+            if tick_due:
+                self._commit(session, [], tick_due=True)
+            return
         if tick_due:
             self._ticked_at = time.monotonic()
+        times_us = draft.readings.time_us
+        if times_us and tick.plant_us - statistics.median_low(times_us) <= CAUGHT_UP_S * tick.rate * US_PER_S:
+            self._behind_since = None
 
-    def _isolate(self, session: StoreSession, deliveries: Sequence[Delivery], error: StoreRejected) -> None:
-        """Halve until the message the database refuses stands alone."""
+    def _isolate(self, session: StoreSession, deliveries: Sequence[Delivery], error: Exception) -> None:
+        """Halve until the message that cannot be committed stands alone, and quarantine it."""
         if not deliveries:
             raise error  # a tick alone can only be refused by a bug
         if len(deliveries) == 1:
-            log.error("the database refuses a message", topic=deliveries[0].topic, error=str(error))
-            draft = session.decoder.quarantine_whole(deliveries[0], str(error))
+            refused = isinstance(error, StoreRejected)
+            log.error("a message cannot be committed", topic=deliveries[0].topic, exc_info=None if refused else error)
+            reason = f"{type(error).__name__}: {error}"
+            draft = session.decoder.quarantine_whole(deliveries[0], reason, refused=refused)
             self._count(commit(session.decoder.connection, session.lease, draft), 1)
             return
         middle = len(deliveries) // 2

@@ -25,9 +25,13 @@ RECONNECT_FIRST_S = 1
 RECONNECT_LONGEST_S = 10
 KEEPALIVE_S = 20
 DO_NOT_SEND_RETAINED = 2
+GRANTED_QOS_1 = 1
 
 log = structlog.get_logger()
 received_total = Counter("batchwitness_ingest_messages_received", "messages taken from the broker")
+unprotected_total = Counter(
+    "batchwitness_ingest_messages_unprotected", "messages published at QoS 0: lost while nobody listens"
+)
 retained_total = Counter("batchwitness_ingest_messages_retained", "retained messages, which are no new readings")
 
 
@@ -90,7 +94,8 @@ class Subscriber:
         """Acknowledge in arrival order what came over the connection that is open now."""
         with self._acknowledging:
             for delivery in deliveries:
-                if delivery.generation == self._generation:
+                # A publisher at QoS 0 gave no packet id; acknowledging id 0 would break the connection.
+                if delivery.mid and delivery.generation == self._generation:
                     self._client.ack(delivery.mid, 1)
 
     def _on_connect(
@@ -107,8 +112,8 @@ class Subscriber:
     def _on_subscribe(
         self, _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._on_failure(f"the broker refuses the subscription: {', '.join(map(str, reasons))}")
+        if any(reason.value != GRANTED_QOS_1 for reason in reasons):
+            self._on_failure(f"the broker does not grant QoS 1: {', '.join(map(str, reasons))}")
             return
         log.info("subscribed", prefix=self._settings.topic_prefix)
         self._subscribed.set()
@@ -129,6 +134,8 @@ class Subscriber:
         # An exception here would kill paho's thread while the client still says it is connected.
         try:
             received_total.inc()
+            if message.qos == 0:
+                unprotected_total.inc()
             delivery = Delivery(
                 topic=message.topic,
                 payload=bytes(message.payload),

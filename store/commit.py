@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 import psycopg
 
-from store.draft import Draft, DraftQuarantine
+from store.draft import Draft
 from store.errors import PayloadRejected, translated
 from store.events import write_event
 from store.journal import ChainLease, advance, append_block, append_tick
+from store.model.journal import Entry
 from store.model.times import from_us
 from store.readings import StoredReadings, write_readings
 from store.results import write_result
@@ -53,15 +55,14 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
             _write_units(cursor, readings, chain_id=lease.chain_id, seq=seq)
             if draft.tick is not None:
                 append_tick(cursor, lease, seq, draft.tick)
-            rejected = list(draft.quarantine)
-            events = _write_events(cursor, draft, rejected, lease=lease, seq=seq)
+            events = _write_events(cursor, draft, lease=lease, seq=seq)
             results = sum(
                 write_result(cursor, result, draft.entries, chain_id=lease.chain_id, seq=seq, actor=actor)
                 for result in draft.results
             )
             if draft.sequences:
                 note_sequences(cursor, draft.sequences, found_time=from_us(committed_us))
-            quarantined = _write_quarantine(cursor, draft, rejected, lease=lease, seq=seq)
+            quarantined = _write_quarantine(cursor, draft, lease=lease, seq=seq)
         advance(lease, seq, digest)
     return Committed(
         seq=seq,
@@ -96,26 +97,21 @@ def _write_units(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: 
         )
 
 
-def _write_events(
-    cursor: psycopg.Cursor, draft: Draft, rejected: list[DraftQuarantine], *, lease: ChainLease, seq: int
-) -> int:
+def _write_events(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, seq: int) -> int:
     written = 0
     for event in draft.events:
         try:
             written += write_event(cursor, event, draft.entries, chain_id=lease.chain_id, seq=seq)
         except PayloadRejected as rejection:
-            payload = draft.entries[event.entry].payload.decode("utf-8", "backslashreplace")
-            refused = Draft()
-            refused.reject(event.entry, event.kind, rejection.code, rejection.reason, payload)
-            rejected += refused.quarantine
+            body = orjson.dumps(event.body).decode()
+            draft.reject(event.entry, f"{event.item}{event.kind}", rejection.code, rejection.reason, body)
     return written
 
 
-def _write_quarantine(
-    cursor: psycopg.Cursor, draft: Draft, rejected: list[DraftQuarantine], *, lease: ChainLease, seq: int
-) -> int:
-    if not rejected:
+def _write_quarantine(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, seq: int) -> int:
+    if not draft.quarantine:
         return 0
+    messages = {index: _message_digest(draft.entries[index]) for index in {item.entry for item in draft.quarantine}}
     cursor.executemany(
         queries("journal")["insert_quarantine"],
         [
@@ -129,18 +125,14 @@ def _write_quarantine(
                 "reason": item.reason,
                 "excerpt": item.excerpt,
                 "received_time": from_us(draft.entries[item.entry].received_us),
-                "digest": _digest(draft, item),
+                # The same item of the same message, delivered again, is one quarantine row.
+                "digest": hashlib.sha256(messages[item.entry] + f"{item.code}\x00{item.item}".encode()).digest(),
             }
-            for item in rejected
+            for item in draft.quarantine
         ],
     )
     return max(cursor.rowcount, 0)
 
 
-def _digest(draft: Draft, item: DraftQuarantine) -> bytes:
-    """The same item of the same message, delivered again, is one quarantine row."""
-    entry = draft.entries[item.entry]
-    hashed = hashlib.sha256(b"quarantine\x00")
-    for part in (entry.topic.encode("utf-8", "surrogatepass"), item.item.encode(), item.code.encode(), entry.payload):
-        hashed.update(len(part).to_bytes(8, "big") + part)
-    return hashed.digest()
+def _message_digest(entry: Entry) -> bytes:
+    return hashlib.sha256(entry.topic.encode("utf-8", "surrogatepass") + b"\x00" + entry.payload).digest()

@@ -9,6 +9,7 @@ from store.model.reading import Quality
 from store.model.result import QCResult
 
 EXCERPT_CHARACTERS = 1_000
+MOST_REJECTED = 1_000  # items of one message, each a row of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class DraftEvent:
     """An event whose fields are valid; whether it can be applied is known only inside the transaction."""
 
     entry: int
-    topic: str
+    item: str  # where in the message it stands: "[3]." in an array, "" else
     unit_id: UnitId
     positions: dict[str, int]
     kind: str
@@ -75,9 +76,16 @@ class Draft:
     quarantine: list[DraftQuarantine] = field(default_factory=list)
     sequences: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (publisher, boot) → seq
     tick: Tick | None = None
+    _rejected: dict[int, int] = field(default_factory=dict)  # by entry
 
     def reject(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
-        """Put one item of an entry aside."""
+        """Put one item of an entry aside; beyond MOST_REJECTED one row stands for the rest."""
+        count = self._rejected[entry] = self._rejected.get(entry, 0) + 1
+        if count > MOST_REJECTED:
+            if count > MOST_REJECTED + 1:
+                return
+            item, code = "", "too_many"
+            reason = f"more than {MOST_REJECTED} items of this message are refused; the rest is in the journal only"
         self.quarantine.append(
             DraftQuarantine(
                 entry=entry,

@@ -15,7 +15,7 @@ from psycopg.types.range import Range
 from store.directory import KnownUnit
 from store.draft import Draft, DraftEvent
 from store.errors import PayloadRejected
-from store.fields import optional_text, shown, text, time_us, within_window
+from store.fields import batch_name, optional_text, shown, text, time_us, within_window
 from store.model.journal import Entry
 from store.model.times import from_us
 from store.sql import queries
@@ -25,7 +25,7 @@ TEXTS = ("phase", "reason", "tag", "material", "lot", "comment", "position", "pr
          "chain_of_identity")  # fmt: skip
 
 
-def draft_event(draft: Draft, entry: int, topic: str, object_: Mapping[str, object], *, unit: KnownUnit) -> None:
+def draft_event(draft: Draft, entry: int, object_: Mapping[str, object], *, item: str, unit: KnownUnit) -> None:
     """Take one event object into the draft. Raises PayloadRejected naming the field and the value."""
     kind = text(object_, "event")
     if kind not in APPLY:
@@ -34,8 +34,8 @@ def draft_event(draft: Draft, entry: int, topic: str, object_: Mapping[str, obje
     us = within_window(
         time_us(object_.get("time"), "time"), "time", earliest_us=unit.commissioned_us, received_us=received_us
     )
-    if kind not in NOTED:
-        text(object_, "batch")
+    if kind not in NOTED or object_.get("batch") is not None:
+        batch_name(object_, "batch")
     if kind.startswith("phase_"):
         text(object_, "phase")
     for field in TEXTS:
@@ -45,7 +45,7 @@ def draft_event(draft: Draft, entry: int, topic: str, object_: Mapping[str, obje
     draft.events.append(
         DraftEvent(
             entry=entry,
-            topic=topic,
+            item=item,
             unit_id=unit.unit_id,
             positions=dict(unit.positions),
             kind=kind,
@@ -166,11 +166,17 @@ def _end(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
 
 
 def _end_batch(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    sql = queries("event")
+    row = cursor.execute(sql["batch"], {"name": event.body["batch"]}).fetchone()
     batch_id = _batch(cursor, event)
+    if row is not None and row[2] != "running":
+        raise PayloadRejected("batch_over", f"batch {event.body['batch']} is {row[2]} already")
+    if not cursor.execute(sql["was_here"], {"batch_id": batch_id, "unit_id": event.unit_id}).fetchone():
+        raise PayloadRejected("other_unit", f"batch {event.body['batch']} was never in this unit")
     _end_open(cursor, event, batch_id, required=False)
     status = "completed" if event.kind == "batch_ended" else "terminated"
     cursor.execute(
-        queries("event")["end_batch"],
+        sql["end_batch"],
         {"batch_id": batch_id, "status": status, "reason": optional_text(event.body, "reason")},
     )
     return batch_id, None

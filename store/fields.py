@@ -14,6 +14,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 NAME_CHARACTERS = 200
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+EARLIEST_US = -62_135_596_800_000_000  # the beginning of year 1
 LATEST_US = 253_402_300_799_000_000  # the end of year 9999
 FUTURE_ALLOWANCE_US = 24 * 3_600_000_000
 
@@ -39,6 +40,14 @@ def text(object_: Mapping[str, object], field: str) -> str:
             "bad_text", f"{field} must be 1 to {NAME_CHARACTERS} printable characters, not {shown(value)}"
         )
     return value
+
+
+def batch_name(object_: Mapping[str, object], field: str) -> str:
+    """The required name of a batch: such a text that can also stand as one part of an address."""
+    name = text(object_, field)
+    if "/" in name or name in {".", ".."}:
+        raise PayloadRejected("bad_text", f"{field} must be a name without / that is not . or .., not {shown(name)}")
+    return name
 
 
 def optional_text(object_: Mapping[str, object], field: str) -> str | None:
@@ -73,7 +82,10 @@ def time_us(value: object, field: str) -> int:
             raise PayloadRejected("bad_time", f"{field} is not an RFC 3339 time: {shown(value)}") from None
         if parsed.tzinfo is None:
             raise PayloadRejected("naive_time", f"{field} has no offset, so it names no instant: {shown(value)}")
-        return (parsed - EPOCH) // MICROSECOND
+        us = (parsed - EPOCH) // MICROSECOND
+        if not EARLIEST_US <= us <= LATEST_US:
+            raise PayloadRejected("bad_time", f"{field} lies outside the years 1 to 9999: {shown(value)}")
+        return us
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value * 1000 <= LATEST_US:
             raise PayloadRejected("bad_time", f"{field} is out of range for epoch milliseconds: {shown(value)}")

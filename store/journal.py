@@ -43,8 +43,11 @@ def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder:
     """Take a chain over, creating it when it is new. Whoever held it before can append nothing more."""
     sql = queries("journal")
     with translated(), connection.transaction():
-        connection.execute(sql["create_chain"], {"name": name, "kind": kind, "genesis": GENESIS})
-        row = connection.execute(sql["claim_chain"], {"name": name, "holder": holder}).fetchone()
+        claim = {"name": name, "holder": holder}
+        row = connection.execute(sql["claim_chain"], claim).fetchone()
+        if row is None:  # an insert that finds the chain there would still use up one of the few chain ids
+            connection.execute(sql["create_chain"], {"name": name, "kind": kind, "genesis": GENESIS})
+            row = connection.execute(sql["claim_chain"], claim).fetchone()
     assert row is not None
     return ChainLease(chain_id=row[0], name=name, epoch=row[1], seq=row[2], digest=row[3])
 

@@ -61,6 +61,7 @@ def draft_readings(
     entry: int,
     object_: Mapping[str, object],
     *,
+    item: str,
     unit: KnownUnit,
     directory: Directory,
     connection: psycopg.Connection,
@@ -101,7 +102,7 @@ def draft_readings(
             if not tag.physical_low <= number <= tag.physical_high:
                 quality = Quality.BAD
         except PayloadRejected as rejection:
-            draft.reject(entry, f"values.{name}", rejection.code, rejection.reason, shown(given))
+            draft.reject(entry, f"{item}values.{name}", rejection.code, rejection.reason, shown(given))
             continue
         columns.entry.append(entry)
         columns.unit_id.append(unit.unit_id)

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from store.draft import Draft, DraftResult
 from store.errors import PayloadRejected
-from store.fields import choice, optional_text, shown, text, time_us, within_window
+from store.fields import batch_name, choice, finite, optional_text, shown, text, time_us, within_window
 from store.model.journal import Entry
 from store.model.result import QCResult, ResultStatus
 from store.model.times import from_us
@@ -35,7 +35,7 @@ def draft_result(draft: Draft, entry: int, object_: Mapping[str, object]) -> Non
             entry=entry,
             result=QCResult(
                 result=text(object_, "result"),
-                batch=text(object_, "batch"),
+                batch=batch_name(object_, "batch"),
                 specimen=optional_text(object_, "specimen"),
                 attribute=text(object_, "attribute"),
                 method=text(object_, "method"),
@@ -83,7 +83,7 @@ def write_result(
     digest = hashlib.sha256(b"result\x00" + orjson.dumps(columns, option=orjson.OPT_SORT_KEYS)).digest()
     if cursor.execute(sql["known"], {"digest": digest}).fetchone():
         return False
-    previous = cursor.execute(sql["newest"], {"result": result.result}).fetchone()
+    previous = cursor.execute(sql["newest"], columns).fetchone()
     audited = {name: columns[name] for name in ("batch", "attribute", "method", "value_text", "status", "replaces")}
     row = cursor.execute(
         queries("audit_append")["append"],
@@ -116,6 +116,7 @@ def _value_text(object_: Mapping[str, object]) -> str:
     """The value as text; a bare JSON number is accepted and kept as it prints."""
     value = object_.get("value")
     if isinstance(value, int | float) and not isinstance(value, bool):
+        finite(value, "value")
         return repr(value)
     if isinstance(value, str):
         return text(object_, "value")

@@ -57,7 +57,8 @@ def remaining(first: int, last: int, arrived: Iterable[int]) -> list[tuple[int, 
 
 def _fill(cursor: psycopg.Cursor, key: dict[str, object], late: list[int]) -> None:
     sql = queries("sequence")
-    for gap_id, first, last in cursor.execute(sql["open_gaps"], key).fetchall():
+    between = key | {"first_late": late[0], "last_late": late[-1]}
+    for gap_id, first, last in cursor.execute(sql["open_gaps"], between).fetchall():
         inside = [number for number in late if first <= number <= last]
         if not inside:
             continue

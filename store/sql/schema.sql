@@ -466,6 +466,7 @@ CREATE TABLE public.monitor (
     started_ordinal bigint NOT NULL,
     "position" bigint NOT NULL,
     closed boolean DEFAULT false NOT NULL,
+    failure text,
     state bytea,
     snapshot jsonb DEFAULT '{}'::jsonb NOT NULL
 );
@@ -612,7 +613,7 @@ CREATE VIEW public.qc_result_now AS
     block_seq,
     entry,
     digest
-   FROM ( SELECT DISTINCT ON (qc_result.result) qc_result.qc_result_id,
+   FROM ( SELECT DISTINCT ON (qc_result.batch, qc_result.attribute, qc_result.result) qc_result.qc_result_id,
             qc_result.result,
             qc_result.batch,
             qc_result.batch_id,
@@ -635,10 +636,10 @@ CREATE VIEW public.qc_result_now AS
             qc_result.entry,
             qc_result.digest
            FROM public.qc_result
-          ORDER BY qc_result.result, qc_result.known_at DESC) newest
+          ORDER BY qc_result.batch, qc_result.attribute, qc_result.result, (qc_result.status = 'preliminary'::text), qc_result.known_at DESC) newest
   WHERE ((status <> 'invalidated'::text) AND (NOT (EXISTS ( SELECT
            FROM public.qc_result later
-          WHERE ((later.replaces = newest.result) AND (later.result <> newest.result))))));
+          WHERE ((later.replaces = newest.result) AND (later.result <> newest.result) AND (later.batch = newest.batch) AND (later.attribute = newest.attribute))))));
 
 ALTER TABLE public.qc_result ALTER COLUMN qc_result_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.qc_result_qc_result_id_seq
@@ -1198,7 +1199,7 @@ CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree
 
 CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
 
-CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot) WHERE (filled_time IS NULL);
+CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot, first_seq) WHERE (filled_time IS NULL);
 
 CREATE INDEX unit_procedure_batch ON public.unit_procedure USING btree (batch_id);
 
@@ -1556,6 +1557,8 @@ GRANT SELECT ON TABLE public.monitor TO batchwitness_retain;
 GRANT UPDATE("position") ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(closed) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(failure) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
 

@@ -6,13 +6,14 @@ from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
+from analytics.segment import Segment, Tick
 from analytics.watching import play
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
 from store.model.times import from_us, to_us
-from tests.acceptance.system import TRANSPORT_ALLOWANCE_S, System
+from tests.acceptance.system import System
 
 Told = tuple[Any, ...]
 
@@ -65,6 +66,8 @@ def replayed(system: System) -> tuple[list[Told], list[Told]]:
             software=software,
             lateness_us=int(configuration["cell_lateness_s"] * 1_000_000),
         )
+        if configuration["first_tick"] is not None:
+            monitor.feed(Segment.of_tick(Tick(**configuration["first_tick"])))
         versions: dict[int, int] = {}
         with system.connect() as connection:
             for _, alerts, _ in play(
@@ -74,7 +77,8 @@ def replayed(system: System) -> tuple[list[Told], list[Told]]:
                 batch_id=batch_id,
                 batch=batch,
                 unit_id=unit_id,
-                transport_allowance_s=TRANSPORT_ALLOWANCE_S,
+                transport_allowance_s=configuration["transport_allowance_s"],
+                started_event_id=configuration["started_event_id"],
             ):
                 for alert in alerts:
                     if alert.ordinal not in versions:

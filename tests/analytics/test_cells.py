@@ -112,4 +112,16 @@ def test_one_clock_hours_ahead_does_not_close_the_cells_of_the_others_once_time_
     ahead = segment([(0, 40_000, 5.0, 192), (1, 1_050, 2.0, 192)])
     result = watched.feed(ahead, ahead.tag_ids)
     assert result.late.tolist() == []
+    assert watched.closed == 0
+    later = segment([], Tick(plant_time_us=1_300, transport_allowance_us=500))
+    watched.feed(later, later.tag_ids)
+    on_time = segment([(1, 1_250, 2.0, 192)])
+    assert watched.feed(on_time, on_time.tag_ids).late.tolist() == []
     assert watched.closed == 1
+
+
+def test_a_clock_that_nobody_watches_closes_no_cell() -> None:
+    watched = reducer()
+    stray = segment([(-1, 40_000, 5.0, 192), (0, 100, 2.0, 192)])
+    assert watched.feed(stray, stray.tag_ids).late.tolist() == []
+    assert watched.closed == 0

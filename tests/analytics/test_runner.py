@@ -160,3 +160,73 @@ def test_putting_a_reference_to_use_is_an_entry_in_the_journal(watched: Watched)
     )
     assert [entry.topic for _, _, raw in rows for entry in decode_entries(raw)] == ["reference put to use"]
     assert verify_chain(watched.record.owner, rows[0][0]) == []
+
+
+def test_two_batches_vacated_at_the_same_instant_raise_an_alert_each(watched: Watched) -> None:
+    def start(batch: str, position: str, hours: float) -> tuple[str, object]:
+        time = (LIVE_START + timedelta(hours=hours)).isoformat()
+        return "INC-1/events", {
+            "event": "unit_procedure_started",
+            "time": time,
+            "batch": batch,
+            "position": position,
+            "process": "MAN-1.0",
+        }
+
+    watched.record.take(start("M-1", "A", 0), start("M-2", "B", 0), start("M-3", "A", 5), start("M-4", "B", 5))
+    watched.analyse()
+    rows = watched.record.ask(
+        "SELECT batch.name FROM alert JOIN batch USING (batch_id) WHERE detector = 'missing_end' ORDER BY 1"
+    )
+    assert rows == [("M-1",), ("M-2",)]
+
+
+def test_a_unit_without_described_tags_and_the_largest_float_stop_nothing(watched: Watched) -> None:
+    watched.record.owner.execute(
+        "DELETE FROM tag_version USING tag WHERE tag.tag_id = tag_version.tag_id AND unit_id = 2"
+    )
+    watched.record.take(*batch_messages("CT-BARE", LIVE_START, seed=7, unit="BR-02")[:5])
+    for value in (1.0, 1.7976931348623157e308, 1.7976931348623157e308):
+        message = {"time": (LIVE_START + timedelta(minutes=value % 7)).isoformat(), "values": {"mystery": value}}
+        watched.record.take(("BR-02/readings", message))
+        watched.analyse()
+    watched.record.take(*drifting())
+    watched.analyse()
+    assert watched.record.ask("SELECT count(*) FROM monitor WHERE failure IS NOT NULL") == [(0,)]
+    assert any(row[0] == "CT-DRIFT" and row[2] == "drift" for row in watched.alerts())
+
+
+def test_a_monitor_that_fails_says_so_and_the_others_go_on(watched: Watched) -> None:
+    watched.record.take(*batch_messages("CT-BROKEN", LIVE_START, seed=8, unit="BR-02")[:20])
+    watched.analyse()
+    watched.record.owner.execute("UPDATE monitor SET state = 'rubbish'")
+    watched.record.take(*batch_messages("CT-BROKEN", LIVE_START, seed=8, unit="BR-02")[20:], *drifting())
+    watched.analyse()
+    assert watched.record.ask("SELECT detector, sentence LIKE '%%CT-BROKEN%%' FROM alert_now WHERE ordinal = 0") == [
+        ("monitor_failed", True)
+    ]
+    assert any(row[0] == "CT-DRIFT" and row[2] == "drift" for row in watched.alerts())
+
+
+def test_a_batch_that_moves_within_one_block_is_watched_in_its_new_place(watched: Watched) -> None:
+    messages = batch_messages("CT-MOVES", LIVE_START, seed=9)
+    watched.record.take(*messages[:20])
+    moved = (LIVE_START + timedelta(hours=3)).isoformat()
+    ended = {"event": "unit_procedure_ended", "time": moved, "batch": "CT-MOVES"}
+    started = {"event": "unit_procedure_started", "time": moved, "batch": "CT-MOVES", "process": "AUTO-2.0"}
+    watched.record.take(("BR-01/events", [ended, started]))
+    watched.analyse()
+    assert watched.record.ask("SELECT closed FROM monitor ORDER BY monitor_id") == [(True,), (False,)]
+
+
+def test_a_start_that_is_told_late_leaves_no_reading_unjudged(watched: Watched) -> None:
+    messages = drifting()
+    watched.record.take(*messages[2:50])
+    watched.analyse()
+    watched.record.take(*messages[:2], *messages[50:])
+    watched.analyse()
+    late = watched.alerts()
+    watched.record.owner.execute("TRUNCATE monitor, alert, alert_update CASCADE")
+    assert [row[2] for row in late].count("silence") == 0
+    assert watched.record.ask("SELECT count(*) FROM monitor") == [(0,)]
+    assert any(row[2] == "drift" for row in late)

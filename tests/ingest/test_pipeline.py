@@ -1,5 +1,8 @@
 """take → decode → commit → acknowledge, with everything around it failing."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 from tests.fix_proxy import Proxy
 from tests.ingest.conftest import Line, readings
 from tests.support import eventually
@@ -94,14 +97,42 @@ def test_time_is_told_while_nothing_is_published(line: Line) -> None:
 
 
 def test_no_time_is_told_while_a_backlog_waits_at_the_broker(line: Line) -> None:
-    with line.ingest():
+    with line.ingest(batch=1_000):
         pass  # the session exists, and the broker keeps what comes for it
-    for number in range(500):
-        line.plant.publish("BR-01/readings", readings(number))
-    with line.ingest(batch=20):
-        eventually(line.stored(500), what="the backlog")
+    now = datetime.now(UTC)
+    for number in range(3_000):  # old readings first, as a backlog has them, and then the present
+        time = now - timedelta(seconds=3 * (2_999 - number))
+        line.plant.publish("BR-01/readings", {"time": time.isoformat(), "values": {"pH": 7.0 + number / 1e6}})
+    with line.ingest(batch=1_000):
+        eventually(line.stored(3_000), what="the backlog")
         eventually(lambda: line.ask("SELECT count(*) FROM block_tick") >= 1, what="a tick once it is settled")
-    assert line.ask("SELECT min(block_tick.seq) > max(block.seq) FROM block_tick, block WHERE block.readings > 0")
+    assert line.ask(
+        "SELECT min(block_tick.seq) > max(reading.block_seq) FROM block_tick,"
+        " (SELECT block_seq FROM reading WHERE source_time < now() - interval '10 minutes') AS reading"
+    )
+
+
+def test_a_publisher_at_qos_0_breaks_nothing(line: Line) -> None:
+    with line.ingest():
+        for number in range(40):
+            topic = f"{line.prefix}/leiden/hall/BR-01/readings"
+            line.plant.client.publish(topic, json.dumps(readings(number)), qos=0)
+            line.plant.publish("BR-01/readings", readings(1_000 + number))
+        eventually(line.stored(80), what="readings of both kinds")
+    assert line.ask("SELECT max(epoch) FROM chain") == 1  # one connection was enough
+
+
+def test_time_is_told_while_messages_are_refused(line: Line) -> None:
+    refused = b'{"event": "intervention", "time": "2026-01-05T08:00:00Z", "comment": "x", "extra": NaN}'
+    with line.ingest():
+        eventually(lambda: line.ask("SELECT count(*) FROM block_tick") >= 1, what="a tick")
+        told = line.ask("SELECT count(*) FROM block_tick")
+
+        def told_more() -> bool:
+            line.plant.publish("BR-01/events", refused)
+            return bool(line.ask("SELECT count(*) FROM block_tick") >= told + 2)
+
+        eventually(told_more, what="more ticks among refused messages")
 
 
 def test_no_time_is_told_while_the_broker_is_away(own_line: Line) -> None:

@@ -132,6 +132,8 @@ def test_an_alarm_of_the_plant_is_noted_beside_its_batch(record: Record) -> None
         ("BR-01", said("phase_ended", 5, phase="expansion"), "not_running"),
         ("BR-01", said("phase_started", -5, phase="activation"), "before_start"),
         ("BR-01", said("phase_started", 5), "missing_field"),
+        ("BR-02", said("batch_ended", 5), "other_unit"),
+        ("BR-01", start("CT-2", 5, required_by="9999-12-31T23:59:59-01:00"), "bad_time"),
     ],
 )
 def test_an_event_that_cannot_be_applied_is_quarantined_and_changes_nothing(
@@ -166,3 +168,17 @@ def test_one_bad_event_does_not_undo_the_block(record: Record) -> None:
         ("BR-01/events", start("CT-3", 90)),
     )
     assert (committed.stored, committed.events, committed.quarantined) == (1, 1, 1)
+
+
+def test_a_terminated_batch_stays_terminated(record: Record) -> None:
+    record.take(("BR-01/events", start()), ("BR-01/events", said("batch_terminated", 60, reason="contamination")))
+    record.take(("BR-01/events", said("batch_ended", 90)))
+    assert codes(record) == ["batch_over"]
+    assert record.ask("SELECT status, end_reason FROM batch") == [("terminated", "contamination")]
+
+
+def test_every_refused_event_of_an_array_is_a_row_with_its_own_words(record: Record) -> None:
+    record.take(("BR-01/events", [start(f"CT-{number}", process="AUTO-9") for number in range(4)]))
+    assert record.ask("SELECT item, excerpt LIKE '%%CT-' || substr(item, 2, 1) || '%%' FROM quarantine ORDER BY 1") == [
+        (f"[{number}].unit_procedure_started", True) for number in range(4)
+    ]

@@ -81,3 +81,9 @@ def test_a_tick_is_an_entry_and_a_row(record: Record) -> None:
     record.tick(1_000_000, rate=60.0)
     assert record.ask("SELECT extract(epoch FROM plant_time)::int, rate FROM block_tick") == [(1, 60.0)]
     assert record.ask("SELECT entries, readings FROM block") == [(0, 0)]
+
+
+def test_claiming_a_chain_again_and_again_uses_up_no_chain_ids(record: Record) -> None:
+    for _ in range(5):
+        claim_chain(record.connection, name=record.lease.name, kind="live", holder="again")
+    assert record.ask("SELECT last_value FROM chain_chain_id_seq") == [(1,)]

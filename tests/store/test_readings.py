@@ -174,3 +174,19 @@ def test_random_bytes_on_every_topic_stop_nothing(record: Record) -> None:
     distinct = len(set(messages))
     assert record.ask("SELECT count(*) FROM quarantine") == [(distinct,)]
     assert record.take(("BR-01/readings", readings(0, pH=7.0))).stored == 1
+
+
+def test_every_bad_item_of_an_array_is_a_row_of_its_own(record: Record) -> None:
+    record.take(("BR-01/readings", [readings(minute, pH=None) for minute in range(5)]))
+    assert record.ask("SELECT array_agg(item ORDER BY item) FROM quarantine") == [
+        ([f"[{number}].values.pH" for number in range(5)],)
+    ]
+
+
+def test_ingest_3_a_message_full_of_bad_values_is_summed_up(record: Record) -> None:
+    committed = record.take(("BR-01/readings", [readings(0, pH=None)] * 3_000))
+    assert committed.quarantined == 1_001
+    assert record.ask("SELECT code, count(*) FROM quarantine GROUP BY code ORDER BY code") == [
+        ("null_value", 1_000),
+        ("too_many", 1),
+    ]

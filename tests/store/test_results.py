@@ -110,3 +110,22 @@ def test_a_bad_result_is_quarantined_with_its_field(record: Record, changed: dic
     assert record.take(("BR-01/results", result(**changed))).quarantined == 1
     field = next(iter(changed))
     assert record.ask("SELECT code, reason LIKE %s FROM quarantine", f"{field}%") == [(code, True)]
+
+
+def test_a_late_preliminary_statement_does_not_replace_a_final_one(record: Record) -> None:
+    record.take(("BR-01/results", result(value="95.0")))
+    record.take(("BR-01/results", result(value="80.0", status="preliminary")))
+    assert record.ask("SELECT value_text, status FROM qc_result_now") == [("95.0", "final")]
+
+
+def test_laboratories_may_number_their_results_by_batch(record: Record) -> None:
+    record.take(("BR-01/results", result(value="95.0")), ("BR-01/results", result(value="70.0", batch="CT-2")))
+    assert record.ask("SELECT batch, value_text FROM qc_result_now ORDER BY batch") == [
+        ("CT-1", "95.0"),
+        ("CT-2", "70.0"),
+    ]
+
+
+def test_a_value_that_is_no_number_and_no_text_is_quarantined(record: Record) -> None:
+    assert record.take(("BR-01/results", result(value=float("nan")))).quarantined == 1
+    assert record.ask("SELECT code FROM quarantine") == [("not_finite",)]

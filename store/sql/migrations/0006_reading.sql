@@ -53,7 +53,7 @@ CREATE TABLE sequence_gap (
     CHECK (first_seq <= last_seq),
     FOREIGN KEY (publisher, boot) REFERENCES publisher
 );
-CREATE INDEX sequence_gap_open ON sequence_gap (publisher, boot) WHERE filled_time IS NULL;
+CREATE INDEX sequence_gap_open ON sequence_gap (publisher, boot, first_seq) WHERE filled_time IS NULL;
 
 GRANT INSERT ON reading, reading_conflict TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON publisher, sequence_gap TO batchwitness_ingest;

@@ -29,13 +29,17 @@ CREATE INDEX qc_result_result ON qc_result (result, known_at);
 
 GRANT INSERT, UPDATE (batch_id) ON qc_result TO batchwitness_ingest;
 
--- What is valid now: the newest statement of each result, unless it was invalidated or another result replaced it.
+-- What is valid now: the newest statement of each result of a batch, unless it was invalidated or another result of the
+-- batch replaced it. A preliminary statement that comes late never takes the place of one that was not preliminary.
 CREATE VIEW qc_result_now AS
 SELECT newest.*
 FROM (
-    SELECT DISTINCT ON (result) * FROM qc_result ORDER BY result, known_at DESC
+    SELECT DISTINCT ON (batch, attribute, result) * FROM qc_result
+    ORDER BY batch, attribute, result, status = 'preliminary', known_at DESC
 ) AS newest
 WHERE newest.status <> 'invalidated'
     AND NOT EXISTS (
-        SELECT FROM qc_result AS later WHERE later.replaces = newest.result AND later.result <> newest.result
+        SELECT FROM qc_result AS later
+        WHERE later.replaces = newest.result AND later.result <> newest.result AND later.batch = newest.batch
+            AND later.attribute = newest.attribute
     );

@@ -44,6 +44,7 @@ CREATE TABLE monitor (
     started_ordinal bigint NOT NULL,
     position bigint NOT NULL,      -- of the intake; everything up to it is in the state
     closed boolean NOT NULL DEFAULT false,
+    failure text,  -- why it cannot go on; an alert says so
     state bytea,
     snapshot jsonb NOT NULL DEFAULT '{}'
 );
@@ -142,7 +143,7 @@ GRANT INSERT ON reference, reference_batch TO batchwitness_analytics, batchwitne
 GRANT UPDATE (state) ON reference TO batchwitness_api;
 GRANT INSERT ON intake TO batchwitness_analytics;
 GRANT INSERT, UPDATE ON consumer TO batchwitness_analytics;
-GRANT INSERT, UPDATE (position, closed, state, snapshot) ON monitor TO batchwitness_analytics;
+GRANT INSERT, UPDATE (position, closed, failure, state, snapshot) ON monitor TO batchwitness_analytics;
 GRANT INSERT ON alert, alert_update TO batchwitness_analytics;
 GRANT INSERT ON alert_decision TO batchwitness_api;
 GRANT INSERT, UPDATE ON overview, tag_latest TO batchwitness_analytics;

@@ -38,6 +38,18 @@ FROM unit_procedure JOIN batch USING (batch_id)
 WHERE unit_procedure.batch_id = %(batch_id)s AND unit_procedure.unit_id = %(unit_id)s
     AND lower(unit_procedure.during) = %(started)s;
 
+-- first_ordinal: The first block before a start that holds readings from after it, else the block of the start itself.
+SELECT coalesce(min(intake.ordinal), %(ordinal)s)
+FROM reading JOIN tag USING (tag_id)
+JOIN intake ON intake.chain_id = reading.chain_id AND intake.seq = reading.block_seq
+WHERE tag.unit_id = %(unit_id)s AND (tag.position_id IS NULL OR tag.position_id = %(position_id)s)
+    AND reading.source_time >= %(started)s AND intake.ordinal < %(ordinal)s;
+
+-- tick_before: The last time that was told before a block.
+SELECT block_tick.plant_time, block_tick.rate
+FROM intake JOIN block_tick USING (chain_id, seq)
+WHERE intake.ordinal < %(ordinal)s ORDER BY intake.ordinal DESC LIMIT 1;
+
 -- references_in_use: The references that judge a process version now.
 SELECT role, reference_id, model FROM reference
 WHERE process_version_id = %(process_version_id)s AND state = 'in_use';
@@ -71,13 +83,14 @@ ON CONFLICT (unit_procedure_id) DO NOTHING;
 
 -- claim_monitor: The open monitor that is farthest behind, locked; nothing when all are up to date or taken.
 SELECT monitor.monitor_id, monitor.batch_id, batch.name, unit_procedure.unit_id, monitor.position, monitor.state,
-    (monitor.configuration ->> 'transport_allowance_s')::double precision, new.model, old.model
+    (monitor.configuration ->> 'transport_allowance_s')::double precision,
+    (monitor.configuration ->> 'started_event_id')::bigint, new.model, old.model
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
 LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id
 LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id
-WHERE NOT monitor.closed AND monitor.position < %(head)s
+WHERE NOT monitor.closed AND monitor.failure IS NULL AND monitor.position < %(head)s
 ORDER BY monitor.position, monitor.monitor_id
 LIMIT 1
 FOR UPDATE OF monitor SKIP LOCKED;
@@ -93,7 +106,8 @@ WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 ORDER BY intake.ordinal;
 
 -- unit_events: What happened in one unit in a stretch of the intake.
-SELECT intake.ordinal, event.entry, event.kind, event.source_time, event.batch_id, event.note, event.body ->> 'phase'
+SELECT intake.ordinal, event.event_id, event.entry, event.kind, event.source_time, event.batch_id, event.note,
+    event.body ->> 'phase'
 FROM intake
 JOIN event ON event.chain_id = intake.chain_id AND event.block_seq = intake.seq
 WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.unit_id = %(unit_id)s
@@ -102,6 +116,9 @@ ORDER BY intake.ordinal, event.entry, event.event_id;
 -- save_monitor: What a monitor knows after a stretch of the intake.
 UPDATE monitor SET position = %(position)s, closed = %(closed)s, state = %(state)s, snapshot = %(snapshot)s
 WHERE monitor_id = %(monitor_id)s;
+
+-- fail_monitor: This monitor cannot go on; the others can.
+UPDATE monitor SET failure = %(failure)s WHERE monitor_id = %(monitor_id)s;
 
 -- alert_of_monitor: The alert a monitor raised under an ordinal, and how often it was updated.
 SELECT alert.alert_id, (SELECT count(*) FROM alert_update WHERE alert_update.alert_id = alert.alert_id)
@@ -124,12 +141,13 @@ VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(detector)s, %(tags)s, %(sco
 -- missing_end: What is needed to raise that a unit procedure was ended by the next start.
 SELECT batch.batch_id, batch.name, lower(unit_procedure.during), upper(unit_procedure.during)
 FROM unit_procedure JOIN batch USING (batch_id)
-WHERE unit_procedure.unit_id = %(unit_id)s AND upper(unit_procedure.during) = %(ended)s
+WHERE unit_procedure.position_id = %(position_id)s AND upper(unit_procedure.during) = %(ended)s
     AND unit_procedure.end_inferred;
 
--- block_rows: The readings newly stored in a stretch of the intake.
-SELECT block_unit.rows
+-- block_rows: The readings newly stored in a stretch of the intake, with the time of their commit.
+SELECT block_unit.rows, block.committed_time
 FROM intake JOIN block_unit ON block_unit.chain_id = intake.chain_id AND block_unit.seq = intake.seq
+JOIN block ON block.chain_id = intake.chain_id AND block.seq = intake.seq
 WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 ORDER BY intake.ordinal, block_unit.unit_id;
 
@@ -142,15 +160,20 @@ FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::inte
 ON CONFLICT DO NOTHING
 RETURNING tag_id, bucket;
 
--- derive_overview: Derive touched buckets anew from the readings.
-INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
-SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(*), min(reading.value), avg(reading.value),
-    max(reading.value), (array_agg(reading.value ORDER BY reading.source_time DESC))[1]
+-- touched_readings: Every usable reading of buckets that were touched again, times in microseconds since 1970.
+SELECT reading.tag_id, (extract(epoch FROM reading.source_time) * 1000000)::bigint, reading.value
 FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[]) AS touched (tag_id, bucket)
 JOIN reading ON reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
     AND reading.source_time < touched.bucket + %(width)s::interval
 WHERE reading.quality > 0
-GROUP BY touched.tag_id, touched.bucket
+ORDER BY reading.tag_id, reading.source_time;
+
+-- replace_overview: Summaries of buckets derived anew.
+INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
+SELECT fresh.tag_id, %(resolution_s)s, fresh.bucket, fresh.count, fresh.minimum, fresh.mean, fresh.maximum, fresh.last
+FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::integer[], %(minima)s::double precision[],
+    %(means)s::double precision[], %(maxima)s::double precision[], %(lasts)s::double precision[])
+    AS fresh (tag_id, bucket, count, minimum, mean, maximum, last)
 ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
     mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;
 

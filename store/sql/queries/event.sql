@@ -17,6 +17,9 @@ WHERE process_version.name = %(process)s AND (%(product)s::text IS NULL OR produ
 SELECT unit_procedure_id, lower(during), unit_id FROM unit_procedure
 WHERE batch_id = %(batch_id)s AND upper_inf(during);
 
+-- was_here: Whether a batch ever ran in a unit.
+SELECT 1 FROM unit_procedure WHERE batch_id = %(batch_id)s AND unit_id = %(unit_id)s LIMIT 1;
+
 -- open_at_position: What occupies a position.
 SELECT unit_procedure_id, lower(during), batch.name
 FROM unit_procedure JOIN batch USING (batch_id)

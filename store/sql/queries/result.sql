@@ -2,7 +2,7 @@
 SELECT 1 FROM qc_result WHERE digest = %(digest)s;
 
 -- newest: What was stated last under this result's id.
-SELECT value_text, status FROM qc_result WHERE result = %(result)s ORDER BY known_at DESC LIMIT 1;
+SELECT value_text, status FROM qc_result WHERE result = %(result)s AND batch = %(batch)s AND attribute = %(attribute)s ORDER BY known_at DESC LIMIT 1;
 
 -- insert: Record a statement of a result; without a batch of that name it waits for one.
 INSERT INTO qc_result (result, batch, batch_id, specimen, attribute, method, value_text, value_number, censored,

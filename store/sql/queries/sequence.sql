@@ -6,9 +6,11 @@ INSERT INTO publisher (publisher, boot, first_seq, last_seq)
 VALUES (%(publisher)s, %(boot)s, %(first_seq)s, %(last_seq)s)
 ON CONFLICT (publisher, boot) DO UPDATE SET last_seq = excluded.last_seq;
 
--- open_gaps: What is still missing of a publisher.
+-- open_gaps: What is still missing of a publisher where late numbers lie.
 SELECT sequence_gap_id, first_seq, last_seq FROM sequence_gap
-WHERE publisher = %(publisher)s AND boot = %(boot)s AND filled_time IS NULL ORDER BY first_seq;
+WHERE publisher = %(publisher)s AND boot = %(boot)s AND filled_time IS NULL
+    AND first_seq <= %(last_late)s AND last_seq >= %(first_late)s
+ORDER BY first_seq;
 
 -- insert_gap: A range of messages that did not arrive.
 INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, found_time)
