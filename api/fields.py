@@ -8,13 +8,15 @@ from fastapi import Path, Query
 from store.model.times import to_us
 
 BIGGEST_ID = 2**63 - 1
-NAME = r"^[^\x00-\x1f/]+$"
+BATCH_NAME = r"^[^\x00-\x1f/]+$"  # ingest takes no other
+NAME = r"^[^\x00-\x1f]+$"
+LONGEST_NAME = 200  # characters, as ingest takes them
 LATEST_MS = 4_102_444_800_000  # the year 2100
 LONGEST_H = 100_000.0  # eleven years of process time
 LONGEST_STEP_S = 30 * 86_400
 MOST_VALUES = 64  # of a comma-separated parameter
 
-BatchName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="name of a batch")]
+BatchName = Annotated[str, Path(max_length=LONGEST_NAME, pattern=BATCH_NAME, description="name of a batch")]
 AlertNumber = Annotated[int, Path(ge=1, le=BIGGEST_ID, description="number of an alert")]
 Cursor = Annotated[int, Query(ge=1, le=BIGGEST_ID, description="next_cursor of the page before")]
 AscendingCursor = Annotated[int, Query(ge=0, le=BIGGEST_ID, description="next_cursor of the page before")]
@@ -23,20 +25,21 @@ StepS = Annotated[
     int | None,
     Query(ge=0, le=LONGEST_STEP_S, description="seconds a step; 0: every reading; absent: as a chart needs"),
 ]
-TagName = Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$", description="name of a tag")]
+TagName = Annotated[str, Query(min_length=1, max_length=LONGEST_NAME, pattern=NAME, description="name of a tag")]
 Limit = Annotated[int, Query(ge=1, le=500, description="rows on a page")]
-OptionalName = Annotated[str | None, Query(min_length=1, max_length=100, pattern=NAME)]
+OptionalName = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME, pattern=NAME)]
 Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", description="names, separated by commas")]
 Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="milliseconds since 1970-01-01T00:00Z")]
 
 
 def split(names: str) -> list[str]:
-    """The values of a comma-separated parameter, without empty ones, at most MOST_VALUES.
+    """The values of a comma-separated parameter, each once, without empty ones, at most MOST_VALUES.
 
-    >>> split("pH, temperature,,")
+    >>> split("pH, temperature,,pH")
     ['pH', 'temperature']
     """
-    return [name for name in (part.strip() for part in names.split(",")) if name][:MOST_VALUES]
+    once = dict.fromkeys(part.strip() for part in names.split(","))
+    return [name for name in once if name][:MOST_VALUES]
 
 
 def to_ms(time: datetime | None) -> int | None:

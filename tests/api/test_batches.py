@@ -1,8 +1,11 @@
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 
+from store.errors import PayloadRejected
+from store.fields import batch_name
 from tests.api.seed import (
     Plant,
     add_alert,
@@ -204,3 +207,15 @@ def test_a_result_of_a_batch_nobody_knows_is_kept_and_shown_as_waiting(review: T
     add_result(plant, "CT-77", "LIMS-7")
     assert [(row["result"], row["batch"]) for row in review.get("/v1/pending-results").json()] == [("LIMS-7", "CT-77")]
     assert "CT-77" in review.get("/quarantine").text
+
+
+def test_every_name_that_ingest_takes_for_a_batch_has_an_address(review: TestClient, plant: Plant) -> None:
+    for number, name in enumerate(("CT 1#a?b%2", "x" * 200, "Ä-1")):
+        assert batch_name({"batch": name}, "batch") == name
+        add_batch(plant, name, unit=f"BR-0{number + 1}", started=plant.now - timedelta(hours=4))
+        assert review.get(f"/v1/batches/{quote(name, safe='')}").json()["batch"] == name
+        assert review.get(f"/batches/{quote(name, safe='')}").status_code == 200
+        assert review.get("/v1/alerts", params={"batch": name}).status_code == 200
+    for name in ("CT-1/2", ".", ".."):
+        with pytest.raises(PayloadRejected, match="without /"):
+            batch_name({"batch": name}, "batch")

@@ -1,11 +1,16 @@
 """The flat arrays that dashboards are built on: exact columns, ascending epoch milliseconds, never an empty body."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 import api.flat
+from api.database import Row
+from api.flat import ROW_CAP
+from api.routes import grafana_review
+from api.series import read_series
 from tests.api.seed import Plant, add_alert, add_batch, add_readings, add_result, tick
 
 UNITS = (
@@ -107,3 +112,19 @@ def test_metrics_can_be_read_by_prometheus(review: TestClient, full: Plant) -> N
     assert answer.headers["content-type"].startswith("text/plain")
     assert "batchwitness_batches_running 2.0" in answer.text
     assert "batchwitness_alerts_raised 2.0" in answer.text
+
+
+def test_the_row_cap_bounds_all_batches_together_and_a_batch_named_twice_is_read_once(
+    review: TestClient, full: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counting(*arguments: Any, limit: int, **others: Any) -> list[Row]:
+        asked.append(limit)
+        return read_series(*arguments, limit=limit, **others)
+
+    monkeypatch.setattr(grafana_review, "read_series", counting)
+    points = review.get("/grafana/readings?batch=CT-1,CT-1,CT-2&tags=pH&step=600").json()
+    first = review.get("/grafana/readings?batch=CT-1&tags=pH&step=600").json()
+    assert len(points) > len(first) > 0
+    assert asked == [ROW_CAP + 1, ROW_CAP + 1 - len(first), ROW_CAP + 1]

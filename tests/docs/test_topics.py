@@ -21,7 +21,7 @@ PAGE = "docs/topics.md"
 RECEIVED_US = to_us(datetime(2026, 11, 22, 10, 5, tzinfo=UTC))  # the day the examples play on
 # What no message says by itself: sizes are made below, the last two take a fault in the database or in our software.
 NO_EXAMPLE = {"too_large", "too_deep", "too_many_tags", "store_rejected", "not_committed", "too_many", "not_decoded"}
-READERS = {"text", "optional_text", "choice", "whole_number"}
+READERS = {"text", "batch_name", "optional_text", "choice", "whole_number"}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def codes_of(expression: ast.expr) -> list[str]:
             return [code]
         case ast.IfExp(body=body, orelse=orelse):
             return codes_of(body) + codes_of(orelse)
-        case ast.Attribute(attr="code"):
+        case ast.Attribute(attr="code") | ast.Name(id="code"):
             return []
     raise AssertionError(f"line {expression.lineno}: a code must be written where it is raised")
 
@@ -65,7 +65,7 @@ def raised_codes() -> set[str]:
             match node:
                 case ast.Call(func=ast.Name(id="PayloadRejected"), args=[code, *_]):
                     codes.update(codes_of(code))
-                case ast.Call(func=ast.Attribute(attr="reject"), args=[_, _, code, *_]):
+                case ast.Call(func=ast.Attribute(attr="reject" | "_put_aside"), args=[_, _, code, *_]):
                     codes.update(codes_of(code))
     return codes
 
