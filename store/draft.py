@@ -81,18 +81,16 @@ class Draft:
     def reject(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
         """Put one item of an entry aside; beyond MOST_REJECTED one row stands for the rest."""
         count = self._rejected[entry] = self._rejected.get(entry, 0) + 1
-        if count > MOST_REJECTED:
-            if count > MOST_REJECTED + 1:
-                return
-            item, code = "", "too_many"
+        if count <= MOST_REJECTED:
+            self._put_aside(entry, item, code, reason, excerpt)
+        elif count == MOST_REJECTED + 1:
             reason = f"more than {MOST_REJECTED} items of this message are refused; the rest is in the journal only"
+            self._put_aside(entry, "", "too_many", reason, excerpt)
+
+    def _put_aside(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
         self.quarantine.append(
             DraftQuarantine(
-                entry=entry,
-                item=storable(item),
-                code=code,
-                reason=storable(reason),
-                excerpt=storable(excerpt),
+                entry=entry, item=storable(item), code=code, reason=storable(reason), excerpt=storable(excerpt)
             )
         )
 

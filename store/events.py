@@ -167,10 +167,9 @@ def _end(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
 
 def _end_batch(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
     sql = queries("event")
-    row = cursor.execute(sql["batch"], {"name": event.body["batch"]}).fetchone()
-    batch_id = _batch(cursor, event)
-    if row is not None and row[2] != "running":
-        raise PayloadRejected("batch_over", f"batch {event.body['batch']} is {row[2]} already")
+    batch_id, status = _known_batch(cursor, event)
+    if status != "running":
+        raise PayloadRejected("batch_over", f"batch {event.body['batch']} is {status} already")
     if not cursor.execute(sql["was_here"], {"batch_id": batch_id, "unit_id": event.unit_id}).fetchone():
         raise PayloadRejected("other_unit", f"batch {event.body['batch']} was never in this unit")
     _end_open(cursor, event, batch_id, required=False)
@@ -278,11 +277,14 @@ def _process(cursor: psycopg.Cursor, event: DraftEvent) -> int:
 
 
 def _batch(cursor: psycopg.Cursor, event: DraftEvent) -> int:
+    return _known_batch(cursor, event)[0]
+
+
+def _known_batch(cursor: psycopg.Cursor, event: DraftEvent) -> tuple[int, str]:
     row = cursor.execute(queries("event")["batch"], {"name": event.body["batch"]}).fetchone()
     if row is None:
         raise PayloadRejected("unknown_batch", f"batch {shown(event.body['batch'])} has never started")
-    batch_id: int = row[0]
-    return batch_id
+    return row[0], row[2]
 
 
 def _running(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int) -> tuple[int, datetime]:

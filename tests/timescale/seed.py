@@ -58,6 +58,8 @@ SAMPLES: dict[str, object] = {
     "units": ["BR-01"],
     "until": ENDED,
     "whole_from": STARTED + HOUR,
+    "api_units.batch_id": 2,
+    "latest": datetime(2026, 3, 1, tzinfo=UTC),
     "whole_to": ENDED - HOUR,
     "width": HOUR,
 }

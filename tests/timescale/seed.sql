@@ -97,7 +97,7 @@ OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 1, 1, 'drift', 'ewma', '{temperature}',
 INSERT INTO alert_update (alert_id, version, detector, tags, score, limit_value, sentence, contributions, cells,
     intake_ordinal, committed_time)
 VALUES (1, 1, 'ewma', '{temperature,pH}', 5, 3, 'both drift', '[]', '[]', 2, '2026-01-23Z');
-INSERT INTO alert_decision (alert_id, state, actor, comment, known_at) VALUES
-    (1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
+INSERT INTO alert_decision (alert_id, version, state, actor, comment, known_at) VALUES
+    (1, 1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
 INSERT INTO actor (actor_id, name, kind, printed_name, roles, known_at) OVERRIDING SYSTEM VALUE VALUES
     (1, 'mara', 'person', 'Mara Ott', '{qa}', '2026-01-01Z');
