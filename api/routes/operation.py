@@ -1,5 +1,6 @@
 """For whoever runs the system: is everything there, how much has passed through, and what the API offers."""
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from api.clock import read_clock
 from api.database import Reading, row, transaction
 from api.metrics import exposition
+from api.rendering import instant
 from store.errors import StoreUnavailable
 from store.sql import queries
 
@@ -59,7 +61,8 @@ def read_readiness(connection: Connection) -> Readiness:
     if clock.tick_age_s is None:
         reasons.append("ingest has never ticked")
     elif clock.tick_age_s > TICK_TOO_OLD_S:
-        reasons.append(f"the last tick of ingest is {clock.tick_age_s:.0f} s old, more than {TICK_TOO_OLD_S:.0f}")
+        since = datetime.now(UTC) - timedelta(seconds=clock.tick_age_s)
+        reasons.append(f"no time told since {instant(since)}: ingest is away, behind, or without its broker")
     behind = max(0, lag["not_taken"]) + max(0, lag["not_worked_off"])
     if behind > LAG_TOO_LONG_BLOCKS:
         reasons.append(f"analytics is {behind} blocks behind, more than {LAG_TOO_LONG_BLOCKS}")

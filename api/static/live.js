@@ -5,27 +5,24 @@ const LOST_AFTER_MS = 8000;
 
 const live = { lastMs: Date.now() };
 
-// Called by whatever on the page has just received fresh data.
-window.batchwitnessFresh = () => {
-  live.lastMs = Date.now();
-};
-
+// Only what the page shows as live makes it fresh again: not a banner, and not that somebody looks at it.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful) window.batchwitnessFresh();
+  if (event.detail.successful && event.detail.elt.closest("[data-live]")) live.lastMs = Date.now();
 });
 
 document.addEventListener("DOMContentLoaded", () => {
   if (!document.querySelector("[data-live]")) return;
   const banner = document.getElementById("stale");
-  setInterval(() => {
-    const lost = Date.now() - live.lastMs > LOST_AFTER_MS && document.visibilityState === "visible";
+  const check = () => {
+    const lost = Date.now() - live.lastMs > LOST_AFTER_MS;
     banner.hidden = !lost;
     document.body.classList.toggle("lost", lost);
     if (lost) {
       document.getElementById("stale-since").textContent = new Date(live.lastMs).toISOString().slice(0, 19).replace("T", " ") + " UTC";
     }
-  }, 1000);
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") live.lastMs = Date.now();
-  });
+  };
+  setInterval(check, 1000);
+  // A tab that slept shows what it had then: it says so at once, and until it has heard from the server again.
+  document.addEventListener("visibilitychange", check);
+  window.addEventListener("pageshow", check);
 });

@@ -158,3 +158,37 @@ def test_every_page_opens_and_says_what_it_is(plant: Plant, page: Page) -> None:
     ):
         page.goto(path)
         expect(page.locator("main")).to_contain_text(words, ignore_case=True)
+
+
+def test_view_1_a_page_that_becomes_visible_again_is_as_old_as_its_data(plant: Plant, page: Page) -> None:
+    page.clock.install()
+    page.goto("/")
+    expect(page.locator("#board .tile").first).to_be_visible()
+    page.route("**/board", lambda _route: None)  # the server never answers again
+    page.clock.fast_forward(60_000)
+    expect(page.locator("#stale")).to_be_visible()
+    since = page.locator("#stale-since").text_content()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.run_for(1500)
+    expect(page.locator("#stale")).to_be_visible()
+    assert page.locator("#stale-since").text_content() == since
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("path", ["/", "/batches", "/alerts", "/quarantine"])
+def test_every_page_names_the_part_of_the_system_that_is_away(plant: Plant, page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.locator("#operation")).to_have_text("")
+    plant.do("UPDATE block_tick SET host_time = clock_timestamp() - interval '1 minute'")
+    expect(page.locator("#operation")).to_contain_text("no time told since", timeout=WITHIN_MS)
+
+
+def test_the_queue_of_one_batch_stays_that_of_this_batch_when_it_asks_again(plant: Plant, page: Page) -> None:
+    grow(plant)
+    add_batch(plant, "CT-2", unit="BR-02", started=plant.now - timedelta(hours=100))
+    add_alert(plant, "CT-2", unit="BR-02", hour=80, sentence="pH 3 % above the reference since 78.5 h")
+    page.goto("/alerts?batch=CT-1")
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "queue") as asked:
+        expect(page.locator("#queue tbody tr")).to_have_count(1)
+    assert asked.value.url.endswith("/alerts?batch=CT-1")
+    expect(page.locator("#queue tbody tr")).to_have_count(1)
