@@ -1,4 +1,8 @@
-"""What people decide about an alert: raised → acknowledged → assessed, each step once, with who, when and why."""
+"""What people decide about an alert: raised → acknowledged → assessed, with who, when, why, and what they saw.
+
+A decision is about the version its maker saw (0: as raised). When a newer one is there already it is refused; when a
+later one adds tags, the alert is `raised` again and the steps begin anew.
+"""
 
 from datetime import datetime
 
@@ -14,30 +18,45 @@ MAY_ACKNOWLEDGE = frozenset({Role.OPERATOR, Role.MSAT, Role.QA})
 MAY_ASSESS = frozenset({Role.MSAT, Role.QA})
 
 
-def acknowledge(conn: psycopg.Connection, *, alert_id: int, actor: Actor, comment: str) -> datetime:
+def acknowledge(conn: psycopg.Connection, *, alert_id: int, version: int, actor: Actor, comment: str) -> datetime:
     """Somebody has seen the alert and says what they make of it; returns the decision's known_at.
 
     For operator, msat and qa. Raises NotAllowed, NotFound, InputInvalid without a comment, and Conflict when the
-    alert is not `raised` any more.
+    alert is not `raised` any more or has changed since `version`.
     """
     return _decide(
-        conn, alert_id, actor, comment, AlertState.ACKNOWLEDGED, after=AlertState.RAISED, allowed=MAY_ACKNOWLEDGE
+        conn,
+        alert_id,
+        version,
+        actor,
+        comment,
+        AlertState.ACKNOWLEDGED,
+        after=AlertState.RAISED,
+        allowed=MAY_ACKNOWLEDGE,
     )
 
 
-def assess(conn: psycopg.Connection, *, alert_id: int, actor: Actor, comment: str) -> datetime:
+def assess(conn: psycopg.Connection, *, alert_id: int, version: int, actor: Actor, comment: str) -> datetime:
     """Somebody has judged what the alert means for the batch; returns the decision's known_at.
 
     For msat and qa. Raises what `acknowledge` raises, and Conflict when nobody has acknowledged the alert yet.
     """
     return _decide(
-        conn, alert_id, actor, comment, AlertState.ASSESSED, after=AlertState.ACKNOWLEDGED, allowed=MAY_ASSESS
+        conn,
+        alert_id,
+        version,
+        actor,
+        comment,
+        AlertState.ASSESSED,
+        after=AlertState.ACKNOWLEDGED,
+        allowed=MAY_ASSESS,
     )
 
 
 def _decide(
     conn: psycopg.Connection,
     alert_id: int,
+    version: int,
     actor: Actor,
     comment: str,
     state: AlertState,
@@ -57,8 +76,11 @@ def _decide(
             raise NotFound(f"there is no alert {alert_id}")
         if found[0] != after:
             raise Conflict(f"alert {alert_id} is {found[0]}; only what is {after} can be {state}")
-        decision = {"alert_id": alert_id, "state": str(state), "actor": actor.name, "comment": comment.strip()}
-        row = cursor.execute(sql["decide"], {**decision, "before": str(after)}).fetchone()
+        if found[1] != version:
+            raise Conflict(f"alert {alert_id} has changed since you saw it: look again, then decide")
+        decision = {"alert_id": alert_id, "version": version, "state": str(state), "before": str(after)}
+        made = {"actor": actor.name, "comment": comment.strip()}
+        row = cursor.execute(sql["decide"], decision | made).fetchone()
     assert row is not None
     known_at = row[0]
     assert isinstance(known_at, datetime)

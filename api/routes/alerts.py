@@ -17,6 +17,8 @@ from store.errors import NotFound
 from store.model.alert import AlertKind, AlertState
 from store.sql import queries
 
+MOST_VERSIONS = 2**31 - 1
+
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
 
@@ -41,6 +43,8 @@ class AlertRow(BaseModel):
     decided_by: str | None
     decided_at: datetime | None
     comment: str | None
+    version: int  # how often it changed since it was raised
+    spread_to: list[str]  # tags it did not have when somebody decided about it; such an alert is raised again
     software: str
     reference_digest: str | None
 
@@ -60,8 +64,9 @@ class VersionRow(BaseModel):
 
 
 class DecisionRow(BaseModel):
-    """What a person decided."""
+    """What a person decided, about the version they saw."""
 
+    version: int
     state: AlertState
     actor: str
     printed_name: str | None
@@ -92,8 +97,9 @@ class AlertDetail(AlertRow):
 
 
 class Comment(BaseModel):
-    """What whoever acknowledges says."""
+    """What whoever acknowledges says, and the version of the alert they saw."""
 
+    version: int = Field(ge=0, le=MOST_VERSIONS)
     comment: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
 
 
@@ -125,8 +131,8 @@ def one_alert(connection: Reading, alert: AlertNumber) -> AlertDetail:
 def acknowledge_alert(
     connection: Writing, actor: Annotated[Actor, Depends(ACKNOWLEDGE)], alert: AlertNumber, body: Comment
 ) -> AlertDetail:
-    """Somebody has seen it and says what they make of it. 409 when it was acknowledged already."""
-    acknowledge(connection, alert_id=alert, actor=actor, comment=body.comment)
+    """Somebody has seen it and says what they make of it. 409 when somebody was faster or it has changed."""
+    acknowledge(connection, alert_id=alert, version=body.version, actor=actor, comment=body.comment)
     return read_alert(connection, alert)
 
 

@@ -15,7 +15,7 @@ from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, OptionalName
 from api.rendering import render
 from api.results import read_results
-from api.routes.alerts import read_alert, read_queue
+from api.routes.alerts import MOST_VERSIONS, read_alert, read_queue
 from api.routes.batches import events, list_batches
 from api.routes.record import gaps, pending_results, quarantine
 from api.series import batch_row
@@ -84,7 +84,8 @@ def alerts(
 def alert(request: Request, connection: Reading, actor: SignedIn, alert: AlertNumber) -> Response:
     """One alert with its evidence."""
     may = bool(actor.roles & ACKNOWLEDGE.roles)
-    return render(request, "alert.html", alert=read_alert(connection, alert), refused=None, may_acknowledge=may)
+    found = read_alert(connection, alert)
+    return render(request, "alert.html", alert=found, refused=None, comment="", may_acknowledge=may)
 
 
 @router.post("/alerts/{alert}/acknowledge")
@@ -93,14 +94,15 @@ def acknowledge_alert(
     connection: Writing,
     actor: Annotated[Actor, Depends(ACKNOWLEDGE)],
     alert: AlertNumber,
+    version: Annotated[int, Form(ge=0, le=MOST_VERSIONS)],
     comment: Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")] = "",
 ) -> Response:
-    """Acknowledge from the page; without a comment, or too late, the page says so."""
+    """Acknowledge from the page; without a comment, too late, or of what has changed, the page says so."""
     try:
-        acknowledge(connection, alert_id=alert, actor=actor, comment=comment)
+        acknowledge(connection, alert_id=alert, version=version, actor=actor, comment=comment)
     except (ValueError, Conflict) as error:
         found = read_alert(connection, alert)
-        page = render(request, "alert.html", alert=found, refused=str(error), may_acknowledge=True)
+        page = render(request, "alert.html", alert=found, refused=str(error), comment=comment, may_acknowledge=True)
         page.status_code = HTTPStatus.CONFLICT if isinstance(error, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
         return page
     return RedirectResponse(f"/alerts/{alert}", status_code=HTTPStatus.SEE_OTHER)

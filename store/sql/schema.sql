@@ -109,12 +109,14 @@ ALTER TABLE public.alert ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE public.alert_decision (
     alert_decision_id bigint NOT NULL,
     alert_id bigint NOT NULL,
+    version integer NOT NULL,
     state text NOT NULL,
     actor text NOT NULL,
     comment text NOT NULL,
     known_at timestamp with time zone NOT NULL,
     CONSTRAINT alert_decision_comment_check CHECK ((comment <> ''::text)),
-    CONSTRAINT alert_decision_state_check CHECK ((state = ANY (ARRAY['acknowledged'::text, 'assessed'::text, 'closed'::text])))
+    CONSTRAINT alert_decision_state_check CHECK ((state = ANY (ARRAY['acknowledged'::text, 'assessed'::text, 'closed'::text]))),
+    CONSTRAINT alert_decision_version_check CHECK ((version >= 0))
 );
 
 ALTER TABLE public.alert_decision ALTER COLUMN alert_decision_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -163,11 +165,22 @@ CREATE VIEW public.alert_now AS
     alert.software,
     alert.intake_ordinal,
     alert.committed_time,
-    COALESCE(decision.state, 'raised'::text) AS state,
+        CASE
+            WHEN (COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, alert.tags)) THEN COALESCE(decision.state, 'raised'::text)
+            ELSE 'raised'::text
+        END AS state,
     decision.actor AS decided_by,
     decision.comment,
-    decision.known_at AS decided_at
-   FROM ((public.alert
+    decision.known_at AS decided_at,
+    COALESCE(newest.version, 0) AS version,
+        CASE
+            WHEN (decision.state IS NULL) THEN '{}'::text[]
+            ELSE ARRAY( SELECT unnest(COALESCE(newest.tags, alert.tags)) AS unnest
+            EXCEPT
+             SELECT unnest(COALESCE(seen.tags, alert.tags)) AS unnest
+      ORDER BY 1)
+        END AS spread_to
+   FROM (((public.alert
      LEFT JOIN LATERAL ( SELECT alert_update.alert_id,
             alert_update.version,
             alert_update.ended_time,
@@ -186,6 +199,7 @@ CREATE VIEW public.alert_now AS
          LIMIT 1) newest ON (true))
      LEFT JOIN LATERAL ( SELECT alert_decision.alert_decision_id,
             alert_decision.alert_id,
+            alert_decision.version,
             alert_decision.state,
             alert_decision.actor,
             alert_decision.comment,
@@ -193,7 +207,8 @@ CREATE VIEW public.alert_now AS
            FROM public.alert_decision
           WHERE (alert_decision.alert_id = alert.alert_id)
           ORDER BY alert_decision.known_at DESC
-         LIMIT 1) decision ON (true));
+         LIMIT 1) decision ON (true))
+     LEFT JOIN public.alert_update seen ON (((seen.alert_id = alert.alert_id) AND (seen.version = decision.version))));
 
 CREATE TABLE public.area (
     area_id integer NOT NULL,

@@ -85,7 +85,7 @@ def test_each_person_gets_exactly_what_their_roles_say(
         assert anonymous.get(path).status_code == reads, f"{name} reading {path}"
     answer = anonymous.post(
         f"/v1/alerts/{alert}/acknowledge",
-        json={"comment": "seen at the reactor"},
+        json={"comment": "seen at the reactor", "version": 0},
         headers={"Origin": "http://plant.example"},
     )
     assert answer.status_code == (200 if name in MAY_ACKNOWLEDGE else 403), f"{name} acknowledging"
@@ -94,7 +94,7 @@ def test_each_person_gets_exactly_what_their_roles_say(
 def test_no_token_of_any_scope_acknowledges_because_decisions_are_peoples(review: TestClient, plant: Plant) -> None:
     add_batch(plant, "CT-1", started=plant.now - timedelta(hours=40))
     alert = add_alert(plant, "CT-1")
-    assert review.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "robot"}).status_code == 403
+    assert review.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "robot", "version": 0}).status_code == 403
     assert review.get(f"/v1/alerts/{alert}").json()["state"] == "raised"
 
 
@@ -106,9 +106,12 @@ def test_a_change_sent_by_the_page_of_another_site_is_refused(
     alert = add_alert(plant, "CT-1")
     sign_in(anonymous, "mia")
     headers = {} if origin is None else {"Origin": origin}
-    sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "x"}, headers=headers)
+    sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "x", "version": 0}, headers=headers)
     assert sent.status_code == 403
-    assert anonymous.post(f"/alerts/{alert}/acknowledge", data={"comment": "x"}, headers=headers).status_code == 403
+    assert (
+        anonymous.post(f"/alerts/{alert}/acknowledge", data={"comment": "x", "version": 0}, headers=headers).status_code
+        == 403
+    )
     assert anonymous.get(f"/v1/alerts/{alert}").json()["decisions"] == []
 
 

@@ -33,7 +33,8 @@ def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:
     sign_in(anonymous, "otto")
-    answer = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "gas line checked"}, headers=ORIGIN)
+    comment = {"comment": "gas line checked", "version": 1}
+    answer = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json=comment, headers=ORIGIN)
     assert answer.json()["state"] == "acknowledged"
     decision = answer.json()["decisions"][0]
     assert (decision["printed_name"], decision["comment"]) == ("Otto Operator", "gas line checked")
@@ -48,7 +49,8 @@ def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(
 ) -> None:
     for name, status in (("otto", 200), ("mia", 409)):
         sign_in(anonymous, name)
-        sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": name}, headers=ORIGIN)
+        comment = {"comment": name, "version": 1}
+        sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json=comment, headers=ORIGIN)
         assert sent.status_code == status
     assert [row["actor"] for row in anonymous.get(f"/v1/alerts/{alert}").json()["decisions"]] == ["otto"]
 
@@ -58,12 +60,35 @@ def test_an_acknowledgement_without_a_usable_comment_is_refused(
     anonymous: TestClient, people: None, plant: Plant, alert: int, comment: str
 ) -> None:
     sign_in(anonymous, "otto")
-    sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": comment}, headers=ORIGIN)
+    said = {"comment": comment, "version": 1}
+    sent = anonymous.post(f"/v1/alerts/{alert}/acknowledge", json=said, headers=ORIGIN)
     assert sent.status_code == 422
     assert sent.json()["errors"][0]["field"] == "comment"
-    page = anonymous.post(f"/alerts/{alert}/acknowledge", data={"comment": comment}, headers=ORIGIN)
+    page = anonymous.post(f"/alerts/{alert}/acknowledge", data=said, headers=ORIGIN)
     assert page.status_code == 422
     assert anonymous.get(f"/v1/alerts/{alert}").json()["state"] == "raised"
+
+
+def test_who_acknowledges_a_version_that_is_no_longer_the_newest_is_shown_the_newest_and_keeps_the_comment(
+    anonymous: TestClient, people: None, plant: Plant, alert: int
+) -> None:
+    sign_in(anonymous, "otto")
+    assert 'name="version" value="1"' in anonymous.get(f"/alerts/{alert}").text
+    old = {"comment": "gas line checked", "version": 0}
+    assert anonymous.post(f"/v1/alerts/{alert}/acknowledge", json=old, headers=ORIGIN).status_code == 409
+    page = anonymous.post(f"/alerts/{alert}/acknowledge", data=old, headers=ORIGIN)
+    assert page.status_code == 409
+    assert 'name="version" value="1"' in page.text
+    assert "gas line checked</textarea>" in page.text
+    assert anonymous.get(f"/v1/alerts/{alert}").json()["decisions"] == []
+    assert anonymous.post(f"/alerts/{alert}/acknowledge", data=old | {"version": 1}, headers=ORIGIN).status_code == 303
+    plant.do(
+        "INSERT INTO alert_update SELECT alert_id, 2, NULL, detector, tags || '{glucose}', score, limit_value,"
+        " sentence, contributions, cells, 3 FROM alert_update"
+    )
+    found = anonymous.get(f"/v1/alerts/{alert}").json()
+    assert (found["state"], found["spread_to"], found["decided_by"]) == ("raised", ["glucose"], "otto")
+    assert "Has spread to <b>glucose</b>" in anonymous.get(f"/alerts/{alert}").text
 
 
 def test_the_queue_can_be_cut_to_a_batch_a_kind_or_a_state(review: TestClient, plant: Plant, alert: int) -> None:

@@ -152,7 +152,13 @@ def test_an_alert_nobody_acknowledged_comes_before_a_newer_one_that_somebody_has
     over = add_alert(plant, "CT-1", hour=10, ended_h=12)
     lasting = add_alert(plant, "CT-1", hour=29)
     plant.insert(
-        "alert_decision", alert_id=lasting, state="acknowledged", actor="otto", comment="seen", known_at=plant.now
+        "alert_decision",
+        alert_id=lasting,
+        version=0,
+        state="acknowledged",
+        actor="otto",
+        comment="seen",
+        known_at=plant.now,
     )
     found = tile(review)
     assert (found["alert"], found["state"]) == (over, "alert")

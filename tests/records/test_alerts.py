@@ -62,9 +62,9 @@ def test_an_alert_is_acknowledged_then_assessed_and_each_step_is_audited(
 ) -> None:
     assert state(conn, alert_id) == ("raised", None, None)
 
-    seen_at = acknowledge(conn, alert_id=alert_id, actor=somebody("operator"), comment=" probe fouled? ")
+    seen_at = acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment=" probe fouled? ")
     assert state(conn, alert_id) == ("acknowledged", "mara", "probe fouled?")
-    judged_at = assess(conn, alert_id=alert_id, actor=somebody("qa"), comment="no impact")
+    judged_at = assess(conn, alert_id=alert_id, version=0, actor=somebody("qa"), comment="no impact")
     assert state(conn, alert_id) == ("assessed", "mara", "no impact")
 
     events = trail(conn, subject=f"alert:{alert_id}", limit=10)
@@ -73,8 +73,8 @@ def test_an_alert_is_acknowledged_then_assessed_and_each_step_is_audited(
         (judged_at, "alert_assessed", "no impact"),
     ]
     assert [(event.old, event.new) for event in events] == [
-        ({"state": "raised"}, {"state": "acknowledged"}),
-        ({"state": "acknowledged"}, {"state": "assessed"}),
+        ({"state": "raised"}, {"state": "acknowledged", "version": 0}),
+        ({"state": "acknowledged"}, {"state": "assessed", "version": 0}),
     ]
     assert verify(conn) == []
 
@@ -82,35 +82,78 @@ def test_an_alert_is_acknowledged_then_assessed_and_each_step_is_audited(
 @pytest.mark.parametrize("role", ["viewer", "admin", "identity", "floor"])
 def test_who_only_looks_or_only_administers_decides_nothing(conn: psycopg.Connection, alert_id: int, role: str) -> None:
     with pytest.raises(NotAllowed, match="msat, operator, qa"):
-        acknowledge(conn, alert_id=alert_id, actor=somebody(role), comment="seen")
+        acknowledge(conn, alert_id=alert_id, version=0, actor=somebody(role), comment="seen")
     assert state(conn, alert_id) == ("raised", None, None)
 
 
 def test_an_operator_does_not_assess(conn: psycopg.Connection, alert_id: int) -> None:
-    acknowledge(conn, alert_id=alert_id, actor=somebody("operator"), comment="seen")
+    acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment="seen")
     with pytest.raises(NotAllowed):
-        assess(conn, alert_id=alert_id, actor=somebody("operator"), comment="no impact")
+        assess(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment="no impact")
 
 
 def test_steps_are_taken_once_and_in_order(conn: psycopg.Connection, alert_id: int) -> None:
     qa = somebody("qa")
     with pytest.raises(Conflict, match="is raised; only what is acknowledged"):
-        assess(conn, alert_id=alert_id, actor=qa, comment="no impact")
-    acknowledge(conn, alert_id=alert_id, actor=qa, comment="seen")
+        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="no impact")
+    acknowledge(conn, alert_id=alert_id, version=0, actor=qa, comment="seen")
     with pytest.raises(Conflict, match="is acknowledged; only what is raised"):
-        acknowledge(conn, alert_id=alert_id, actor=qa, comment="seen")
+        acknowledge(conn, alert_id=alert_id, version=0, actor=qa, comment="seen")
     with pytest.raises(NotFound):
-        acknowledge(conn, alert_id=alert_id + 1, actor=qa, comment="seen")
+        acknowledge(conn, alert_id=alert_id + 1, version=0, actor=qa, comment="seen")
     with pytest.raises(InputInvalid, match="comment"):
-        assess(conn, alert_id=alert_id, actor=qa, comment="  ")
+        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="  ")
     assert len(trail(conn, limit=10)) == 1
+
+
+def go_on(database: Database, alert_id: int, version: int, *tags: str) -> None:
+    """The alert has a later version, with these tags."""
+    with database.connect() as owner:
+        owner.execute(
+            "INSERT INTO alert_update (alert_id, version, detector, tags, score, limit_value, sentence, contributions,"
+            " cells, intake_ordinal) VALUES (%s, %s, 'ewma', %s, 5, 3, 'drifts', '[]', '[]', 2)",
+            [alert_id, version, list(tags)],
+        )
+
+
+def test_nobody_decides_about_a_version_they_have_not_seen(
+    conn: psycopg.Connection, database: Database, alert_id: int
+) -> None:
+    go_on(database, alert_id, 1, "pH")
+    for version in (0, 2):
+        with pytest.raises(Conflict, match="has changed since you saw it"):
+            acknowledge(conn, alert_id=alert_id, version=version, actor=somebody("qa"), comment="seen")
+    acknowledge(conn, alert_id=alert_id, version=1, actor=somebody("qa"), comment="seen")
+    assert conn.execute("SELECT version FROM alert_decision").fetchall() == [(1,)]
+
+
+def test_an_alert_that_spreads_after_its_acknowledgement_is_raised_again_and_one_that_only_goes_on_is_not(
+    conn: psycopg.Connection, database: Database, alert_id: int
+) -> None:
+    def stands() -> object:
+        return conn.execute(
+            "SELECT state, spread_to, version FROM alert_now WHERE alert_id = %s", [alert_id]
+        ).fetchone()
+
+    acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("qa"), comment="seen")
+    go_on(database, alert_id, 1, "pH")
+    assert stands() == ("acknowledged", [], 1)
+    go_on(database, alert_id, 2, "pH", "temperature", "lactate")
+    assert stands() == ("raised", ["lactate", "temperature"], 2)
+    with pytest.raises(Conflict, match="is raised"):
+        assess(conn, alert_id=alert_id, version=2, actor=somebody("qa"), comment="no impact")
+    acknowledge(conn, alert_id=alert_id, version=2, actor=somebody("qa"), comment="seen again")
+    assert stands() == ("acknowledged", [], 2)
+    go_on(database, alert_id, 3, "pH", "temperature", "lactate")
+    assess(conn, alert_id=alert_id, version=3, actor=somebody("qa"), comment="no impact")
+    assert stands() == ("assessed", [], 3)
 
 
 def test_of_people_who_acknowledge_at_once_one_does_and_the_others_are_told(database: Database, alert_id: int) -> None:
     def attempt(number: int) -> bool:
         with database.connect("api", autocommit=False) as conn:
             try:
-                acknowledge(conn, alert_id=alert_id, actor=somebody("qa"), comment=f"seen by {number}")
+                acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("qa"), comment=f"seen by {number}")
             except Conflict:
                 return False
             return True

@@ -94,6 +94,7 @@ CREATE TABLE alert_update (
 CREATE TABLE alert_decision (
     alert_decision_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alert_id bigint NOT NULL REFERENCES alert,
+    version integer NOT NULL CHECK (version >= 0),  -- of the alert that whoever decided saw; 0: as it was raised
     state text NOT NULL CHECK (state IN ('acknowledged', 'assessed', 'closed')),
     actor text NOT NULL,
     comment text NOT NULL CHECK (comment <> ''),
@@ -101,6 +102,7 @@ CREATE TABLE alert_decision (
 );
 CREATE INDEX alert_decision_alert ON alert_decision (alert_id, known_at);
 
+-- A decision covers what its maker saw: an alert that has spread to further tags since is raised again.
 CREATE VIEW alert_now AS
 SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind,
     coalesce(newest.detector, alert.detector) AS detector, coalesce(newest.tags, alert.tags) AS tags,
@@ -110,15 +112,22 @@ SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.or
     coalesce(newest.contributions, alert.contributions) AS contributions,
     coalesce(newest.cells, alert.cells) AS cells,
     alert.reference_digest, alert.software, alert.intake_ordinal, alert.committed_time,
-    coalesce(decision.state, 'raised') AS state, decision.actor AS decided_by, decision.comment,
-    decision.known_at AS decided_at
+    CASE WHEN coalesce(newest.tags, alert.tags) <@ coalesce(seen.tags, alert.tags)
+        THEN coalesce(decision.state, 'raised') ELSE 'raised' END AS state,
+    decision.actor AS decided_by, decision.comment, decision.known_at AS decided_at,
+    coalesce(newest.version, 0) AS version,
+    CASE WHEN decision.state IS NULL THEN '{}' ELSE ARRAY(
+        SELECT unnest(coalesce(newest.tags, alert.tags)) EXCEPT SELECT unnest(coalesce(seen.tags, alert.tags))
+        ORDER BY 1
+    ) END AS spread_to  -- tags it did not have when it was decided about
 FROM alert
 LEFT JOIN LATERAL (
     SELECT * FROM alert_update WHERE alert_update.alert_id = alert.alert_id ORDER BY version DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (
     SELECT * FROM alert_decision WHERE alert_decision.alert_id = alert.alert_id ORDER BY known_at DESC LIMIT 1
-) AS decision ON true;
+) AS decision ON true
+LEFT JOIN alert_update AS seen ON seen.alert_id = alert.alert_id AND seen.version = decision.version;
 
 -- Summaries that are always derivable again from reading.
 CREATE TABLE overview (

@@ -2,6 +2,7 @@
 SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
+    alert_now.version, alert_now.spread_to,
     batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
     alert_now.reference_digest
 FROM alert_now
@@ -20,6 +21,7 @@ LIMIT %(limit)s;
 SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
+    alert_now.version, alert_now.spread_to,
     batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
     alert_now.reference_digest, alert_now.contributions, alert_now.cells, alert_now.ordinal,
     alert_now.intake_ordinal, alert_now.committed_time, reference.name AS reference,
@@ -40,6 +42,7 @@ FROM alert_update
 WHERE alert_id = %(alert_id)s ORDER BY version;
 
 -- decisions: What people decided about an alert, in order.
-SELECT alert_decision.state, alert_decision.actor, actor.printed_name, alert_decision.comment, alert_decision.known_at
+SELECT alert_decision.version, alert_decision.state, alert_decision.actor, actor.printed_name, alert_decision.comment,
+    alert_decision.known_at
 FROM alert_decision LEFT JOIN actor ON actor.name = alert_decision.actor
 WHERE alert_decision.alert_id = %(alert_id)s ORDER BY alert_decision.known_at;
