@@ -17,6 +17,7 @@ from api.rendering import render
 from api.results import read_results
 from api.routes.alerts import MOST_VERSIONS, read_alert, read_queue
 from api.routes.batches import events, list_batches
+from api.routes.operation import read_readiness
 from api.routes.record import gaps, pending_results, quarantine
 from api.series import batch_row
 from records.actors import Actor
@@ -77,7 +78,9 @@ def alerts(
     """The queue: what nobody has closed, the unacknowledged first."""
     found = read_queue(connection, batch=batch, state=state, open_only=state is None, limit=200)
     found.sort(key=lambda alert: (alert.state is not AlertState.RAISED, -alert.raised_time.timestamp()))
-    return render(request, "alerts.html", alerts=found, state=state, batch=batch, clock=read_clock(connection))
+    asked = {name: value for name, value in (("state", state), ("batch", batch)) if value is not None}
+    clock = read_clock(connection)
+    return render(request, "alerts.html", alerts=found, state=state, batch=batch, asked=asked, clock=clock)
 
 
 @router.get("/alerts/{alert}")
@@ -106,6 +109,12 @@ def acknowledge_alert(
         page.status_code = HTTPStatus.CONFLICT if isinstance(error, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
         return page
     return RedirectResponse(f"/alerts/{alert}", status_code=HTTPStatus.SEE_OTHER)
+
+
+@router.get("/operation")
+def operation(request: Request, connection: Reading) -> Response:
+    """What every page says above all else: which part of the system is away or behind."""
+    return render(request, "operation.html", state=read_readiness(connection))
 
 
 @router.get("/comparison")
