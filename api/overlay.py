@@ -68,7 +68,7 @@ class PhaseHours(BaseModel):
 
 
 class Approved(BaseModel):
-    """An approved range or limit of the tag."""
+    """An approved range of the tag in its own unit, as it was in force when the batch began."""
 
     kind: LimitKind
     low: float | None
@@ -131,7 +131,12 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
             for limit in rows(
                 connection,
                 queries("api_series")["ranges"],
-                {"process_version_id": made["process_version_id"], "tag": tag},
+                {
+                    "process_version_id": made["process_version_id"],
+                    "tag": tag,
+                    "unit_of_measure": tags[0].unit_of_measure,
+                    "started": start,
+                },
             )
         ],
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from psycopg import Connection
 
+from api.clock import read_clock
 from api.database import Reading, Row, rows
 from api.fields import LATEST_MS, LONGEST_STEP_S, Milliseconds, Names, from_ms, split, to_ms
 from api.flat import ROW_CAP, FlatRow, flat
@@ -122,7 +123,7 @@ def old_points(connection: Reading, batch: Names = "", tag: Names = "") -> Respo
 @router.get("/alerts", response_model=list[FlatRow])
 def alerts(connection: Reading, batch: Names = "", since: From = 0, until: To = LATEST_MS) -> Response:
     """Alerts as annotations; without `batch` of all."""
-    asked = {"batches": split(batch), "all_batches": not split(batch)}
+    asked = {"batches": split(batch), "all_batches": not split(batch), "now": read_clock(connection).now}
     return _query(connection, "alerts", asked | {"since": from_ms(since), "until": from_ms(until)})
 
 

@@ -40,9 +40,10 @@ GROUP BY tag_now.name
 ORDER BY tag_now.name
 LIMIT %(limit)s;
 
--- alerts: Alerts of batches, or of all, that lasted at some time between two, in order of time.
+-- alerts: Alerts of batches, or of all, that lasted at some time between two; one without an end lasts until now.
 SELECT floor(extract(epoch FROM alert_now.onset_time) * 1000)::bigint AS time,
-    floor(extract(epoch FROM coalesce(alert_now.ended_time, alert_now.raised_time)) * 1000)::bigint AS "timeEnd",
+    floor(extract(epoch FROM coalesce(alert_now.ended_time, greatest(%(now)s, alert_now.raised_time))) * 1000)::bigint
+        AS "timeEnd",
     alert_now.kind || ' · ' || unit.name || coalesce(' · ' || batch.name, '') AS title,
     alert_now.sentence AS text, array_to_string(alert_now.kind || alert_now.tags, ',') AS tags,
     alert_now.alert_id AS alert, batch.name AS batch, unit.name AS unit, alert_now.kind, alert_now.state
@@ -51,7 +52,7 @@ JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
 WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s))
     AND alert_now.onset_time <= %(until)s
-    AND coalesce(alert_now.ended_time, alert_now.raised_time) >= %(since)s
+    AND coalesce(alert_now.ended_time, greatest(%(now)s, alert_now.raised_time)) >= %(since)s
 ORDER BY alert_now.onset_time, alert_now.alert_id
 LIMIT %(limit)s;
 

@@ -8,17 +8,17 @@ WITH RECURSIVE next AS (
 )
 SELECT resolution_s FROM next WHERE resolution_s IS NOT NULL ORDER BY resolution_s;
 
--- few: How many readings there are of these tags between two times, counted no further than a cap.
+-- few: How many usable readings there are of these tags between two times, counted no further than a cap.
 SELECT count(*) AS readings FROM (
     SELECT FROM reading
-    WHERE tag_id = ANY(%(tag_ids)s) AND source_time >= %(started)s AND source_time < %(ended)s
+    WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0 AND source_time >= %(started)s AND source_time < %(ended)s
     LIMIT %(cap)s
 ) AS counted;
 
--- readings: Readings of tags between two times as they were stored, in order of time.
-SELECT tag_id, source_time AS time, value, value AS minimum, value AS maximum, quality
+-- readings: Usable readings of tags between two times as they were stored, in order of time.
+SELECT tag_id, source_time AS time, value, value AS minimum, value AS maximum
 FROM reading
-WHERE tag_id = ANY(%(tag_ids)s) AND source_time >= %(started)s AND source_time < %(ended)s
+WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0 AND source_time >= %(started)s AND source_time < %(ended)s
 ORDER BY source_time, tag_id
 LIMIT %(limit)s;
 
@@ -79,7 +79,12 @@ WHERE reference.reference_id IN (
     AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s))
 ORDER BY reference.role, reference.reference_id;
 
--- ranges: The approved ranges of a tag that are in force for a process version.
-SELECT DISTINCT ON (kind) kind, low, high, unit_of_measure FROM limit_version
-WHERE process_version_id = %(process_version_id)s AND tag = %(tag)s AND effective_from <= now()
-ORDER BY kind, effective_from DESC, known_at DESC;
+-- ranges: The approved ranges of a tag in its own unit that were in force when the batch began.
+SELECT kind, low, high, unit_of_measure FROM (
+    SELECT DISTINCT ON (kind) kind, low, high, unit_of_measure FROM limit_version
+    WHERE process_version_id = %(process_version_id)s AND tag = %(tag)s
+        AND kind IN ('proven_acceptable_range', 'normal_operating_range') AND effective_from <= %(started)s
+    ORDER BY kind, effective_from DESC, known_at DESC
+) AS in_force
+WHERE unit_of_measure = %(unit_of_measure)s
+ORDER BY kind;
