@@ -82,7 +82,7 @@ EXPECTED: dict[str, Rights] = {
     ),
     "monitor": Rights(
         ingest="select",
-        analytics="select insert update(closed failure position snapshot state)",
+        analytics="select insert update(position closed failure state snapshot)",
         api="select",
         readonly="select",
         retain="select",
