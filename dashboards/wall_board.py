@@ -59,8 +59,9 @@ def unit_tile() -> Stat:
     return (
         stat(
             "$unit",
-            "State of the unit, with batch, phase and process version; below it the time until which there are data. "
-            "Grey NO DATA means that nothing arrives: look at the unit itself.",
+            "State of the unit, with batch, phase and process version; below it the time until which every tag that "
+            "owes readings has spoken. Grey NO DATA means that nothing arrives, or nothing is analysed: look at the "
+            "unit itself.",
         )
         .id(1)
         .grid_pos(GridPos(x=0, y=0, w=24, h=7))
@@ -128,8 +129,8 @@ def oldest_data() -> Stat:
     return (
         stat(
             "Everything shown is complete until",
-            "The oldest data-until time among units that should be speaking; idle units do not count. "
-            "Compare it with the clock on the wall.",
+            "The data-until time of the oldest tag that owes readings, of all units with a batch; idle units do not "
+            "count. Compare it with the clock on the wall.",
         )
         .id(3)
         .grid_pos(GridPos(x=19, y=7, w=5, h=8))

@@ -36,6 +36,7 @@ def test_ingest_is_healthy_while_it_ticks_and_not_when_its_ticks_stop(database: 
 
 
 def test_analytics_is_healthy_while_no_block_waits_for_it(database: Database, plant: Plant) -> None:
+    plant.do("DELETE FROM intake")
     plant.do("UPDATE block SET committed_time = clock_timestamp()")
     assert is_healthy("analytics", **asks_as(database, "analytics"))
     plant.do("UPDATE block SET committed_time = clock_timestamp() - interval '61 s'")
