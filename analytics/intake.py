@@ -33,8 +33,12 @@ def take_blocks(connection: psycopg.Connection, *, most: int) -> int:
 
 
 @contextmanager
-def consumed(connection: psycopg.Connection, name: str, head: int, *, most: int) -> Iterator[Stretch | None]:
+def consumed(
+    connection: psycopg.Connection, name: str, head: int, *, most: int, most_readings: int | None = None
+) -> Iterator[Stretch | None]:
     """The next stretch for a consumer, whose position moves with what is done inside, in one transaction.
+
+    It holds at most `most` blocks, and about `most_readings`.
 
     None when the consumer is up to date or another process has it.
     """
@@ -45,5 +49,10 @@ def consumed(connection: psycopg.Connection, name: str, head: int, *, most: int)
             yield None
             return
         stretch = Stretch(after=row[0], until=min(head, row[0] + most))
+        if most_readings is not None:
+            parameters = {"after": stretch.after, "until": stretch.until, "most_readings": most_readings}
+            reach = connection.execute(sql["stretch_of_readings"], parameters).fetchone()
+            assert reach is not None
+            stretch = Stretch(after=stretch.after, until=reach[0])
         yield stretch
         connection.execute(sql["set_consumer"], {"name": name, "position": stretch.until})

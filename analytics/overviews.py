@@ -5,7 +5,6 @@ the readings, so that late and backfilled readings end up in it as well.
 """
 
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import psycopg
@@ -19,7 +18,7 @@ from store.sql import queries
 
 RESOLUTIONS_S = (600, 3600)
 AHEAD_US = 300 * US_PER_S  # clocks of edge gateways are allowed to be so far ahead
-LARGEST = float(np.finfo(np.float64).max)
+ABSURD = 1e100  # the largest float is a common stand-in for "bad"; PostgreSQL sums squares for a mean
 
 
 def derive_overviews(connection: psycopg.Connection, stretch: Stretch) -> None:
@@ -54,39 +53,36 @@ def _bring_up_to_date(
 ) -> None:
     """Take readings ordered by (tag, time) into the overview of one resolution."""
     sql = queries("analytics")
-    fresh = summaries(resolution_s, tag_id, time_us, value)
-    known = set(connection.execute(sql["insert_overview"], fresh).fetchall())
-    touched = [key for key in zip(fresh["tag_ids"], fresh["buckets"], strict=True) if key not in known]
-    if not touched:
-        return
-    parameters = {
-        "tag_ids": [tag for tag, _ in touched],
-        "buckets": [bucket for _, bucket in touched],
-        "width": timedelta(seconds=resolution_s),
-    }
-    rows = connection.execute(sql["touched_readings"], parameters).fetchall()
-    tags, times, values = zip(*rows, strict=True)
-    again = summaries(resolution_s, np.array(tags, np.int32), np.array(times, np.int64), np.array(values, np.float64))
-    connection.execute(sql["replace_overview"], again)
-
-
-def summaries(resolution_s: int, tag_id: Int32s, time_us: Int64s, value: Floats) -> dict[str, Any]:
-    """Count, extremes, mean and last of every (tag, bucket) of readings ordered by (tag, time)."""
     bucket_us = time_us // (resolution_s * US_PER_S) * (resolution_s * US_PER_S)
     first = np.flatnonzero(np.append(True, (np.diff(tag_id) != 0) | (np.diff(bucket_us) != 0)))
     count = np.diff(np.append(first, len(tag_id)))
-    with np.errstate(over="ignore"):  # the largest float is a common stand-in for "bad": its mean stays the largest
-        means = np.clip(np.add.reduceat(value, first) / count, -LARGEST, LARGEST)
-    return {
-        "resolution_s": resolution_s,
-        "tag_ids": tag_id[first].tolist(),
-        "buckets": [from_us(us) for us in bucket_us[first].tolist()],
-        "counts": count.tolist(),
-        "minima": np.minimum.reduceat(value, first).tolist(),
-        "means": means.tolist(),
-        "maxima": np.maximum.reduceat(value, first).tolist(),
-        "lasts": value[first + count - 1].tolist(),
-    }
+    tags, buckets = tag_id[first].tolist(), [from_us(us) for us in bucket_us[first].tolist()]
+    new = connection.execute(
+        sql["insert_overview"],
+        {
+            "resolution_s": resolution_s,
+            "tag_ids": tags,
+            "buckets": buckets,
+            "counts": count.tolist(),
+            "minima": np.minimum.reduceat(value, first).tolist(),
+            "means": (np.add.reduceat(np.clip(value, -ABSURD, ABSURD), first) / count).tolist(),
+            "maxima": np.maximum.reduceat(value, first).tolist(),
+            "lasts": value[first + count - 1].tolist(),
+        },
+    )
+    known = set(new.fetchall())
+    touched = [key for key in zip(tags, buckets, strict=True) if key not in known]
+    if touched:
+        connection.execute(
+            sql["derive_overview"],
+            {
+                "resolution_s": resolution_s,
+                "width": timedelta(seconds=resolution_s),
+                "absurd": ABSURD,
+                "tag_ids": [tag for tag, _ in touched],
+                "buckets": [bucket for _, bucket in touched],
+            },
+        )
 
 
 def _set_latest(

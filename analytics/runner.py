@@ -21,7 +21,7 @@ from analytics.watching import MonitorCache, advance_monitor
 from store.errors import StoreUnavailable, translated
 
 MOST_BLOCKS = 200
-OVERVIEW_BLOCKS = 20  # a stretch is one transaction, and alerts wait for it
+OVERVIEW_READINGS = 100_000  # a stretch is one transaction, and alerts wait for it
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
@@ -67,7 +67,7 @@ class Runner:
             if stretch is not None:
                 follow_batches(connection, stretch, self.settings)
                 worked = True
-        with consumed(connection, "overviews", head, most=OVERVIEW_BLOCKS) as stretch:
+        with consumed(connection, "overviews", head, most=MOST_BLOCKS, most_readings=OVERVIEW_READINGS) as stretch:
             if stretch is not None:
                 derive_overviews(connection, stretch)
                 worked = True

@@ -59,6 +59,8 @@ SAMPLES: dict[str, object] = {
     "until": ENDED,
     "whole_from": STARTED + HOUR,
     "api_units.batch_id": 2,
+    "absurd": 1e100,
+    "most_readings": 1000,
     "latest": datetime(2026, 3, 1, tzinfo=UTC),
     "whole_to": ENDED - HOUR,
     "width": HOUR,

@@ -20,6 +20,16 @@ FROM (
 ) AS fresh
 ORDER BY fresh.committed_time, fresh.chain_id, fresh.seq;
 
+-- stretch_of_readings: How far a stretch may reach that holds about so many readings, and one block at least.
+SELECT max(ordinal)
+FROM (
+    SELECT intake.ordinal,
+        sum(block.readings) OVER (ORDER BY intake.ordinal) - block.readings AS before
+    FROM intake JOIN block USING (chain_id, seq)
+    WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
+) AS reached
+WHERE before < %(most_readings)s;
+
 -- head: The last ordinal of the intake.
 SELECT coalesce(max(ordinal), 0) FROM intake;
 
@@ -160,20 +170,16 @@ FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::inte
 ON CONFLICT DO NOTHING
 RETURNING tag_id, bucket;
 
--- touched_readings: Every usable reading of buckets that were touched again, times in microseconds since 1970.
-SELECT reading.tag_id, (extract(epoch FROM reading.source_time) * 1000000)::bigint, reading.value
+-- derive_overview: Derive touched buckets anew from the readings; an absurd value is cut before it enters the mean.
+INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
+SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(*), min(reading.value),
+    avg(greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, reading.value))),
+    max(reading.value), (array_agg(reading.value ORDER BY reading.source_time DESC))[1]
 FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[]) AS touched (tag_id, bucket)
 JOIN reading ON reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
     AND reading.source_time < touched.bucket + %(width)s::interval
 WHERE reading.quality > 0
-ORDER BY reading.tag_id, reading.source_time;
-
--- replace_overview: Summaries of buckets derived anew.
-INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
-SELECT fresh.tag_id, %(resolution_s)s, fresh.bucket, fresh.count, fresh.minimum, fresh.mean, fresh.maximum, fresh.last
-FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::integer[], %(minima)s::double precision[],
-    %(means)s::double precision[], %(maxima)s::double precision[], %(lasts)s::double precision[])
-    AS fresh (tag_id, bucket, count, minimum, mean, maximum, last)
+GROUP BY touched.tag_id, touched.bucket
 ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
     mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;
 
