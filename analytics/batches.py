@@ -13,9 +13,10 @@ from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
-from analytics.segment import Segment, Tick
+from analytics.segment import Segment
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
+from analytics.watching import tick_of
 from store.model.ids import PositionId, ProcessVersionId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.reference import ReferenceRole
@@ -74,8 +75,7 @@ def _watch(
     row = connection.execute(sql["tick_before"], {"ordinal": first[0]}).fetchone()
     tick = None
     if row is not None:  # so that a clock that is ahead is held back from the first reading on
-        allowance_us = int(settings.transport_allowance_s * row[1] * US_PER_S)
-        tick = Tick(plant_time_us=to_us(row[0]), transport_allowance_us=allowance_us)
+        tick = tick_of(to_us(row[0]), row[1], settings.transport_allowance_s)
         monitor.feed(Segment.of_tick(tick))
     connection.execute(
         sql["insert_monitor"],

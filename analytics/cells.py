@@ -85,7 +85,7 @@ class CellReducer:
         if segment.tick is not None:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
-            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us)
+            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us + tick.ahead_us)
         return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
 
     def finish(self, ended_us: int) -> list[ClosedCell]:

@@ -18,6 +18,9 @@ class Tick:
 
     plant_time_us: int
     transport_allowance_us: int  # how long a reading may still be on its way at that instant
+    ahead_us: int = (
+        0  # how far readings may move time beyond it: the plant time an accelerated clock runs until the next
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ def play(
     blocks = {row[0]: row[1:] for row in connection.execute(sql["unit_blocks"], parameters)}
     for ordinal in sorted(blocks.keys() | happenings.keys()):
         rows, plant_time, rate = blocks.get(ordinal, (None, None, None))
-        tick = None if plant_time is None else _tick(to_us(plant_time), rate, transport_allowance_s)
+        tick = None if plant_time is None else tick_of(to_us(plant_time), rate, transport_allowance_s)
         alerts, ended = feed_block(
             monitor,
             None if rows is None else decode_rows(rows),
@@ -283,9 +283,17 @@ def _feed(monitor: BatchMonitor, rows: UnitRows, first: int, last: int) -> list[
     )
 
 
-def _tick(plant_us: int, rate: float, transport_allowance_s: float) -> Tick:
-    # A message takes host seconds to arrive; on an accelerated plant clock that is a long time.
-    return Tick(plant_time_us=plant_us, transport_allowance_us=int(transport_allowance_s * rate * US_PER_S))
+def tick_of(plant_us: int, rate: float, transport_allowance_s: float) -> Tick:
+    """A tick as the monitors see it.
+
+    A message takes host seconds to arrive, and ticks are host seconds apart: on an accelerated plant clock both are a
+    long time, at the plant's own pace readings are held to the tick.
+    """
+    return Tick(
+        plant_time_us=plant_us,
+        transport_allowance_us=int(transport_allowance_s * rate * US_PER_S),
+        ahead_us=int(transport_allowance_s * max(rate - 1.0, 0.0) * US_PER_S),
+    )
 
 
 def _model(data: bytes | None) -> ReferenceModel | None:
