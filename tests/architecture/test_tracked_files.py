@@ -12,7 +12,7 @@ REGISTRIES = tuple(
     ".".join(parts).encode()
     for parts in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python" + "hosted", "org"),
         ("npmjs", "org"),
         ("npmjs", "com"),
         ("yarnpkg", "com"),
