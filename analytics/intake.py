@@ -32,6 +32,14 @@ def take_blocks(connection: psycopg.Connection, *, most: int) -> int:
     return last
 
 
+def position_of(connection: psycopg.Connection, name: str) -> int:
+    """How far a consumer has come, the caller's own transaction included."""
+    row = connection.execute(queries("analytics")["position"], {"name": name}).fetchone()
+    assert row is not None
+    position: int = row[0]
+    return position
+
+
 @contextmanager
 def consumed(
     connection: psycopg.Connection, name: str, head: int, *, most: int, most_readings: int | None = None

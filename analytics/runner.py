@@ -1,8 +1,9 @@
 """Follow the journal: record the order of its blocks, then let every consumer of that order catch up.
 
 DETECT-1: what a monitor does depends on the recorded order and its own state alone, so a killed runner's successor
-raises the same alerts, bit for bit. Each consumer's position moves in the transaction of what it did; nothing is done
-twice and nothing is left out. Several runners may share the work: positions are locked while they move.
+raises the same alerts, bit for bit. One transaction a round holds the overviews, the monitors' states and positions and
+their alerts, and no monitor passes the overviews: whoever sees an alert sees the summaries of what it rests
+on. Nothing is done twice and nothing is left out. Several runners may share the work: positions are locked while they move.
 """
 
 import time
@@ -14,7 +15,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from analytics.batches import follow_batches
-from analytics.intake import consumed, take_blocks
+from analytics.intake import consumed, position_of, take_blocks
 from analytics.overviews import derive_overviews
 from analytics.settings import AnalyticsSettings
 from analytics.watching import MonitorCache, advance_monitor
@@ -22,6 +23,7 @@ from store.errors import StoreUnavailable, translated
 
 MOST_BLOCKS = 200
 OVERVIEW_READINGS = 100_000  # a stretch is one transaction, and alerts wait for it
+ROUND_S = 0.5  # so long may monitors that are far behind keep a round, and its alerts, open
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
@@ -67,12 +69,14 @@ class Runner:
             if stretch is not None:
                 follow_batches(connection, stretch, self.settings)
                 worked = True
-        with consumed(connection, "overviews", head, most=MOST_BLOCKS, most_readings=OVERVIEW_READINGS) as stretch:
-            if stretch is not None:
-                derive_overviews(connection, stretch)
+        with connection.transaction():
+            with consumed(connection, "overviews", head, most=MOST_BLOCKS, most_readings=OVERVIEW_READINGS) as stretch:
+                if stretch is not None:
+                    derive_overviews(connection, stretch)
+                    worked = True
+            reach = position_of(connection, "overviews")
+            round_ends = time.monotonic() + ROUND_S
+            while time.monotonic() < round_ends and advance_monitor(connection, reach, self.settings, self.cache):
+                advances_total.inc()
                 worked = True
-        round_ends = time.monotonic() + 1.0  # new blocks should not wait for a monitor that is far behind
-        while time.monotonic() < round_ends and advance_monitor(connection, head, self.settings, self.cache):
-            advances_total.inc()
-            worked = True
         return worked

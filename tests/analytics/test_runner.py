@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
+import pytest
+
 from store.journal import decode_entries, verify_chain
 from store.model.times import to_us
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
@@ -81,6 +84,35 @@ def test_two_workers_share_the_monitors_and_do_nothing_twice(watched: Watched) -
     ]
     assert watched.record.ask("SELECT count(*), bool_and(closed) FROM monitor") == [(4, True)]
     assert watched.record.ask("SELECT DISTINCT position FROM consumer") == head
+
+
+def test_no_alert_is_seen_before_the_overviews_of_what_it_rests_on(watched: Watched, database: Database) -> None:
+    watched.analyse()  # the history, which is not watched
+    watched.record.take(*drifting())
+    with psycopg.connect(database.dsn("analytics")) as other:
+        other.execute("SELECT FROM consumer WHERE name = 'overviews' FOR UPDATE")
+        watched.analyse()
+        assert watched.alerts() == []
+    watched.analyse()
+    assert any(row[2] == "drift" for row in watched.alerts())
+
+
+def test_what_a_round_did_is_in_the_record_as_a_whole_or_not_at_all(watched: Watched) -> None:
+    watched.analyse()
+    before = watched.record.ask("SELECT count(*), max(bucket) FROM overview")
+    watched.record.take(*drifting())
+    watched.record.owner.execute(
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE EXCEPTION 'the connection is gone' USING ERRCODE = '08006'; END$$;"
+        " CREATE TRIGGER broken BEFORE INSERT ON alert FOR EACH ROW EXECUTE FUNCTION broken()"
+    )
+    with pytest.raises(psycopg.OperationalError):
+        watched.analyse()
+    assert watched.record.ask("SELECT count(*), max(bucket) FROM overview") == before
+    assert watched.record.ask("SELECT bool_and(position < (SELECT max(ordinal) FROM intake)) FROM monitor") == [(True,)]
+    watched.record.owner.execute("DROP TRIGGER broken ON alert")
+    watched.analyse()
+    assert any(row[2] == "drift" for row in watched.alerts())
 
 
 def test_overviews_equal_the_readings_they_summarise_also_after_late_data(watched: Watched) -> None:

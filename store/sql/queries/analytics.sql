@@ -1,6 +1,9 @@
 -- lock_consumer: How far a consumer of the intake has come, locked; nothing when another process has it.
 SELECT position FROM consumer WHERE name = %(name)s FOR UPDATE SKIP LOCKED;
 
+-- position: How far a consumer of the intake has come.
+SELECT position FROM consumer WHERE name = %(name)s;
+
 -- set_consumer: Move a consumer on.
 UPDATE consumer SET position = %(position)s WHERE name = %(name)s;
 
