@@ -2,8 +2,8 @@
 
 DETECT-1: what a monitor does depends on the recorded order and its own state alone, so a killed runner's successor
 raises the same alerts, bit for bit. One transaction a round holds the overviews, the monitors' states and positions and
-their alerts, and no monitor passes the overviews: whoever sees an alert sees the summaries of what it rests
-on. Nothing is done twice and nothing is left out. Several runners may share the work: positions are locked while they move.
+their alerts, and no monitor passes the overviews: whoever sees an alert sees the summaries of what it rests on. Nothing
+is done twice and nothing is left out. Several runners may share the work: positions are locked while they move.
 """
 
 import time
