@@ -809,6 +809,12 @@ ALTER TABLE public.site ALTER COLUMN site_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.slot (
+    name text NOT NULL,
+    holder text NOT NULL,
+    until timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.tag (
     tag_id integer NOT NULL,
     unit_id integer NOT NULL,
@@ -1152,6 +1158,9 @@ ALTER TABLE ONLY public.site
 
 ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_pkey PRIMARY KEY (site_id);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_tag_new_phase_key UNIQUE NULLS NOT DISTINCT (manufacturing_change_id, tag_new, phase);
@@ -1691,6 +1700,11 @@ GRANT SELECT ON TABLE public.site TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.site TO batchwitness_retain;
 
 GRANT UPDATE(timezone) ON TABLE public.site TO batchwitness_api;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.slot TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.slot TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.slot TO batchwitness_api;
+GRANT SELECT ON TABLE public.slot TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.tag TO batchwitness_analytics;

@@ -132,6 +132,7 @@ EXPECTED: dict[str, Rights] = {
     "site": Rights(
         ingest="select", analytics="select", api="select insert update(timezone)", readonly="select", retain="select"
     ),
+    "slot": Rights(ingest="select insert update", analytics="select", api="select", retain="select"),
     "tag": Rights(ingest="select insert", analytics="select", api="select insert", readonly="select", retain="select"),
     "tag_correspondence": Rights(
         ingest="select",

@@ -53,6 +53,13 @@ CREATE TABLE block_tick (
 ALTER TABLE block_body ALTER COLUMN raw SET STORAGE EXTERNAL;
 ALTER TABLE block_unit ALTER COLUMN rows SET STORAGE EXTERNAL;
 
+-- Work that one process at a time may do, and until when the one that has it may go without renewing.
+CREATE TABLE slot (
+    name text PRIMARY KEY,
+    holder text NOT NULL,
+    until timestamptz NOT NULL
+);
+
 CREATE TABLE event (
     event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     chain_id smallint NOT NULL,
@@ -90,3 +97,4 @@ GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
     TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
 GRANT INSERT ON block, block_body TO batchwitness_ingest, batchwitness_api;
 GRANT INSERT ON block_unit, block_tick, event, quarantine TO batchwitness_ingest;
+GRANT INSERT, UPDATE ON slot TO batchwitness_ingest;
