@@ -54,15 +54,22 @@ class Outbox:
         self._arrived: set[int] = set()  # acknowledged before an older one was
         self._acknowledgements: queue.SimpleQueue[tuple[int, ReasonCode]] = queue.SimpleQueue()
         self._window = WINDOW
+        self._connected = threading.Event()
+        self._catching_up = False  # paho sends again what waited when a connection was lost
         self._refusal: str | None = None
         self.published = Published(messages=0, readings=0, plant_us=0)
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
 
     def send(self, message: Message, stopping: threading.Event) -> bool:
-        """Sends one message as soon as fewer than a window wait; False when told to stop before."""
+        """Sends one message as soon as fewer than a window wait; False when told to stop before.
+
+        None is handed to paho without a connection, or while it repeats older ones over a new one: it would send the
+        newer ones in between.
+        """
         self.collect()
-        while len(self._waiting) >= self._window:
+        while not self._may_send():
             if stopping.is_set():
                 return False
             self.collect(wait_s=LOOK_UP_S)
@@ -93,6 +100,14 @@ class Outbox:
                 if time.monotonic() > deadline:
                     return
 
+    def _may_send(self) -> bool:
+        if not self._connected.is_set():
+            return False
+        if self._catching_up and self._waiting:
+            return False
+        self._catching_up = False
+        return len(self._waiting) < self._window
+
     def _take(self, mid: int, reason: ReasonCode) -> None:
         message = self._waiting.get(mid)
         if message is None:
@@ -116,6 +131,14 @@ class Outbox:
             self._refusal = f"the broker does not let the plant in: {reason}"
         allowed = getattr(properties, "ReceiveMaximum", None)
         self._window = min(WINDOW, allowed) if isinstance(allowed, int) else WINDOW
+        if not reason.is_failure:
+            self._connected.set()
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, _flags: object, _reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._catching_up = True
+        self._connected.clear()
 
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None

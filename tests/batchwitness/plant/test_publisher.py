@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 
 from batchwitness.embedded.broker import EmbeddedBroker
 from batchwitness.plant.messages import Message, stream
-from batchwitness.plant.outbox import WINDOW, BrokerAddress, Published, PublishingRefused
+from batchwitness.plant.outbox import WINDOW, BrokerAddress, Published, PublishingRefused, connected
 from batchwitness.plant.publisher import publish
 from batchwitness.plant.scenario import Scenario
 from store.clock import PlantClock
@@ -117,7 +117,7 @@ def test_messages_that_an_earlier_run_got_acknowledged_are_skipped(broker: Embed
         assert [seq for seq, _ in listener.take(10)] == list(range(40, 50))
 
 
-def test_a_cut_connection_loses_nothing(broker: EmbeddedBroker, broker_proxy: Proxy) -> None:
+def test_a_cut_connection_loses_nothing_and_lets_nothing_overtake(broker: EmbeddedBroker, broker_proxy: Proxy) -> None:
     cuts = iter(range(3))
 
     def cut_now_and_then(published: Published) -> None:
@@ -136,6 +136,23 @@ def test_a_cut_connection_loses_nothing(broker: EmbeddedBroker, broker_proxy: Pr
         assert next(cuts, None) is None, "the connection was cut while messages were on their way"
         arrived = [seq for seq, _ in listener.take(6000)]
         assert len(arrived) - 6000 <= 3 * WINDOW
+        assert list(dict.fromkeys(arrived)) == list(range(6000)), "for the first time, each arrives in its turn"
+
+
+def test_nothing_is_handed_over_before_a_connection_stands(broker: EmbeddedBroker, broker_proxy: Proxy) -> None:
+    """Paho sends what it was given meanwhile only after what it is given at the moment of connecting."""
+    broker_proxy.cut()
+    told_to_stop = threading.Event()
+    told_to_stop.set()
+    with _listening(broker, "BR-20") as listener:
+        with connected(_address(broker, broker_proxy.port)) as outbox:
+            messages = _messages(300, unit="BR-20")
+            assert not outbox.send(messages[0], told_to_stop)
+            broker_proxy.restore()
+            for message in messages:
+                assert outbox.send(message, threading.Event())
+            outbox.settle(threading.Event())
+        assert [seq for seq, _ in listener.take(300)] == list(range(300))
 
 
 def test_a_restarted_broker_loses_nothing(own_broker: EmbeddedBroker) -> None:
