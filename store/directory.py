@@ -5,17 +5,19 @@ rubbish topics cannot turn into a load on the database. An unknown tag of a know
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
 from store.errors import translated
 from store.model.ids import PositionId, TagId, UnitId
+from store.model.reading import Quality
 from store.model.times import to_us
 from store.sql import queries
 
 MAX_AGE_S = 5.0
 MIN_AGE_S = 0.5
+MOST_SHAPES = 200  # remembered per unit
 MOST_UNMAPPED = 1_000  # tags nobody asked for, per unit; more are quarantined instead of registered
 
 
@@ -30,6 +32,16 @@ class KnownTag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The tags that a list of names stands for, as columns: messages of one publisher nearly always look alike."""
+
+    tag_ids: tuple[TagId, ...]
+    lows: tuple[float, ...]  # physical ranges
+    highs: tuple[float, ...]
+    good: tuple[Quality, ...]  # of a message in which nothing is wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownUnit:
     """What ingestion needs of a unit."""
 
@@ -37,6 +49,29 @@ class KnownUnit:
     commissioned_us: int
     positions: dict[str, PositionId]
     tags: dict[tuple[PositionId | None, str], KnownTag]
+    shapes: dict[tuple[PositionId | None, tuple[str, ...]], Shape] = field(default_factory=dict)
+
+    def tag(self, position_id: PositionId | None, name: str) -> KnownTag | None:
+        """The tag of that name at a position, else that of the unit as a whole."""
+        return self.tags.get((position_id, name)) or self.tags.get((None, name))
+
+    def shape(self, position_id: PositionId | None, names: tuple[str, ...]) -> Shape | None:
+        """The tags of these names; None where one of them is not known yet."""
+        found = self.shapes.get((position_id, names))
+        if found is None:
+            tags = [self.tag(position_id, name) for name in names]
+            known = [tag for tag in tags if tag is not None]
+            if len(known) < len(tags):
+                return None
+            if len(self.shapes) >= MOST_SHAPES:
+                self.shapes.clear()
+            found = self.shapes[position_id, names] = Shape(
+                tag_ids=tuple(tag.tag_id for tag in known),
+                lows=tuple(tag.physical_low for tag in known),
+                highs=tuple(tag.physical_high for tag in known),
+                good=(Quality.GOOD,) * len(known),
+            )
+        return found
 
 
 class Directory:

@@ -1,5 +1,6 @@
 """What one block will hold, gathered before the transaction begins."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,14 +56,33 @@ class Tick:
 
 @dataclass(slots=True)
 class ReadingColumns:
-    """Readings as parallel columns, in arrival order."""
+    """Readings in arrival order: once per object what its readings share, and parallel columns of what they do not."""
 
-    entry: list[int] = field(default_factory=list)
-    unit_id: list[UnitId] = field(default_factory=list)
+    entry: list[int] = field(default_factory=list)  # per object
+    unit_id: list[UnitId] = field(default_factory=list)  # per object
+    time_us: list[int] = field(default_factory=list)  # per object
+    count: list[int] = field(default_factory=list)  # readings of each object
     tag_id: list[TagId] = field(default_factory=list)
-    time_us: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     quality: list[Quality] = field(default_factory=list)
+
+    def add(
+        self,
+        entry: int,
+        unit_id: UnitId,
+        time_us: int,
+        tag_ids: Sequence[TagId],
+        values: Iterable[float],
+        qualities: Iterable[Quality],
+    ) -> None:
+        """Take the readings of one object of an entry: as many values and qualities as tags, in order."""
+        self.entry.append(entry)
+        self.unit_id.append(unit_id)
+        self.time_us.append(time_us)
+        self.count.append(len(tag_ids))
+        self.tag_id.extend(tag_ids)
+        self.value.extend(values)
+        self.quality.extend(qualities)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ MAGIC = b"BWJ1"
 CONTROL_CHAIN = "control"
 ENTRY = struct.Struct("<BqII")  # kind, received_us, topic length, payload length
 KINDS = list(EntryKind)
+KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ def advance(lease: ChainLease, seq: int, digest: bytes) -> None:
 def encode_entry(entry: Entry) -> bytes:
     """The exact bytes of an entry that its Merkle leaf covers."""
     topic = entry.topic.encode("utf-8", "surrogatepass")
-    head = ENTRY.pack(KINDS.index(entry.kind), entry.received_us, len(topic), len(entry.payload))
+    head = ENTRY.pack(KIND_CODES[entry.kind], entry.received_us, len(topic), len(entry.payload))
     return head + topic + entry.payload
 
 

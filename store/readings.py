@@ -6,6 +6,7 @@ way through a temporary table, which tells exactly which rows were new.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import le
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,14 @@ from store.directory import Directory, KnownUnit
 from store.draft import Draft, ReadingColumns
 from store.errors import PayloadRejected
 from store.fields import finite, shown, text, time_us, whole_number, within_window
-from store.model.ids import PositionId
+from store.model.ids import PositionId, TagId
 from store.model.journal import Entry
 from store.model.reading import Quality
 from store.model.times import from_us
 from store.sql import queries
 
 QUALITIES = {"good": Quality.GOOD, "uncertain": Quality.UNCERTAIN, "bad": Quality.BAD}
+NUMBERS = frozenset({float, int})  # as JSON has them; true and false are numbers too, but need a closer look
 MOST_VALUES = 10_000  # a message; more is not a message but an export
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -84,7 +86,19 @@ def draft_readings(
             "wrong_type", f"values must be an object of up to {MOST_VALUES} tags, not {shown(values)}"
         )
     position_id = _position(object_, unit)
-    columns = draft.readings
+    names, numbers = tuple(values), values.values()
+    shape = unit.shape(position_id, names)
+    if (
+        shape is not None
+        and NUMBERS.issuperset(map(type, numbers))
+        and all(map(le, shape.lows, numbers))
+        and all(map(le, numbers, shape.highs))
+    ):
+        draft.readings.add(entry, unit.unit_id, source_us, shape.tag_ids, numbers, shape.good)
+        return
+    tag_ids: list[TagId] = []
+    taken: list[float] = []
+    qualities: list[Quality] = []
     for name, given in values.items():
         try:
             quality = Quality.GOOD
@@ -93,7 +107,7 @@ def draft_readings(
                 value = given.get("value")
                 quality = _quality(given, name)
             number = finite(value, f"values.{name}")
-            tag = unit.tags.get((position_id, name)) or unit.tags.get((None, name))
+            tag = unit.tag(position_id, name)
             if tag is None:
                 text({"tag": name}, "tag")
                 tag = directory.register_tag(connection, unit, position_id, name)
@@ -104,12 +118,10 @@ def draft_readings(
         except PayloadRejected as rejection:
             draft.reject(entry, f"{item}values.{name}", rejection.code, rejection.reason, shown(given))
             continue
-        columns.entry.append(entry)
-        columns.unit_id.append(unit.unit_id)
-        columns.tag_id.append(tag.tag_id)
-        columns.time_us.append(source_us)
-        columns.value.append(number)
-        columns.quality.append(quality)
+        tag_ids.append(tag.tag_id)
+        taken.append(number)
+        qualities.append(quality)
+    draft.readings.add(entry, unit.unit_id, source_us, tag_ids, taken, qualities)
 
 
 def write_readings(
@@ -121,13 +133,16 @@ def write_readings(
     seq: int,
 ) -> StoredReadings:
     """Write a draft's readings in the caller's transaction and say which were new."""
-    entry = np.array(columns.entry, dtype=np.uint32)
+    count = np.array(columns.count, dtype=np.int64)
+    of_entry = np.array(columns.entry, dtype=np.int64)
+    entry = np.repeat(of_entry.astype(np.uint32), count)
     tag_id = np.array(columns.tag_id, dtype=np.int32)
-    source_us = np.array(columns.time_us, dtype=np.int64)
+    source_us = np.repeat(np.array(columns.time_us, dtype=np.int64), count)
     value = np.array(columns.value, dtype=np.float64)
     quality = np.array(columns.quality, dtype=np.uint8)
-    received_us = np.array([entries[index].received_us for index in columns.entry], dtype=np.int64)
-    order = np.lexsort((np.arange(len(entry)), source_us, tag_id))
+    arrived_us = np.array([message.received_us for message in entries], dtype=np.int64)
+    received_us = np.repeat(arrived_us[of_entry], count)
+    order = np.lexsort((source_us, tag_id))  # stable: of equal keys the first to arrive comes first
     same_as_previous = np.zeros(len(order), dtype=bool)
     same_as_previous[1:] = (np.diff(tag_id[order]) == 0) & (np.diff(source_us[order]) == 0)
     first = order[~same_as_previous]
@@ -148,10 +163,25 @@ def write_readings(
     again = np.flatnonzero(~is_new)
     conflicts = 0
     if len(again):
-        conflicts = _write_conflicts(cursor, columns, again, received_us, chain_id=chain_id, seq=seq)
+        conflicts = _write_conflicts(
+            cursor,
+            [
+                {
+                    "tag_id": int(tag_id[row]),
+                    "source_time": from_us(int(source_us[row])),
+                    "value": float(value[row]),
+                    "quality": int(quality[row]),
+                    "received_time": from_us(int(received_us[row])),
+                    "chain_id": chain_id,
+                    "block_seq": seq,
+                    "entry": int(entry[row]),
+                }
+                for row in again
+            ],
+        )
     return StoredReadings(
         entry=entry[is_new],
-        unit_id=np.array(columns.unit_id, dtype=np.int32)[is_new],
+        unit_id=np.repeat(np.array(columns.unit_id, dtype=np.int32), count)[is_new],
         tag_id=tag_id[is_new],
         time_us=source_us[is_new],
         value=value[is_new],
@@ -215,30 +245,7 @@ def _write_rows(copy: psycopg.Copy, rows: npt.NDArray[np.void]) -> None:
     copy.write(COPY_TRAILER)
 
 
-def _write_conflicts(
-    cursor: psycopg.Cursor,
-    columns: ReadingColumns,
-    again: npt.NDArray[np.intp],
-    received_us: Longs,
-    *,
-    chain_id: int,
-    seq: int,
-) -> int:
-    cursor.executemany(
-        queries("reading")["insert_conflict"],
-        [
-            {
-                "tag_id": columns.tag_id[row],
-                "source_time": from_us(columns.time_us[row]),
-                "value": columns.value[row],
-                "quality": int(columns.quality[row]),
-                "received_time": from_us(int(received_us[row])),
-                "chain_id": chain_id,
-                "block_seq": seq,
-                "entry": columns.entry[row],
-            }
-            for row in again
-        ],
-        returning=False,
-    )
+def _write_conflicts(cursor: psycopg.Cursor, again: list[dict[str, object]]) -> int:
+    """Keep what contradicts the record; what repeats it is left out."""
+    cursor.executemany(queries("reading")["insert_conflict"], again, returning=False)
     return max(cursor.rowcount, 0)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class EntryKind(StrEnum):
@@ -13,9 +14,8 @@ class EntryKind(StrEnum):
     TICK = "tick"  # time passed: plant time, host time and their rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One thing the system reacted to, exactly as it came."""
+class Entry(NamedTuple):
+    """One thing the system reacted to, exactly as it came. A tuple, because there is one for every message."""
 
     kind: EntryKind
     topic: str
