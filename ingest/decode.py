@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 import psycopg
 import structlog
 
 from ingest.inbox import Delivery
-from ingest.topic import Topic, TopicKind, parse_topic
+from ingest.topic import TopicKind, parse_topic
 from store.directory import Directory, KnownUnit
 from store.draft import Draft
 from store.errors import PayloadRejected, StoreUnavailable
@@ -26,13 +26,15 @@ MOST_LEVELS = 100  # of arrays and objects inside each other; what is stored is 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Decoder:
     """What decoding needs besides the bytes."""
 
     connection: psycopg.Connection
     directory: Directory
     prefix: str
+    _places: dict[str, tuple[TopicKind, KnownUnit]] = field(default_factory=dict)  # by topic, of one edition
+    _edition: int = 0
 
     def draft(self, deliveries: Sequence[Delivery]) -> Draft:
         """Decode deliveries in arrival order. Raises StoreUnavailable only."""
@@ -52,18 +54,15 @@ class Decoder:
         index = len(draft.entries)
         draft.entries.append(_entry(delivery))
         try:
-            topic = parse_topic(delivery.topic, self.prefix)
+            kind, unit = self._place(delivery.topic)
             objects = parse_payload(delivery.payload)
-            unit = self.directory.unit(self.connection, topic.site, topic.area, topic.unit)
-            if unit is None:
-                raise PayloadRejected("unknown_unit", f"there is no unit {topic.site}/{topic.area}/{topic.unit}")
         except PayloadRejected as rejection:
             draft.reject(index, "", rejection.code, rejection.reason, _excerpt(delivery.payload))
             return
         for number, object_ in enumerate(objects):
             item = f"[{number}]" if len(objects) > 1 else ""
             try:
-                self._decode_object(draft, index, item and f"{item}.", topic, unit, object_)
+                self._decode_object(draft, index, item and f"{item}.", kind, unit, object_)
             except PayloadRejected as rejection:
                 draft.reject(index, item, rejection.code, rejection.reason, shown(object_))
             except StoreUnavailable:
@@ -73,14 +72,28 @@ class Decoder:
                 log.exception("decode failed", topic=delivery.topic)
                 draft.reject(index, item, "not_decoded", f"{type(error).__name__}: {error}", shown(object_))
 
+    def _place(self, topic: str) -> tuple[TopicKind, KnownUnit]:
+        """What a topic carries, and of which unit; remembered as long as the directory says the same."""
+        if self._edition != self.directory.edition:
+            self._places.clear()
+        place = self._places.get(topic)
+        if place is None:
+            parsed = parse_topic(topic, self.prefix)
+            unit = self.directory.unit(self.connection, parsed.site, parsed.area, parsed.unit)
+            if unit is None:
+                raise PayloadRejected("unknown_unit", f"there is no unit {parsed.site}/{parsed.area}/{parsed.unit}")
+            self._edition = self.directory.edition
+            place = self._places[topic] = parsed.kind, unit
+        return place
+
     def _decode_object(
-        self, draft: Draft, index: int, item: str, topic: Topic, unit: KnownUnit, object_: object
+        self, draft: Draft, index: int, item: str, kind: TopicKind, unit: KnownUnit, object_: object
     ) -> None:
         if not isinstance(object_, dict):
             raise PayloadRejected(
                 "wrong_type", f"a message must be an object or an array of them, not {shown(object_)}"
             )
-        match topic.kind:
+        match kind:
             case TopicKind.READINGS:
                 draft_readings(
                     draft, index, object_, item=item, unit=unit, directory=self.directory, connection=self.connection

@@ -1,22 +1,23 @@
 """Where deliveries wait between the network thread and the pipeline: bounded, so that a slow store slows the broker.
 
-`put` blocks the network thread when the inbox is full; the broker then keeps what it has, within its window.
+Whoever puts looks for room before it reads from the network; without room it reads nothing, and the broker keeps what
+it has. What one read brings may go over the bound, once.
 """
 
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message as it arrived, with what is needed to acknowledge it."""
+class Delivery(NamedTuple):
+    """One message as it arrived, with what is needed to acknowledge it. A tuple, because there are very many."""
 
     topic: str
     payload: bytes
     received_us: int
-    mid: int  # the broker's packet id, meaningful only in its connection
+    mid: int  # the broker's packet id, meaningful only in its connection; 0 where none was given
     generation: int  # which connection that was
 
 
@@ -31,21 +32,17 @@ class Inbox:
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, delivery: Delivery) -> bool:
-        """Add a delivery, waiting for room; False when the inbox was closed meanwhile."""
+    def has_room(self, *, within_s: float = 0.0) -> bool:
+        """Whether more may be put, at once or after waiting so long for it."""
         with self._changed:
-            while (
-                not self._closed
-                and self._deliveries
-                and (len(self._deliveries) >= self._most or self._bytes + len(delivery.payload) > self._most_bytes)
-            ):
-                self._changed.wait()
-            if self._closed:
-                return False
-            self._deliveries.append(delivery)
-            self._bytes += len(delivery.payload)
+            return self._changed.wait_for(self._room, within_s) if within_s else self._room()
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Add deliveries, without waiting."""
+        with self._changed:
+            self._deliveries.extend(deliveries)
+            self._bytes += sum([len(delivery.payload) for delivery in deliveries])
             self._changed.notify_all()
-            return True
 
     def take(self, most: int, *, within_s: float) -> list[Delivery]:
         """Up to `most` deliveries in arrival order; empty when none came in time."""
@@ -57,7 +54,7 @@ class Inbox:
                     return []
                 self._changed.wait(left_s)
             taken = [self._deliveries.popleft() for _ in range(min(most, len(self._deliveries)))]
-            self._bytes -= sum(len(delivery.payload) for delivery in taken)
+            self._bytes -= sum([len(delivery.payload) for delivery in taken])
             self._changed.notify_all()
             return taken
 
@@ -69,3 +66,6 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._deliveries)
+
+    def _room(self) -> bool:
+        return not self._closed and len(self._deliveries) < self._most and self._bytes < self._most_bytes

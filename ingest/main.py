@@ -53,7 +53,7 @@ def run(ready: Callable[[], None]) -> int:
         signal.signal(number, on_signal)
     if settings.ingest_metrics_port is not None:
         start_http_server(settings.ingest_metrics_port, addr="127.0.0.1")
-    inbox = Inbox(most=2 * settings.ingest_batch, most_bytes=settings.ingest_inbox_bytes)
+    inbox = Inbox(most=3 * settings.ingest_batch, most_bytes=settings.ingest_inbox_bytes)
     subscriber = Subscriber(settings, inbox, on_subscribed=ready, on_failure=on_failure)
     clock = settings.clock()
     pipeline = Pipeline(

@@ -3,15 +3,24 @@
 QoS 1 with manual acknowledgement: at QoS 2 paho confirms a message before the application has seen it. The session
 outlives us at the broker; what is not acknowledged comes again at the next connection, where packet ids may mean
 something else, so an acknowledgement of an older connection is dropped.
+
+Paho connects, subscribes, keeps alive and writes. Reading is done here, many packets at once (`ingest.wire`), and all
+that is no PUBLISH is handed to paho: its own reading costs more than everything else ingest does with a small message.
+That takes four names which are paho's own business, so its version is pinned exactly.
 """
 
+import contextlib
+import select
+import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,12 +29,19 @@ from prometheus_client import Counter
 
 from ingest.inbox import Delivery, Inbox
 from ingest.settings import IngestSettings
+from ingest.wire import PUBACK, MalformedPacket, PacketReader, acknowledgements
 
-RECONNECT_FIRST_S = 1
-RECONNECT_LONGEST_S = 10
+RECONNECT_FIRST_S = 1.0
+RECONNECT_LONGEST_S = 10.0
 KEEPALIVE_S = 20
+LOOK_UP_S = 1.0  # how often keepalive is looked after while nothing happens
+ROOM_WITHIN_S = 0.05  # how long to wait for room in the inbox before looking after everything else
+CHUNK = 1 << 18
 DO_NOT_SEND_RETAINED = 2
 GRANTED_QOS_1 = 1
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike  # paho defines it for type checkers only
 
 log = structlog.get_logger()
 received_total = Counter("batchwitness_ingest_messages_received", "messages taken from the broker")
@@ -36,7 +52,7 @@ retained_total = Counter("batchwitness_ingest_messages_retained", "retained mess
 
 
 class Subscriber:
-    """One session at the broker."""
+    """One session at the broker, served by a thread of its own."""
 
     def __init__(
         self,
@@ -51,8 +67,14 @@ class Subscriber:
         self._on_subscribed = on_subscribed
         self._on_failure = on_failure
         self._generation = 0
-        self._acknowledging = threading.Lock()
+        self._wait_s = RECONNECT_FIRST_S
         self._subscribed = threading.Event()
+        self._stopping = threading.Event()
+        self._acknowledged: deque[Delivery] = deque()
+        self._awake, self._wake = socket.socketpair()
+        self._awake.setblocking(False)
+        self._wake.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.mqtt_client_id,
@@ -61,30 +83,21 @@ class Subscriber:
         )
         if settings.mqtt_user is not None:
             self._client.username_pw_set(settings.mqtt_user, settings.mqtt_password())
-        self._client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_LONGEST_S)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
 
     def start(self) -> None:
         """Connect in the background and keep connecting."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho does not type it
-        properties.SessionExpiryInterval = self._settings.mqtt_session_expiry_s
-        properties.ReceiveMaximum = min(65_535, 2 * self._settings.ingest_batch)
-        self._client.connect_async(
-            self._settings.mqtt_host,
-            self._settings.mqtt_port,
-            keepalive=KEEPALIVE_S,
-            clean_start=False,
-            properties=properties,
-        )
-        self._client.loop_start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Leave; the broker keeps the session and what was not acknowledged."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._stopping.set()
+        self._look_up()
+        self._thread.join()
+        self._awake.close()
+        self._wake.close()
 
     def listening(self) -> bool:
         """Whether the broker sends to us: connected and subscribed."""
@@ -92,11 +105,125 @@ class Subscriber:
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge in arrival order what came over the connection that is open now."""
-        with self._acknowledging:
-            for delivery in deliveries:
-                # A publisher at QoS 0 gave no packet id; acknowledging id 0 would break the connection.
-                if delivery.mid and delivery.generation == self._generation:
-                    self._client.ack(delivery.mid, 1)
+        self._acknowledged.extend(deliveries)
+        self._look_up()
+
+    def _look_up(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it has been told often enough
+            self._wake.send(b"\0")
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._connect()
+                self._serve()
+            except OSError as error:
+                log.warning("no connection to the broker", wait_s=self._wait_s, error=str(error))
+            except Exception as error:
+                log.exception("could not go on reading from the broker")
+                self._on_failure(f"could not go on reading from the broker: {error}")
+                return
+            finally:
+                self._subscribed.clear()
+            self._stopping.wait(self._wait_s)
+            self._wait_s = min(2 * self._wait_s, RECONNECT_LONGEST_S)
+
+    def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho does not type it
+        properties.SessionExpiryInterval = self._settings.mqtt_session_expiry_s
+        properties.ReceiveMaximum = min(65_535, 2 * self._settings.ingest_batch)
+        self._generation += 1
+        self._client.connect(
+            self._settings.mqtt_host,
+            self._settings.mqtt_port,
+            keepalive=KEEPALIVE_S,
+            clean_start=False,
+            properties=properties,
+        )
+
+    def _serve(self) -> None:
+        """Read and acknowledge until the connection ends. Raises OSError."""
+        connection = self._client.socket()
+        reader = PacketReader(generation=self._generation, properties=True)
+        while connection is not None and self._client.socket() is connection:
+            self._send_acknowledgements()
+            if self._stopping.is_set():
+                self._client.disconnect()
+                return
+            self._client.loop_misc()
+            if not self._inbox.has_room():
+                self._inbox.has_room(within_s=ROOM_WITHIN_S)
+                continue
+            writing = [connection] if self._client.want_write() else []
+            buffered = bool(getattr(connection, "pending", int)())  # TLS has read ahead what select does not see
+            readable, writable, _ = select.select(
+                [connection, self._awake], writing, [], 0.0 if buffered else LOOK_UP_S
+            )
+            if writable:
+                self._client.loop_write()
+            if self._awake in readable:
+                self._awake.recv(CHUNK)
+            if buffered or connection in readable:
+                self._read(connection, reader)
+
+    def _read(self, connection: "SocketLike", reader: PacketReader) -> None:
+        try:
+            data = connection.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lost(str(error))
+            return
+        if not data:
+            self._lost("the broker closed the connection")
+            return
+        try:
+            packets = reader.feed(data, time.time_ns() // 1000)
+        except MalformedPacket as error:
+            self._lost(str(error))
+            return
+        self._client._last_bytes_received = time.monotonic()  # noqa: SLF001  # paho's keepalive asks for it
+        for first, body in packets.others:
+            self._hand_over(first, body)
+        if packets.retained:
+            retained_total.inc(len(packets.retained))
+            self._acknowledged.extend(packets.retained)
+        if packets.deliveries:
+            received_total.inc(len(packets.deliveries))
+            unprotected = [delivery.mid for delivery in packets.deliveries].count(0)
+            if unprotected:
+                unprotected_total.inc(unprotected)
+            self._inbox.put(packets.deliveries)
+
+    def _hand_over(self, first: int, body: bytes) -> None:
+        """Let paho handle a packet as if it had read it."""
+        self._client._in_packet = {  # noqa: SLF001  # one of the four
+            "command": first,
+            "have_remaining": 1,
+            "remaining_count": [],
+            "remaining_mult": 1,
+            "remaining_length": len(body),
+            "packet": bytearray(body),
+            "to_process": 0,
+            "pos": 0,
+        }
+        outcome = self._client._packet_handle()  # noqa: SLF001  # one of the four
+        if outcome:
+            self._lost(mqtt.error_string(outcome))
+
+    def _lost(self, why: str) -> None:
+        log.warning("connection to the broker lost", reason=why)
+        self._client._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)  # noqa: SLF001  # one of the four
+
+    def _send_acknowledgements(self) -> None:
+        packet_ids = []
+        while self._acknowledged:
+            delivery = self._acknowledged.popleft()
+            # A publisher at QoS 0 gave no packet id; acknowledging id 0 would break the connection.
+            if delivery.mid and delivery.generation == self._generation:
+                packet_ids.append(delivery.mid)
+        if packet_ids:
+            self._client._packet_queue(PUBACK, acknowledgements(packet_ids), 0, 1)  # noqa: SLF001  # one of the four
 
     def _on_connect(
         self, client: mqtt.Client, _data: object, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: object
@@ -104,8 +231,6 @@ class Subscriber:
         if reason.is_failure:
             log.error("the broker refuses us", reason=str(reason))
             return
-        with self._acknowledging:
-            self._generation += 1
         options = SubscribeOptions(qos=1, retainHandling=DO_NOT_SEND_RETAINED)
         client.subscribe(f"{self._settings.topic_prefix}/#", options=options)
 
@@ -117,6 +242,7 @@ class Subscriber:
             return
         log.info("subscribed", prefix=self._settings.topic_prefix)
         self._subscribed.set()
+        self._wait_s = RECONNECT_FIRST_S
         self._on_subscribed()
 
     def _on_disconnect(
@@ -129,25 +255,3 @@ class Subscriber:
     ) -> None:
         self._subscribed.clear()
         log.warning("disconnected from the broker", reason=str(reason))
-
-    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        # An exception here would kill paho's thread while the client still says it is connected.
-        try:
-            received_total.inc()
-            if message.qos == 0:
-                unprotected_total.inc()
-            delivery = Delivery(
-                topic=message.topic,
-                payload=bytes(message.payload),
-                received_us=time.time_ns() // 1000,
-                mid=message.mid,
-                generation=self._generation,
-            )
-            if message.retain:
-                retained_total.inc()
-                self.acknowledge([delivery])
-            else:
-                self._inbox.put(delivery)
-        except Exception as error:
-            log.exception("could not take a message")
-            self._on_failure(f"could not take a message: {error}")

@@ -80,6 +80,7 @@ class Directory:
     def __init__(self) -> None:
         self._units: dict[tuple[str, str, str], KnownUnit] = {}
         self._read_at = float("-inf")
+        self.edition = 0  # changes whenever units known before may no longer be what the plant calls so
 
     def read(self, connection: psycopg.Connection) -> None:
         """Read everything anew. Raises StoreUnavailable."""
@@ -103,6 +104,7 @@ class Directory:
                 for site, area, name, unit_id, commissioned in connection.execute(sql["units"])
             }
         self._read_at = time.monotonic()
+        self.edition += 1
 
     def refresh(self, connection: psycopg.Connection) -> None:
         """Read anew what may have become old."""

@@ -76,7 +76,7 @@ class Line:
         )
         stop, subscribed = threading.Event(), threading.Event()
         failures: list[str] = []
-        inbox = Inbox(most=2 * batch, most_bytes=settings.ingest_inbox_bytes)
+        inbox = Inbox(most=3 * batch, most_bytes=settings.ingest_inbox_bytes)
         subscriber = Subscriber(settings, inbox, on_subscribed=subscribed.set, on_failure=failures.append)
         pipeline = Pipeline(
             inbox=inbox,
