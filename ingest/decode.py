@@ -18,6 +18,7 @@ from store.fields import shown
 from store.model.journal import Entry, EntryKind
 from store.readings import draft_readings
 from store.results import draft_result
+from store.sequences import draft_sequence
 
 MOST_BYTES = 4 * 1024 * 1024  # a payload; a larger one is recorded as refused, with its first bytes
 MOST_OBJECTS = 10_000  # in one message
@@ -93,6 +94,7 @@ class Decoder:
             raise PayloadRejected(
                 "wrong_type", f"a message must be an object or an array of them, not {shown(object_)}"
             )
+        draft_sequence(draft, object_)
         match kind:
             case TopicKind.READINGS:
                 draft_readings(

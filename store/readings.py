@@ -15,7 +15,7 @@ import psycopg
 from store.directory import Directory, KnownUnit
 from store.draft import Draft, ReadingColumns
 from store.errors import PayloadRejected
-from store.fields import finite, shown, text, time_us, whole_number, within_window
+from store.fields import finite, shown, text, time_us, within_window
 from store.model.ids import PositionId, TagId
 from store.model.journal import Entry
 from store.model.reading import Quality
@@ -73,7 +73,6 @@ def draft_readings(
     Raises PayloadRejected when nothing of the object can be taken (no time, no values).
     """
     received_us = draft.entries[entry].received_us
-    _draft_sequence(draft, object_)
     source_us = within_window(
         time_us(object_.get("time"), "time"),
         "time",
@@ -189,13 +188,6 @@ def write_readings(
         duplicates=len(again) - conflicts,
         conflicts=conflicts,
     )
-
-
-def _draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
-    if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
-        return
-    key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
-    draft.sequences.setdefault(key, []).append(seq)
 
 
 def _position(object_: Mapping[str, object], unit: KnownUnit) -> PositionId | None:

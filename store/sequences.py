@@ -1,11 +1,21 @@
 """Holes in a publisher's sequence numbers: what is missing is stored as a gap, what arrives late closes it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import psycopg
 
+from store.draft import Draft
+from store.fields import text, whole_number
 from store.sql import queries
+
+
+def draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
+    """Note the sequence number of an object that states one, of whatever topic. Raises PayloadRejected."""
+    if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
+        return
+    key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
+    draft.sequences.setdefault(key, []).append(seq)
 
 
 def note_sequences(

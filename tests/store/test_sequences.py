@@ -46,6 +46,26 @@ def test_the_number_of_a_quarantined_message_is_not_missing(record: Record) -> N
     assert open_gaps(record) == []
 
 
+def test_ingest_4_a_hole_left_by_an_event_or_a_result_is_a_gap_and_theirs_are_not_missing(record: Record) -> None:
+    numbers = {"publisher": "edge-7", "boot": 1}
+    event = {"event": "intervention", "time": at(2), "comment": "stirred"} | numbers
+    result = {
+        "result": "L-1",
+        "batch": "CT-1",
+        "attribute": "viability",
+        "method": "m",
+        "value": "92",
+        "unit_of_measure": "%",
+        "measured_at": at(2),
+        "status": "final",
+        "stated_by": "lab",
+    }
+    record.take(
+        numbered(1), ("BR-01/events", event | {"seq": 2}), ("BR-01/results", result | numbers | {"seq": 4}), numbered(5)
+    )
+    assert open_gaps(record) == [(1, 3, 3)]
+
+
 def test_in_any_order_of_arrival_what_is_missing_at_the_end_is_what_never_came(record: Record) -> None:
     source = random.Random(11)
     numbers = list(range(1, 60))
