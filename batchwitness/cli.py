@@ -104,6 +104,22 @@ def configure(
     raise typer.Exit(run(var, file, by=by, reason=reason))
 
 
+@app.command("import")
+def import_(
+    directory: Annotated[Path, typer.Argument(help="Holds the files.", exists=True, file_okay=False)],
+    mapping: Annotated[
+        Path | None, typer.Option(help="Says what the files mean; mapping.toml in the directory unless given.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who imports.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    var: Var = Path("var"),
+) -> None:
+    """History from CSV and Parquet files, and records kept on paper. Importing again changes nothing."""
+    from batchwitness.importing.command import run
+
+    raise typer.Exit(run(var, directory, mapping=mapping, by=by, reason=reason))
+
+
 @app.command()
 def user(
     name: Annotated[str, typer.Argument(help="The account's name; never given to anybody else later.")],

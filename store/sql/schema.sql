@@ -378,6 +378,64 @@ ALTER TABLE public.event ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.import_block (
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    import_file_id integer NOT NULL,
+    after_line bigint NOT NULL,
+    last_line bigint NOT NULL
+);
+
+CREATE TABLE public.import_file (
+    import_file_id integer NOT NULL,
+    import_run_id integer NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    meaning_digest bytea NOT NULL,
+    bytes bigint NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ended_at timestamp with time zone,
+    next_offset bigint DEFAULT 0 NOT NULL,
+    next_line bigint DEFAULT 0 NOT NULL,
+    rows bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    conflicts bigint DEFAULT 0 NOT NULL,
+    events bigint DEFAULT 0 NOT NULL,
+    results bigint DEFAULT 0 NOT NULL,
+    put_aside bigint DEFAULT 0 NOT NULL,
+    without_value bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE public.import_file ALTER COLUMN import_file_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_file_import_file_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.import_run (
+    import_run_id integer NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    mapping text NOT NULL,
+    mapping_digest bytea NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ended_at timestamp with time zone
+);
+
+ALTER TABLE public.import_run ALTER COLUMN import_run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_run_import_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.intake (
     ordinal bigint NOT NULL,
     chain_id smallint NOT NULL,
@@ -1054,6 +1112,18 @@ ALTER TABLE ONLY public.event
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
 
+ALTER TABLE ONLY public.import_block
+    ADD CONSTRAINT import_block_pkey PRIMARY KEY (chain_id, block_seq);
+
+ALTER TABLE ONLY public.import_file
+    ADD CONSTRAINT import_file_digest_meaning_digest_key UNIQUE (digest, meaning_digest);
+
+ALTER TABLE ONLY public.import_file
+    ADD CONSTRAINT import_file_pkey PRIMARY KEY (import_file_id);
+
+ALTER TABLE ONLY public.import_run
+    ADD CONSTRAINT import_run_pkey PRIMARY KEY (import_run_id);
+
 ALTER TABLE ONLY public.intake
     ADD CONSTRAINT intake_chain_id_seq_key UNIQUE (chain_id, seq);
 
@@ -1211,6 +1281,8 @@ CREATE INDEX event_batch ON public.event USING btree (batch_id, source_time);
 
 CREATE INDEX event_block ON public.event USING btree (chain_id, block_seq);
 
+CREATE INDEX import_file_name ON public.import_file USING btree (name);
+
 CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 
 CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
@@ -1278,6 +1350,15 @@ ALTER TABLE ONLY public.event
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.import_block
+    ADD CONSTRAINT import_block_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.import_block
+    ADD CONSTRAINT import_block_import_file_id_fkey FOREIGN KEY (import_file_id) REFERENCES public.import_file(import_file_id);
+
+ALTER TABLE ONLY public.import_file
+    ADD CONSTRAINT import_file_import_run_id_fkey FOREIGN KEY (import_run_id) REFERENCES public.import_run(import_run_id);
 
 ALTER TABLE ONLY public.intake
     ADD CONSTRAINT intake_chain_id_seq_fkey FOREIGN KEY (chain_id, seq) REFERENCES public.block(chain_id, seq);
@@ -1526,6 +1607,47 @@ GRANT SELECT,INSERT ON TABLE public.event TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.event TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.event TO batchwitness_api;
 GRANT SELECT ON TABLE public.event TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.import_block TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.import_block TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.import_block TO batchwitness_api;
+GRANT SELECT ON TABLE public.import_block TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.import_file TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.import_file TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.import_file TO batchwitness_api;
+GRANT SELECT ON TABLE public.import_file TO batchwitness_retain;
+
+GRANT UPDATE(ended_at) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(next_offset) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(next_line) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(rows) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(stored) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(duplicates) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(conflicts) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(events) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(results) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(put_aside) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(without_value) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT UPDATE(skipped) ON TABLE public.import_file TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.import_run TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.import_run TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.import_run TO batchwitness_api;
+GRANT SELECT ON TABLE public.import_run TO batchwitness_retain;
+
+GRANT UPDATE(ended_at) ON TABLE public.import_run TO batchwitness_ingest;
 
 GRANT SELECT ON TABLE public.intake TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.intake TO batchwitness_analytics;

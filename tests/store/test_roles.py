@@ -66,6 +66,17 @@ EXPECTED: dict[str, Rights] = {
     ),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "event": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
+    "import_block": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
+    "import_file": Rights(
+        ingest=(
+            "select insert update(ended_at next_offset next_line rows stored duplicates conflicts events results "
+            "put_aside without_value skipped)"
+        ),
+        analytics="select",
+        api="select",
+        retain="select",
+    ),
+    "import_run": Rights(ingest="select insert update(ended_at)", analytics="select", api="select", retain="select"),
     "intake": Rights(ingest="select", analytics="select insert", api="select", retain="select"),
     "interval_revision": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "limit_version": Rights(
@@ -176,6 +187,7 @@ APPEND_ONLY = frozenset(
         "block_tick",
         "block_unit",
         "event",
+        "import_block",
         "intake",
         "interval_revision",
         "limit_version",

@@ -34,6 +34,7 @@ SAMPLES: dict[str, object] = {
     "head": 10,
     "head_to": STARTED + HOUR,
     "last_received": ENDED,
+    "import_file_id": 1,
     "limit": 1_000,
     "monitor_id": 1,
     "now": STARTED + timedelta(days=25),

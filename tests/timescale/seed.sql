@@ -58,6 +58,11 @@ VALUES
 INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest) VALUES
     (1, 2, 1, 'batchwitness/v1/leiden/hall/BR-01/readings', 'values.pH', 'not_a_number', 'x is no number', 'x',
     '2026-01-02Z', '\x01');
+INSERT INTO import_run (import_run_id, actor, reason, mapping, mapping_digest) OVERRIDING SYSTEM VALUE VALUES
+    (1, 'mara', 'history', '[[file]]', '\x01');
+INSERT INTO import_file (import_file_id, import_run_id, name, digest, meaning_digest, bytes, begun_at)
+OVERRIDING SYSTEM VALUE VALUES (1, 1, 'trend.csv', '\x01', '\x02', 100, '2026-01-01Z');
+INSERT INTO import_block (chain_id, block_seq, import_file_id, after_line, last_line) VALUES (1, 1, 1, 0, 10);
 INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
 INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, found_time) VALUES ('edge-1', 1, 5, 7, '2026-01-02Z');
 
