@@ -10,6 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from prometheus_client import Gauge
+
+inbox_gauge = Gauge("batchwitness_ingest_inbox", "deliveries waiting")
+
 
 class Delivery(NamedTuple):
     """One message as it arrived, with what is needed to acknowledge it. A tuple, because there are very many."""
@@ -55,6 +59,7 @@ class Inbox:
                 self._changed.wait(left_s)
             taken = [self._deliveries.popleft() for _ in range(min(most, len(self._deliveries)))]
             self._bytes -= sum([len(delivery.payload) for delivery in taken])
+            inbox_gauge.set(len(self._deliveries))
             self._changed.notify_all()
             return taken
 

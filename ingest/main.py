@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from prometheus_client import start_http_server
 
+from ingest.ahead import DecodeAhead
 from ingest.decode import Decoder
 from ingest.inbox import Inbox
 from ingest.pipeline import Pipeline, StoreSession
@@ -22,14 +23,19 @@ from store.journal import claim_chain
 log = structlog.get_logger()
 
 
-def open_session(settings: IngestSettings, *, chain: str, kind: str, conninfo: str = "") -> StoreSession:
-    """Connect, claim the chain and read the directory. Raises StoreUnavailable."""
+def open_decoder(settings: IngestSettings, *, conninfo: str = "") -> Decoder:
+    """Connect and read the directory. Raises StoreUnavailable."""
     with translated():
         connection = psycopg.connect(conninfo, autocommit=True, application_name="batchwitness ingest")
-    lease = claim_chain(connection, name=chain, kind=kind, holder=settings.holder())
     directory = Directory()
     directory.read(connection)
-    decoder = Decoder(connection=connection, directory=directory, prefix=settings.topic_prefix)
+    return Decoder(connection=connection, directory=directory, prefix=settings.topic_prefix)
+
+
+def open_session(settings: IngestSettings, *, chain: str, kind: str, conninfo: str = "") -> StoreSession:
+    """The same, and claim the chain. Raises StoreUnavailable."""
+    decoder = open_decoder(settings, conninfo=conninfo)
+    lease = claim_chain(decoder.connection, name=chain, kind=kind, holder=settings.holder())
     return StoreSession(lease=lease, decoder=decoder)
 
 
@@ -57,13 +63,12 @@ def run(ready: Callable[[], None]) -> int:
     subscriber = Subscriber(settings, inbox, on_subscribed=ready, on_failure=on_failure)
     clock = settings.clock()
     pipeline = Pipeline(
-        inbox=inbox,
+        ahead=DecodeAhead(inbox, open_decoder=lambda: open_decoder(settings), most_messages=settings.ingest_batch),
         open_session=lambda: open_session(settings, chain=settings.mqtt_client_id, kind="live"),
         acknowledge=subscriber.acknowledge,
         read_clock=clock.read,
         listening=subscriber.listening,
-        most_messages=settings.ingest_batch,
-        stopping=stop.is_set,
+        stop=stop,
     )
     subscriber.start()
     log.info("ingest started", broker=f"{settings.mqtt_host}:{settings.mqtt_port}", rate=clock.rate)

@@ -1,4 +1,4 @@
-"""take → decode → commit → acknowledge.
+"""take → decode → commit → acknowledge. Deliveries come decoded where that could be done ahead (`ingest.ahead`).
 
 INGEST-1: a message is acknowledged only after the transaction holding what it carried has committed.
 INGEST-2: killed at any instant, what was not acknowledged comes again, and what was committed is not stored twice.
@@ -10,17 +10,19 @@ outcomes exist, each with a counter: committed, quarantined, not acknowledged.
 """
 
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
+from ingest.ahead import Batch, DecodeAhead
 from ingest.decode import Decoder
-from ingest.inbox import Delivery, Inbox
+from ingest.inbox import Delivery
 from store.commit import Committed, commit
-from store.draft import Tick
+from store.draft import Draft, Tick
 from store.errors import ChainLost, StoreRejected, StoreUnavailable
 from store.journal import ChainLease
 from store.model.journal import Entry, EntryKind
@@ -41,7 +43,6 @@ duplicates_total = Counter("batchwitness_ingest_readings_duplicate", "readings t
 conflicts_total = Counter("batchwitness_ingest_readings_conflict", "readings that contradict the record")
 quarantined_total = Counter("batchwitness_ingest_items_quarantined", "items put aside")
 unavailable_total = Counter("batchwitness_ingest_store_unavailable", "times the store could take nothing")
-inbox_gauge = Gauge("batchwitness_ingest_inbox", "deliveries waiting")
 
 
 @dataclass(slots=True)
@@ -56,13 +57,12 @@ class StoreSession:
 class Pipeline:
     """The loop between the inbox and the store."""
 
-    inbox: Inbox
+    ahead: DecodeAhead
     open_session: Callable[[], StoreSession]  # raises StoreUnavailable
     acknowledge: Callable[[Sequence[Delivery]], None]
     read_clock: Callable[[], Tick]
     listening: Callable[[], bool]  # whether the broker sends to us
-    most_messages: int
-    stopping: Callable[[], bool]
+    stop: threading.Event
     session: StoreSession | None = None
     _ticked_at: float = field(default=float("-inf"))
     _behind_since: float | None = field(default_factory=time.monotonic)  # None: caught up
@@ -70,12 +70,12 @@ class Pipeline:
 
     def run(self) -> None:
         """Until stopping. What was taken but not committed then is not acknowledged and comes again."""
-        while not self.stopping():
-            deliveries = self.inbox.take(self.most_messages, within_s=TICK_INTERVAL_S / 2)
-            inbox_gauge.set(len(self.inbox))
-            tick_due = self._tick_due(len(deliveries))
-            if (deliveries or tick_due) and self._commit_until_done(deliveries, tick_due=tick_due):
-                self.acknowledge(deliveries)
+        with self.ahead:
+            while not self.stop.is_set():
+                batch = self.ahead.take(within_s=TICK_INTERVAL_S / 2)
+                tick_due = self._tick_due(len(batch.deliveries))
+                if (batch.deliveries or tick_due) and self._commit_until_done(batch, tick_due=tick_due):
+                    self.acknowledge(batch.deliveries)
 
     def _tick_due(self, taken: int) -> bool:
         """Whether to say that time passed. Not while a backlog waits: it would make everything in it late."""
@@ -90,13 +90,14 @@ class Pipeline:
             self._behind_since = None
         return self._behind_since is None and now - self._ticked_at >= TICK_INTERVAL_S
 
-    def _commit_until_done(self, deliveries: Sequence[Delivery], *, tick_due: bool) -> bool:
+    def _commit_until_done(self, batch: Batch, *, tick_due: bool) -> bool:
         """Try the same deliveries until they are committed; False when told to stop before."""
         wait_s = FIRST_WAIT_S
-        while not self.stopping():
+        deliveries, draft = batch.deliveries, batch.draft
+        while not self.stop.is_set():
             try:
                 self.session = self.session or self.open_session()
-                self._commit(self.session, deliveries, tick_due=tick_due)
+                self._commit(self.session, deliveries, draft, tick_due=tick_due)
             except StoreUnavailable as error:
                 unavailable_total.inc()
                 log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
@@ -104,14 +105,17 @@ class Pipeline:
                 self._behind_since, tick_due = time.monotonic(), False
                 if not deliveries:
                     return True
-                time.sleep(wait_s)
+                draft = None  # a failed commit may have added to it
+                self.stop.wait(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:
                 return True
         return False
 
-    def _commit(self, session: StoreSession, deliveries: Sequence[Delivery], *, tick_due: bool) -> None:
-        draft = session.decoder.draft(deliveries)
+    def _commit(
+        self, session: StoreSession, deliveries: Sequence[Delivery], draft: Draft | None, *, tick_due: bool
+    ) -> None:
+        draft = draft or session.decoder.draft(deliveries)
         tick = self.read_clock()
         if tick_due:
             draft.tick = tick
@@ -124,7 +128,7 @@ class Pipeline:
             # Refused by the database, or a bug of ours: neither may stop ingestion (INGEST-3).
             self._isolate(session, deliveries, error)
             if tick_due:
-                self._commit(session, [], tick_due=True)
+                self._commit(session, [], None, tick_due=True)
             return
         if tick_due:
             self._ticked_at = time.monotonic()
@@ -145,7 +149,7 @@ class Pipeline:
             return
         middle = len(deliveries) // 2
         for half in (deliveries[:middle], deliveries[middle:]):
-            self._commit(session, half, tick_due=False)
+            self._commit(session, half, None, tick_due=False)
 
     def _drop_session(self) -> None:
         if self.session is not None:

@@ -12,6 +12,12 @@ from store.sql import queries
 
 def draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
     """Note the sequence number of an object that states one, of whatever topic. Raises PayloadRejected."""
+    publisher, boot, seq = object_.get("publisher"), object_.get("boot"), object_.get("seq")
+    if type(publisher) is str and type(boot) is int and type(seq) is int and 0 <= seq < 2**63:
+        heard = draft.sequences.get((publisher, boot))
+        if heard is not None:  # these two have been looked at in this draft
+            heard.append(seq)
+            return
     if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
         return
     key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")

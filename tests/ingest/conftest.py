@@ -14,8 +14,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from batchwitness.embedded.broker import EmbeddedBroker
+from ingest.ahead import DecodeAhead
 from ingest.inbox import Inbox
-from ingest.main import open_session
+from ingest.main import open_decoder, open_session
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
 from ingest.subscriber import Subscriber
@@ -79,15 +80,18 @@ class Line:
         inbox = Inbox(most=3 * batch, most_bytes=settings.ingest_inbox_bytes)
         subscriber = Subscriber(settings, inbox, on_subscribed=subscribed.set, on_failure=failures.append)
         pipeline = Pipeline(
-            inbox=inbox,
+            ahead=DecodeAhead(
+                inbox,
+                open_decoder=lambda: open_decoder(settings, conninfo=conninfo or self.database.dsn("ingest")),
+                most_messages=batch,
+            ),
             open_session=lambda: open_session(
                 settings, chain=self.client_id, kind="live", conninfo=conninfo or self.database.dsn("ingest")
             ),
             acknowledge=subscriber.acknowledge,
             read_clock=PlantClock.from_settings(None, None, None).read,
             listening=subscriber.listening,
-            most_messages=batch,
-            stopping=stop.is_set,
+            stop=stop,
         )
         loop = threading.Thread(target=pipeline.run)
         subscriber.start()
