@@ -2,12 +2,14 @@
 
 import os
 import socket
+import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.tls import tls_context
 from store.clock import PlantClock
 from store.errors import SettingsContradict
 
@@ -21,6 +23,17 @@ class IngestSettings(BaseSettings):
     mqtt_port: int = Field(default=1883, ge=1, le=65535, description="The MQTT broker's port.")
     mqtt_user: str | None = Field(default=None, description="The user name for the broker.")
     mqtt_password_file: Path | None = Field(default=None, description="A file that holds the broker password.")
+    mqtt_protocol: Literal["auto", "5", "3.1.1"] = Field(
+        default="auto", description="The version of MQTT; auto: 5, or 3.1.1 where the broker does not take that."
+    )
+    mqtt_tls_ca: Path | None = Field(
+        default=None,
+        description="The certificates of the CAs that may vouch for the broker, PEM. Set: TLS; absent: none.",
+    )
+    mqtt_tls_certificate: Path | None = Field(
+        default=None, description="Our certificate for the broker, with its chain, PEM."
+    )
+    mqtt_tls_key: Path | None = Field(default=None, description="Its private key, PEM, without a passphrase.")
     mqtt_client_id: str = Field(
         default="batchwitness-ingest",
         description="The session at the broker. A second process with the same id takes the session over.",
@@ -47,6 +60,10 @@ class IngestSettings(BaseSettings):
                 raise SettingsContradict("BATCHWITNESS_MQTT_USER is set but BATCHWITNESS_MQTT_PASSWORD_FILE is not")
             return None
         return self.mqtt_password_file.read_text(encoding="utf-8").strip()
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How the broker proves itself to us and we to it; None without TLS. Raises SettingsContradict."""
+        return tls_context(self.mqtt_tls_ca, self.mqtt_tls_certificate, self.mqtt_tls_key)
 
     def clock(self) -> PlantClock:
         """The plant clock: the host's, unless a demo says otherwise in all three settings."""

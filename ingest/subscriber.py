@@ -1,4 +1,4 @@
-"""The MQTT side: the only module that knows paho. Deliveries go to the inbox, acknowledgements go back in order.
+"""The MQTT side, with paho. Deliveries go to the inbox, acknowledgements go back in order.
 
 QoS 1 with manual acknowledgement: at QoS 2 paho confirms a message before the application has seen it. The session
 outlives us at the broker; what is not acknowledged comes again at the next connection, where packet ids may mean
@@ -12,6 +12,7 @@ That takes four names which are paho's own business, so its version is pinned ex
 import contextlib
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -20,24 +21,22 @@ from typing import TYPE_CHECKING
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 from prometheus_client import Counter
 
+from ingest.client import connection, new_client, subscribe
 from ingest.inbox import Delivery, Inbox
 from ingest.settings import IngestSettings
+from ingest.tls import explained, why_closed
+from ingest.versions import Version, Versions
 from ingest.wire import PUBACK, MalformedPacket, PacketReader, acknowledgements
 
 RECONNECT_FIRST_S = 1.0
 RECONNECT_LONGEST_S = 10.0
-KEEPALIVE_S = 20
 LOOK_UP_S = 1.0  # how often keepalive is looked after while nothing happens
 ROOM_WITHIN_S = 0.05  # how long to wait for room in the inbox before looking after everything else
 CHUNK = 1 << 18
-DO_NOT_SEND_RETAINED = 2
 GRANTED_QOS_1 = 1
 
 if TYPE_CHECKING:
@@ -75,17 +74,10 @@ class Subscriber:
         self._awake.setblocking(False)
         self._wake.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.mqtt_client_id,
-            protocol=mqtt.MQTTv5,
-            manual_ack=True,
-        )
-        if settings.mqtt_user is not None:
-            self._client.username_pw_set(settings.mqtt_user, settings.mqtt_password())
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
+        self._versions = Versions(settings.mqtt_protocol)
+        self._version = self._versions.current
+        self._answered = False  # whether the broker has said anything on this connection
+        self._client = self._new_client()
 
     def start(self) -> None:
         """Connect in the background and keep connecting."""
@@ -118,7 +110,11 @@ class Subscriber:
                 self._connect()
                 self._serve()
             except OSError as error:
-                log.warning("no connection to the broker", wait_s=self._wait_s, error=str(error))
+                log.warning(
+                    "no connection to the broker",
+                    wait_s=self._wait_s,
+                    reason=explained(error, handshake=self._settings.mqtt_tls_ca is not None),
+                )
             except Exception as error:
                 log.exception("could not go on reading from the broker")
                 self._on_failure(f"could not go on reading from the broker: {error}")
@@ -129,22 +125,26 @@ class Subscriber:
             self._wait_s = min(2 * self._wait_s, RECONNECT_LONGEST_S)
 
     def _connect(self) -> None:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho does not type it
-        properties.SessionExpiryInterval = self._settings.mqtt_session_expiry_s
-        properties.ReceiveMaximum = min(65_535, 2 * self._settings.ingest_batch)
+        if self._version is not self._versions.current:
+            self._version = self._versions.current
+            self._client = self._new_client()
+            log.warning("trying another version of MQTT", version=str(self._version))
         self._generation += 1
         self._client.connect(
-            self._settings.mqtt_host,
-            self._settings.mqtt_port,
-            keepalive=KEEPALIVE_S,
-            clean_start=False,
-            properties=properties,
+            **connection(self._settings, self._version, receive_maximum=2 * self._settings.ingest_batch)
         )
+
+    def _new_client(self) -> mqtt.Client:
+        client = new_client(self._settings, client_id=self._settings.mqtt_client_id, version=self._version)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        return client
 
     def _serve(self) -> None:
         """Read and acknowledge until the connection ends. Raises OSError."""
         connection = self._client.socket()
-        reader = PacketReader(generation=self._generation, properties=True)
+        reader = PacketReader(generation=self._generation, properties=self._version is Version.V5)
         while connection is not None and self._client.socket() is connection:
             self._send_acknowledgements()
             if self._stopping.is_set():
@@ -169,10 +169,10 @@ class Subscriber:
     def _read(self, connection: "SocketLike", reader: PacketReader) -> None:
         try:
             data = connection.recv(CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return  # TLS had something to say to itself, or half a record
         except OSError as error:
-            self._lost(str(error))
+            self._lost(explained(error, handshake=False))
             return
         if not data:
             self._lost("the broker closed the connection")
@@ -228,11 +228,12 @@ class Subscriber:
     def _on_connect(
         self, client: mqtt.Client, _data: object, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
+        self._answered = True
+        self._versions.answered(reason.value)
         if reason.is_failure:
             log.error("the broker refuses us", reason=str(reason))
             return
-        options = SubscribeOptions(qos=1, retainHandling=DO_NOT_SEND_RETAINED)
-        client.subscribe(f"{self._settings.topic_prefix}/#", options=options)
+        subscribe(client, f"{self._settings.topic_prefix}/#")
 
     def _on_subscribe(
         self, _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
@@ -254,4 +255,15 @@ class Subscriber:
         _properties: object,
     ) -> None:
         self._subscribed.clear()
-        log.warning("disconnected from the broker", reason=str(reason))
+        refused_by_tls = None if self._answered else self._why_closed()
+        if self._answered:
+            log.warning("disconnected from the broker", reason=str(reason))
+        else:
+            log.error("the broker hangs up before it answers", reason=refused_by_tls or str(reason))
+        if refused_by_tls is None:
+            self._versions.ended(answered=self._answered)
+        self._answered = False
+
+    def _why_closed(self) -> str | None:
+        context = self._settings.tls()
+        return None if context is None else why_closed(self._settings.mqtt_host, self._settings.mqtt_port, context)
