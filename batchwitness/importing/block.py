@@ -16,6 +16,7 @@ from store.draft import Draft, DraftQuarantine
 from store.errors import StoreRejected, translated
 from store.imports import Counts, ImportFile, advance_file
 from store.journal import ChainLease
+from store.manual_entries import write_manual_entries
 from store.model.journal import Entry, EntryKind
 
 CHAIN = "import"
@@ -75,6 +76,13 @@ class BlockWriter:
         try:
             with translated(), self._connection.transaction():
                 committed = commit(self._connection, self._lease, draft, actor=self._actor)
+                write_manual_entries(
+                    self._connection,
+                    [one for of_entry in taken for one in of_entry.entries],
+                    [one for of_entry in taken for one in of_entry.disagreements],
+                    chain_id=self._lease.chain_id,
+                    seq=committed.seq,
+                )
                 faults += [_fault_of(item) for item in draft.quarantine[before:]]
                 moved = advance_file(
                     self._connection,

@@ -13,6 +13,7 @@ from rich.table import Table
 from batchwitness.connecting import dsn
 from batchwitness.importing.mapping import MAPPING_FILE
 from batchwitness.importing.outcome import Outcome
+from batchwitness.importing.paper_told import paper_sentences
 from batchwitness.importing.run import Order, import_directory
 from batchwitness.importing.source import Source
 from store.errors import BatchwitnessError
@@ -81,6 +82,8 @@ def show(outcome: Outcome, faults_file: Path, console: Console) -> None:
                 f"{file.name} had other content when it was imported on {file.other_content:%Y-%m-%d %H:%M %Z}: it was "
                 "taken as another file, and what contradicts the record is in conflict"
             )
+    if outcome.paper is not None:
+        console.print(paper_sentences(outcome.paper))
     if outcome.counts.put_aside:
         console.print(f"{outcome.counts.put_aside:,} refused: each with line, column and value in {faults_file}")
     if not outcome.finished:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from store.errors import InputInvalid
+from store.model.plant import CaptureMode
 
 MAPPING_FILE = "mapping.toml"
 
@@ -49,6 +50,7 @@ class Name(_Said):
     unit: str | None = None  # site/area/unit
     position: str | None = None
     unit_of_measure: str | None = None  # UCUM, of the values in the file; None: that of the tag
+    value_resolution: float | None = Field(default=None, gt=0)  # of a display that was read; None: the last place
     measurand: str | None = None  # must be said, and be the tag's, where units of measure differ
 
 
@@ -77,6 +79,10 @@ class FileMapping(_Said):
     encoding: str = "utf-8"
     skip_lines: int = Field(default=0, ge=0)  # before the headings
     missing: tuple[str, ...] = ()  # texts that stand where nothing was recorded
+    second: str | None = None  # of paper: where the second person's entries are; * as in path
+    pages: str = "."  # of paper: where the images of pages are
+    capture_mode: CaptureMode = CaptureMode.MANUAL  # of paper; automatic: printouts that were typed in
+    time_resolution_s: float | None = Field(default=None, gt=0)  # of paper: how finely the clock was read
     qualities: dict[str, Literal["good", "uncertain", "bad"]] = {}
 
     @model_validator(mode="after")
@@ -92,6 +98,10 @@ class FileMapping(_Said):
             raise ValueError(f"encoding {self.encoding!r} is not known") from None
         if not line_ends_alike:
             raise ValueError(f"encoding {self.encoding!r} does not write a line end as one byte: convert the file")
+        if self.kind is not Kind.PAPER and (self.second is not None or self.time_resolution_s is not None):
+            raise ValueError("second and time_resolution_s are said of paper alone")
+        if self.second is not None and (self.second.count("*") != self.path.count("*") or self.path.count("*") > 1):
+            raise ValueError(f"second {self.second!r} and path {self.path!r} need one * each, or none")
         for path in (*self.units.values(), self.unit, *(name.unit for name in self.names.values())):
             if path is not None and path.count("/") != 2:
                 raise ValueError(f"unit {path!r} is not site/area/unit")

@@ -8,6 +8,8 @@ import psycopg
 from batchwitness.importing.intervals import IntervalsTable
 from batchwitness.importing.mapping import FileMapping, Kind
 from batchwitness.importing.objects import ObjectsReader
+from batchwitness.importing.paper import PaperReader
+from batchwitness.importing.paper_table import PaperTable
 from batchwitness.importing.readings import ReadingsReader, Taken
 from batchwitness.importing.rows import Chunk
 from batchwitness.importing.source import Source
@@ -39,7 +41,7 @@ def open_source(source: Source, connection: psycopg.Connection, directory: Direc
     """Open a file. Raises InputInvalid, naming it, when its headings are not those that the mapping speaks of."""
     mapping = source.mapping
     try:
-        table = open_table(source.path, mapping)
+        table = open_table(source.file.path, mapping)
         targets = Targets(connection, directory, mapping, register=register)
         match mapping.kind:
             case Kind.READINGS:
@@ -51,7 +53,10 @@ def open_source(source: Source, connection: psycopg.Connection, directory: Direc
             case Kind.EVENTS | Kind.RESULTS:
                 return Opened(source=source, table=table, reader=ObjectsReader(table.headings, mapping, targets))
             case Kind.PAPER:
-                raise InputInvalid("paper")
+                if source.second is not None:
+                    table = PaperTable(table, open_table(source.second.path, mapping), mapping)
+                reader = PaperReader(table.headings, mapping, targets, source.pages)
+                return Opened(source=source, table=table, reader=reader)
             case _:
                 assert_never(mapping.kind)
     except InputInvalid as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from store.imports import Counts
+from store.manual_entries import PaperTold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Outcome:
 
     files: Sequence[FileOutcome]
     changed: bool  # something was written
+    paper: PaperTold | None  # of the files that are paper records
     finished: bool  # False: told to stop before the end
 
     @property

@@ -12,6 +12,7 @@ from batchwitness.importing.values import ValueReader
 from store.draft import Draft
 from store.errors import InputInvalid, PayloadRejected
 from store.fields import within_window
+from store.model.manual import EntryDisagreement, ManualEntry
 from store.model.reading import Quality
 
 
@@ -24,6 +25,8 @@ class Taken:
     empty: int = 0  # cells in which nothing was recorded
     skipped: int = 0  # values under names that the mapping skips
     faults: list[Fault] = field(default_factory=list)
+    entries: list[tuple[int, ManualEntry]] = field(default_factory=list)  # of paper, by journal entry
+    disagreements: list[tuple[int, EntryDisagreement]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

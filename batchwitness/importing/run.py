@@ -18,7 +18,7 @@ import psycopg
 
 from batchwitness.importing.block import CHAIN, BlockWriter
 from batchwitness.importing.faults_file import FaultsFile
-from batchwitness.importing.mapping import load_mapping
+from batchwitness.importing.mapping import Kind, load_mapping
 from batchwitness.importing.opened import Opened, open_source
 from batchwitness.importing.outcome import FileOutcome, Outcome
 from batchwitness.importing.rows import Chunk, Place
@@ -28,6 +28,7 @@ from store.directory import Directory
 from store.errors import StoreUnavailable, translated
 from store.imports import ImportFile, add_file, begin_run, end_file, end_run, find_file, other_content
 from store.journal import claim_chain
+from store.manual_entries import PaperTold, tell_of_files
 
 ROWS_AN_ENTRY = 1_000  # what can be proved alone
 CELLS_AN_ENTRY = 5_000
@@ -153,6 +154,7 @@ class _Work:
                 self._end(run_id)
         return Outcome(
             files=[_outcome(name, file, begun) for name, file in self._files()],
+            paper=self._paper(),
             changed=run_id is not None,
             finished=not stopping.is_set(),
         )
@@ -191,6 +193,12 @@ class _Work:
         for one in self._opened:
             yield one.source.name, self._found(one.source)
 
+    def _paper(self) -> PaperTold | None:
+        of_paper = [one.source for one in self._opened if one.source.mapping.kind is Kind.PAPER]
+        if not of_paper:
+            return None
+        return tell_of_files(self._connection, [self._found(source).import_file_id for source in of_paper])
+
     def _find(self, source: Source) -> ImportFile | None:
         return find_file(self._connection, digest=source.digest, meaning_digest=source.meaning_digest)
 
@@ -202,7 +210,8 @@ class _Work:
 
 def _audited(source: Source, known: ImportFile | None) -> dict[str, object]:
     state = "new" if known is None else "continued" if known.ended_at is None else "known"
-    return {"name": source.name, "sha256": source.digest.hex(), "bytes": source.size, "state": state}
+    files = [{"name": file.name, "sha256": file.digest.hex(), "bytes": file.size} for file in source.files()]
+    return {"files": files, "state": state}
 
 
 def _outcome(name: str, file: ImportFile, begun: Begun) -> FileOutcome:

@@ -30,6 +30,7 @@ class Target:
     name: str
     unit_of_measure: str | None  # None for a tag that nobody has described
     convert: Conversion | None
+    value_resolution: float | None  # in the file's unit of measure
 
 
 class Targets:
@@ -122,6 +123,7 @@ class Targets:
             name=said.tag,
             unit_of_measure=None if measure is None else measure.unit_of_measure,
             convert=convert,
+            value_resolution=said.value_resolution,
         )
 
 

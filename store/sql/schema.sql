@@ -354,6 +354,19 @@ CREATE TABLE public.consumer (
     "position" bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.entry_disagreement (
+    tag_id integer NOT NULL,
+    source_time timestamp with time zone NOT NULL,
+    first_text text NOT NULL,
+    first_by text NOT NULL,
+    second_text text NOT NULL,
+    second_by text NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    CONSTRAINT entry_disagreement_check CHECK ((first_text <> second_text))
+);
+
 CREATE TABLE public.event (
     event_id bigint NOT NULL,
     chain_id smallint NOT NULL,
@@ -504,6 +517,31 @@ CREATE TABLE public.login_session (
     last_used timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires timestamp with time zone NOT NULL,
     ended_at timestamp with time zone
+);
+
+CREATE TABLE public.manual_entry (
+    tag_id integer NOT NULL,
+    source_time timestamp with time zone NOT NULL,
+    value_text text NOT NULL,
+    capture_mode text NOT NULL,
+    checked text NOT NULL,
+    entered_by text NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    checked_by text,
+    checked_at timestamp with time zone,
+    page_image text,
+    page_digest bytea,
+    time_resolution_s double precision NOT NULL,
+    value_resolution double precision,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    CONSTRAINT manual_entry_capture_mode_check CHECK ((capture_mode = ANY (ARRAY['automatic'::text, 'manual'::text]))),
+    CONSTRAINT manual_entry_check CHECK (((checked = 'unchecked'::text) = (checked_by IS NULL))),
+    CONSTRAINT manual_entry_check1 CHECK ((lower(checked_by) <> lower(entered_by))),
+    CONSTRAINT manual_entry_checked_check CHECK ((checked = ANY (ARRAY['unchecked'::text, 'double_entry'::text, 'second_person'::text, 'adjudicated'::text]))),
+    CONSTRAINT manual_entry_time_resolution_s_check CHECK ((time_resolution_s > (0)::double precision)),
+    CONSTRAINT manual_entry_value_resolution_check CHECK ((value_resolution > (0)::double precision))
 );
 
 CREATE TABLE public.manufacturing_change (
@@ -1106,6 +1144,9 @@ ALTER TABLE ONLY public.chain
 ALTER TABLE ONLY public.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.entry_disagreement
+    ADD CONSTRAINT entry_disagreement_pkey PRIMARY KEY (tag_id, source_time, first_text, first_by, second_text, second_by);
+
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_digest_key UNIQUE (digest);
 
@@ -1141,6 +1182,9 @@ ALTER TABLE ONLY public.login_failure
 
 ALTER TABLE ONLY public.login_session
     ADD CONSTRAINT login_session_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY public.manual_entry
+    ADD CONSTRAINT manual_entry_pkey PRIMARY KEY (tag_id, source_time);
 
 ALTER TABLE ONLY public.manufacturing_change
     ADD CONSTRAINT manufacturing_change_name_key UNIQUE (name);
@@ -1277,11 +1321,15 @@ CREATE INDEX alert_decision_alert ON public.alert_decision USING btree (alert_id
 
 CREATE INDEX audit_event_subject ON public.audit_event USING btree (subject, seq);
 
+CREATE INDEX entry_disagreement_block ON public.entry_disagreement USING btree (chain_id, block_seq);
+
 CREATE INDEX event_batch ON public.event USING btree (batch_id, source_time);
 
 CREATE INDEX event_block ON public.event USING btree (chain_id, block_seq);
 
 CREATE INDEX import_file_name ON public.import_file USING btree (name);
+
+CREATE INDEX manual_entry_block ON public.manual_entry USING btree (chain_id, block_seq);
 
 CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 
@@ -1342,6 +1390,12 @@ ALTER TABLE ONLY public.block_unit
 ALTER TABLE ONLY public.block_unit
     ADD CONSTRAINT block_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.entry_disagreement
+    ADD CONSTRAINT entry_disagreement_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.entry_disagreement
+    ADD CONSTRAINT entry_disagreement_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
+
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
 
@@ -1374,6 +1428,12 @@ ALTER TABLE ONLY public.limit_version
 
 ALTER TABLE ONLY public.login_session
     ADD CONSTRAINT login_session_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES public.actor(actor_id);
+
+ALTER TABLE ONLY public.manual_entry
+    ADD CONSTRAINT manual_entry_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.manual_entry
+    ADD CONSTRAINT manual_entry_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
 ALTER TABLE ONLY public.manufacturing_change
     ADD CONSTRAINT manufacturing_change_from_process_version_id_fkey FOREIGN KEY (from_process_version_id) REFERENCES public.process_version(process_version_id);
@@ -1603,6 +1663,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.consumer TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_api;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_retain;
 
+GRANT SELECT,INSERT ON TABLE public.entry_disagreement TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.entry_disagreement TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.entry_disagreement TO batchwitness_api;
+GRANT SELECT ON TABLE public.entry_disagreement TO batchwitness_retain;
+
 GRANT SELECT,INSERT ON TABLE public.event TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.event TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.event TO batchwitness_api;
@@ -1679,6 +1744,11 @@ GRANT SELECT,INSERT ON TABLE public.login_session TO batchwitness_api;
 GRANT UPDATE(last_used) ON TABLE public.login_session TO batchwitness_api;
 
 GRANT UPDATE(ended_at) ON TABLE public.login_session TO batchwitness_api;
+
+GRANT SELECT,INSERT ON TABLE public.manual_entry TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.manual_entry TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.manual_entry TO batchwitness_api;
+GRANT SELECT ON TABLE public.manual_entry TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.manufacturing_change TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.manufacturing_change TO batchwitness_analytics;

@@ -63,6 +63,11 @@ INSERT INTO import_run (import_run_id, actor, reason, mapping, mapping_digest) O
 INSERT INTO import_file (import_file_id, import_run_id, name, digest, meaning_digest, bytes, begun_at)
 OVERRIDING SYSTEM VALUE VALUES (1, 1, 'trend.csv', '\x01', '\x02', 100, '2026-01-01Z');
 INSERT INTO import_block (chain_id, block_seq, import_file_id, after_line, last_line) VALUES (1, 1, 1, 0, 10);
+INSERT INTO manual_entry (tag_id, source_time, value_text, capture_mode, checked, entered_by, entered_at, checked_by,
+    page_image, time_resolution_s, value_resolution, chain_id, block_seq, entry) VALUES
+    (3, '2026-01-02Z', '37.0', 'manual', 'double_entry', 'mara', '2026-01-02 04:00Z', 'ben', 'p1.png', 900, 0.1, 1, 1, 0);
+INSERT INTO entry_disagreement (tag_id, source_time, first_text, first_by, second_text, second_by, chain_id, block_seq,
+    entry) VALUES (3, '2026-01-03Z', '37.0', 'mara', '37.5', 'ben', 1, 1, 0);
 INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
 INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, found_time) VALUES ('edge-1', 1, 5, 7, '2026-01-02Z');
 

@@ -49,3 +49,48 @@ GRANT INSERT, UPDATE (ended_at, next_offset, next_line, rows, stored, duplicates
     without_value, skipped) ON import_file TO batchwitness_ingest;
 GRANT INSERT ON import_block TO batchwitness_ingest;
 GRANT SELECT ON import_run, import_file, import_block TO batchwitness_retain;
+
+-- How a reading that a person wrote down came into the record: who typed it in, who checked it, from which page.
+CREATE TABLE manual_entry (
+    tag_id integer NOT NULL REFERENCES tag,
+    source_time timestamptz NOT NULL,
+    value_text text NOT NULL,  -- as written down, in the unit of measure of the page
+    capture_mode text NOT NULL CHECK (capture_mode IN ('automatic', 'manual')),  -- automatic: a printout, typed in
+    checked text NOT NULL CHECK (checked IN ('unchecked', 'double_entry', 'second_person', 'adjudicated')),
+    entered_by text NOT NULL,
+    entered_at timestamptz NOT NULL,
+    checked_by text,
+    checked_at timestamptz,
+    page_image text,
+    page_digest bytea,  -- SHA-256 of the image; null where a page is named and its image was not there
+    time_resolution_s double precision NOT NULL CHECK (time_resolution_s > 0),
+    value_resolution double precision CHECK (value_resolution > 0),  -- in the tag's unit of measure
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    PRIMARY KEY (tag_id, source_time),
+    CHECK ((checked = 'unchecked') = (checked_by IS NULL)),
+    CHECK (lower(checked_by) <> lower(entered_by)),
+    FOREIGN KEY (chain_id, block_seq) REFERENCES block
+);
+CREATE INDEX manual_entry_block ON manual_entry (chain_id, block_seq);
+-- Two people who copied the same place of a page apart from each other and did not write the same. Neither value is in
+-- the record because of it; what a third person decided is a manual_entry.
+CREATE TABLE entry_disagreement (
+    tag_id integer NOT NULL REFERENCES tag,
+    source_time timestamptz NOT NULL,
+    first_text text NOT NULL,  -- empty where only the other wrote something
+    first_by text NOT NULL,
+    second_text text NOT NULL,
+    second_by text NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    PRIMARY KEY (tag_id, source_time, first_text, first_by, second_text, second_by),
+    CHECK (first_text <> second_text),
+    FOREIGN KEY (chain_id, block_seq) REFERENCES block
+);
+CREATE INDEX entry_disagreement_block ON entry_disagreement (chain_id, block_seq);
+
+GRANT INSERT ON manual_entry, entry_disagreement TO batchwitness_ingest;
+GRANT SELECT ON manual_entry, entry_disagreement TO batchwitness_retain;

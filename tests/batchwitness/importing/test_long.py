@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 from store.journal import decode_entries, verify_chain
 from tests.batchwitness.importing.conftest import LONG, Desk
 
@@ -39,8 +41,10 @@ def test_record_1_an_import_says_who_why_and_which_files(desk: Desk) -> None:
     )
 
     assert begun[:3] == ("mara", "import begun", "history of the old process")
-    (file,) = begun[3]["files"]
-    assert (file["name"], file["state"], len(file["sha256"])) == ("trend.csv", "new", 64)
+    (source,) = begun[3]["files"]
+    content = (desk.directory / "trend.csv").read_bytes()
+    assert source["state"] == "new"
+    assert source["files"] == [{"name": "trend.csv", "sha256": sha256(content).hexdigest(), "bytes": len(content)}]
     assert ended[1] == "import ended"
     assert ended[3]["trend.csv"]["stored"] == 1
 
