@@ -8,8 +8,8 @@ def paper_sentences(told: PaperTold) -> str:
     """Three lines: what was read and checked, how often two people disagreed, how late it was typed in."""
     low, high = exact_interval(told.disagreements, told.pairs)
     record = (
-        f"paper: {told.readings:,} readings, {told.readings - told.unchecked:,} checked: {told.double_entry:,} by double "
-        f"entry, {told.second_person:,} by a second person, {told.adjudicated:,} decided by a third; {told.pages:,} "
+        f"paper: {told.readings:,} readings, {told.readings - told.unchecked:,} checked: {told.double_entry:,} by "
+        f"double entry, {told.second_person:,} by a second person, {told.adjudicated:,} decided by a third; {told.pages:,} "
         f"pages, {told.pages_without_image:,} of them without their image"
     )
     slips = "transcription: nothing was typed in twice"
@@ -27,4 +27,4 @@ def paper_sentences(told: PaperTold) -> str:
             f"entry delay: median {told.entry_delay_median_s / 3600:.1f} h, 95 % within "
             f"{told.entry_delay_p95_s / 3600:.1f} h, longest {told.entry_delay_longest_s / 3600:.1f} h"
         )
-    return "\n".join((record, slips, delay))
+    return f"{record}\n{slips}\n{delay}"
