@@ -9,8 +9,8 @@ def paper_sentences(told: PaperTold) -> str:
     low, high = exact_interval(told.disagreements, told.pairs)
     record = (
         f"paper: {told.readings:,} readings, {told.readings - told.unchecked:,} checked: {told.double_entry:,} by "
-        f"double entry, {told.second_person:,} by a second person, {told.adjudicated:,} decided by a third; {told.pages:,} "
-        f"pages, {told.pages_without_image:,} of them without their image"
+        f"double entry, {told.second_person:,} by a second person, {told.adjudicated:,} decided by a third; "
+        f"{told.pages:,} pages, {told.pages_without_image:,} of them without their image"
     )
     slips = "transcription: nothing was typed in twice"
     delay = "entry delay: nothing was typed in"
