@@ -1,5 +1,6 @@
 """How every MQTT client of ours is made: version of the protocol, credentials, TLS, and a session that outlives it."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import paho.mqtt.client as mqtt
@@ -66,9 +67,10 @@ def connection(settings: IngestSettings, version: Version, *, receive_maximum: i
     return arguments
 
 
-def subscribe(client: mqtt.Client, topic_filter: str) -> None:
+def subscribe(client: mqtt.Client, topic_filters: Sequence[str]) -> None:
     """Subscribe at QoS 1 and ask for no retained messages; a broker of 3.1.1 sends them all the same, marked."""
     if client.protocol == MQTTProtocolVersion.MQTTv5:
-        client.subscribe(topic_filter, options=SubscribeOptions(qos=1, retainHandling=DO_NOT_SEND_RETAINED))
+        options = SubscribeOptions(qos=1, retainHandling=DO_NOT_SEND_RETAINED)
+        client.subscribe([(topic_filter, options) for topic_filter in topic_filters])
     else:
-        client.subscribe(topic_filter, qos=1)
+        client.subscribe([(topic_filter, 1) for topic_filter in topic_filters])

@@ -1,6 +1,5 @@
 """The ingest stage as a process."""
 
-import contextlib
 import signal
 import threading
 from collections.abc import Callable
@@ -10,33 +9,12 @@ import psycopg
 import structlog
 from prometheus_client import start_http_server
 
-from ingest.ahead import DecodeAhead
-from ingest.decode import Decoder
-from ingest.inbox import Inbox
-from ingest.pipeline import Pipeline, StoreSession
+from ingest.keeper import Keeper
+from ingest.partitions import partitions
 from ingest.settings import IngestSettings
-from ingest.subscriber import Subscriber
-from store.directory import Directory
-from store.errors import translated
-from store.journal import claim_chain
+from ingest.worker import Worker
 
 log = structlog.get_logger()
-
-
-def open_decoder(settings: IngestSettings, *, conninfo: str = "") -> Decoder:
-    """Connect and read the directory. Raises StoreUnavailable."""
-    with translated():
-        connection = psycopg.connect(conninfo, autocommit=True, application_name="batchwitness ingest")
-    directory = Directory()
-    directory.read(connection)
-    return Decoder(connection=connection, directory=directory, prefix=settings.topic_prefix)
-
-
-def open_session(settings: IngestSettings, *, chain: str, kind: str, conninfo: str = "") -> StoreSession:
-    """The same, and claim the chain. Raises StoreUnavailable."""
-    decoder = open_decoder(settings, conninfo=conninfo)
-    lease = claim_chain(decoder.connection, name=chain, kind=kind, holder=settings.holder())
-    return StoreSession(lease=lease, decoder=decoder)
 
 
 def run(ready: Callable[[], None]) -> int:
@@ -45,12 +23,8 @@ def run(ready: Callable[[], None]) -> int:
     `ready` is called at every subscription: from then on the broker keeps for us what we cannot take.
     """
     settings = IngestSettings()
+    clock = settings.clock()
     stop = threading.Event()
-    failures: list[str] = []
-
-    def on_failure(why: str) -> None:
-        failures.append(why)
-        stop.set()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -59,25 +33,19 @@ def run(ready: Callable[[], None]) -> int:
         signal.signal(number, on_signal)
     if settings.ingest_metrics_port is not None:
         start_http_server(settings.ingest_metrics_port, addr="127.0.0.1")
-    inbox = Inbox(most=3 * settings.ingest_batch, most_bytes=settings.ingest_inbox_bytes)
-    subscriber = Subscriber(settings, inbox, on_subscribed=ready, on_failure=on_failure)
-    clock = settings.clock()
-    pipeline = Pipeline(
-        ahead=DecodeAhead(inbox, open_decoder=lambda: open_decoder(settings), most_messages=settings.ingest_batch),
-        open_session=lambda: open_session(settings, chain=settings.mqtt_client_id, kind="live"),
-        acknowledge=subscriber.acknowledge,
-        read_clock=clock.read,
-        listening=subscriber.listening,
+    keeper = Keeper(
+        partitions=partitions(
+            settings.ingest_partitions, client_id=settings.mqtt_client_id, prefix=settings.topic_prefix
+        ),
+        holder=settings.holder(),
+        connect=lambda name: psycopg.connect(autocommit=True, application_name=name),
+        new_worker=lambda partition, tells_time: Worker(
+            settings, partition, clock=clock, tells_time=tells_time, on_subscribed=ready
+        ),
         stop=stop,
     )
-    subscriber.start()
     log.info("ingest started", broker=f"{settings.mqtt_host}:{settings.mqtt_port}", rate=clock.rate)
-    try:
-        pipeline.run()
-    finally:
-        inbox.close()
-        with contextlib.suppress(Exception):
-            subscriber.stop()
-    for why in failures:
+    keeper.run()
+    for why in keeper.failures:
         log.error("ingest stops", reason=why)
-    return 1 if failures else 0
+    return 1 if keeper.failures else 0

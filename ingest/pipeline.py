@@ -62,6 +62,7 @@ class Pipeline:
     acknowledge: Callable[[Sequence[Delivery]], None]
     read_clock: Callable[[], Tick]
     listening: Callable[[], bool]  # whether the broker sends to us
+    tells_time: Callable[[], bool]  # whether others agree that time may be told
     stop: threading.Event
     session: StoreSession | None = None
     _ticked_at: float = field(default=float("-inf"))
@@ -88,7 +89,15 @@ class Pipeline:
             now - self._delivered_at >= QUIET_S or now - self._behind_since >= CATCH_UP_WITHIN_S
         ):
             self._behind_since = None
-        return self._behind_since is None and now - self._ticked_at >= TICK_INTERVAL_S
+        return self._behind_since is None and self.tells_time() and now - self._ticked_at >= TICK_INTERVAL_S
+
+    def caught_up(self) -> bool:
+        """Whether nothing waits at the broker that time should not pass over."""
+        return self._behind_since is None
+
+    def close(self) -> None:
+        """Leave the store."""
+        self._drop_session()
 
     def _commit_until_done(self, batch: Batch, *, tick_due: bool) -> bool:
         """Try the same deliveries until they are committed; False when told to stop before."""

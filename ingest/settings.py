@@ -36,13 +36,18 @@ class IngestSettings(BaseSettings):
     mqtt_tls_key: Path | None = Field(default=None, description="Its private key, PEM, without a passphrase.")
     mqtt_client_id: str = Field(
         default="batchwitness-ingest",
-        description="The session at the broker. A second process with the same id takes the session over.",
+        description="The session at the broker, the slot and the chain; partitions add a number to it.",
     )
     mqtt_session_expiry_s: int = Field(
         default=604_800, ge=0, description="How long the broker keeps messages for an absent ingest."
     )
     topic_prefix: str = Field(default="batchwitness/v1", description="The topics' common beginning.")
     ingest_batch: int = Field(default=1_000, ge=1, le=10_000, description="Most messages in one transaction.")
+    ingest_partitions: str = Field(
+        default="",
+        description="Units that a worker of their own takes, as `site/area/unit`, `+` for any: commas within a "
+        "partition, semicolons between them. Everything else is taken by one more.",
+    )
     ingest_inbox_bytes: int = Field(
         default=67_108_864, ge=1_048_576, description="Most payload bytes that wait for the store."
     )

@@ -26,7 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from prometheus_client import Counter
 
 from ingest.client import connection, new_client, subscribe
+from ingest.elsewhere import Elsewhere
 from ingest.inbox import Delivery, Inbox
+from ingest.partitions import Partition
 from ingest.settings import IngestSettings
 from ingest.tls import explained, why_closed
 from ingest.versions import Version, Versions
@@ -57,12 +59,17 @@ class Subscriber:
         self,
         settings: IngestSettings,
         inbox: Inbox,
+        partition: Partition,
         *,
         on_subscribed: Callable[[], None],
         on_failure: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._inbox = inbox
+        self._partition = partition
+        self._elsewhere = Elsewhere()
+        self._unacknowledged = 0  # of this connection
+        self._ever_subscribed = False
         self._on_subscribed = on_subscribed
         self._on_failure = on_failure
         self._generation = 0
@@ -94,6 +101,14 @@ class Subscriber:
     def listening(self) -> bool:
         """Whether the broker sends to us: connected and subscribed."""
         return self._subscribed.is_set()
+
+    def ever_subscribed(self) -> bool:
+        """Whether the broker has held a session of this partition since this process began to serve it."""
+        return self._ever_subscribed
+
+    def leave_to_others(self, partitions: Sequence[Partition]) -> None:
+        """Acknowledge unread what the sessions of these partitions get too, as soon as nothing older can come."""
+        self._elsewhere.state(partitions)
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge in arrival order what came over the connection that is open now."""
@@ -130,12 +145,13 @@ class Subscriber:
             self._client = self._new_client()
             log.warning("trying another version of MQTT", version=str(self._version))
         self._generation += 1
+        self._unacknowledged = 0
         self._client.connect(
             **connection(self._settings, self._version, receive_maximum=2 * self._settings.ingest_batch)
         )
 
     def _new_client(self) -> mqtt.Client:
-        client = new_client(self._settings, client_id=self._settings.mqtt_client_id, version=self._version)
+        client = new_client(self._settings, client_id=self._partition.name, version=self._version)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -147,6 +163,8 @@ class Subscriber:
         reader = PacketReader(generation=self._generation, properties=self._version is Version.V5)
         while connection is not None and self._client.socket() is connection:
             self._send_acknowledgements()
+            # With nothing unacknowledged nothing waits at the broker: what comes from now on is published now.
+            self._elsewhere.settle(sure=self._unacknowledged == 0)
             if self._stopping.is_set():
                 self._client.disconnect()
                 return
@@ -187,13 +205,17 @@ class Subscriber:
             self._hand_over(first, body)
         if packets.retained:
             retained_total.inc(len(packets.retained))
+            self._unacknowledged += len(packets.retained) - [one.mid for one in packets.retained].count(0)
             self._acknowledged.extend(packets.retained)
         if packets.deliveries:
             received_total.inc(len(packets.deliveries))
             unprotected = [delivery.mid for delivery in packets.deliveries].count(0)
             if unprotected:
                 unprotected_total.inc(unprotected)
-            self._inbox.put(packets.deliveries)
+            self._unacknowledged += len(packets.deliveries) - unprotected
+            mine, others = self._elsewhere.split(packets.deliveries)
+            self._inbox.put(mine)
+            self._acknowledged.extend(others)
 
     def _hand_over(self, first: int, body: bytes) -> None:
         """Let paho handle a packet as if it had read it."""
@@ -223,6 +245,7 @@ class Subscriber:
             if delivery.mid and delivery.generation == self._generation:
                 packet_ids.append(delivery.mid)
         if packet_ids:
+            self._unacknowledged -= len(packet_ids)
             self._client._packet_queue(PUBACK, acknowledgements(packet_ids), 0, 1)  # noqa: SLF001  # one of the four
 
     def _on_connect(
@@ -233,7 +256,7 @@ class Subscriber:
         if reason.is_failure:
             log.error("the broker refuses us", reason=str(reason))
             return
-        subscribe(client, f"{self._settings.topic_prefix}/#")
+        subscribe(client, self._partition.filters)
 
     def _on_subscribe(
         self, _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
@@ -241,8 +264,9 @@ class Subscriber:
         if any(reason.value != GRANTED_QOS_1 for reason in reasons):
             self._on_failure(f"the broker does not grant QoS 1: {', '.join(map(str, reasons))}")
             return
-        log.info("subscribed", prefix=self._settings.topic_prefix)
+        log.info("subscribed", filters=self._partition.filters)
         self._subscribed.set()
+        self._ever_subscribed = True
         self._wait_s = RECONNECT_FIRST_S
         self._on_subscribed()
 

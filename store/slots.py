@@ -4,6 +4,8 @@ The database's clock alone decides. A holder that was frozen may wake up believi
 write is fenced by the epoch of its chain (`store.journal`), the slot only says who should be working.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
@@ -12,12 +14,37 @@ from store.errors import translated
 from store.sql import queries
 
 
-def claim_slot(connection: psycopg.Connection, *, name: str, holder: str, lease_s: float) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A slot as everybody sees it."""
+
+    name: str
+    holder: str  # the last one
+    held: bool  # whether it renewed in time
+    filters: tuple[str, ...] | None  # what its session at the broker has been subscribed to
+    caught_up: bool  # whether nothing waits for its holder; false where there is none
+
+
+def claim_slot(
+    connection: psycopg.Connection,
+    *,
+    name: str,
+    holder: str,
+    lease_s: float,
+    filters: Sequence[str] | None = None,
+    caught_up: bool = False,
+) -> bool:
     """Take a slot for `lease_s` seconds, or renew one's own; False when another process has it.
 
-    `holder` names one run of one process. Raises StoreUnavailable.
+    `holder` names one run of one process; `filters` and `caught_up` are told to everybody. Raises StoreUnavailable.
     """
-    parameters = {"name": name, "holder": holder, "lease": timedelta(seconds=lease_s)}
+    parameters = {
+        "name": name,
+        "holder": holder,
+        "lease": timedelta(seconds=lease_s),
+        "filters": None if filters is None else list(filters),
+        "caught_up": caught_up,
+    }
     with translated():
         return connection.execute(queries("slot")["claim"], parameters).fetchone() is not None
 
@@ -28,8 +55,28 @@ def release_slot(connection: psycopg.Connection, *, name: str, holder: str) -> N
         connection.execute(queries("slot")["release"], {"name": name, "holder": holder})
 
 
-def slot_holder(connection: psycopg.Connection, name: str) -> str | None:
-    """Who has a slot now. Raises StoreUnavailable."""
+def all_slots(connection: psycopg.Connection) -> list[Slot]:
+    """Every slot that was ever claimed. Raises StoreUnavailable."""
     with translated():
-        row = connection.execute(queries("slot")["holder"], {"name": name}).fetchone()
-    return None if row is None else str(row[0])
+        return [
+            Slot(
+                name=name,
+                holder=holder,
+                held=held,
+                filters=None if filters is None else tuple(filters),
+                caught_up=caught_up and held,
+            )
+            for name, holder, held, filters, caught_up in connection.execute(queries("slot")["slots"])
+        ]
+
+
+def keepers(connection: psycopg.Connection, application: str, *, within_s: float) -> int:
+    """How many processes are at work under an application name, this one among them. Raises StoreUnavailable.
+
+    Counted are connections that asked something lately: a process that hangs is not at work.
+    """
+    parameters = {"application": application, "within": timedelta(seconds=within_s)}
+    with translated():
+        row = connection.execute(queries("slot")["keepers"], parameters).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -908,7 +908,9 @@ ALTER TABLE public.site ALTER COLUMN site_id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE public.slot (
     name text NOT NULL,
     holder text NOT NULL,
-    until timestamp with time zone NOT NULL
+    until timestamp with time zone NOT NULL,
+    filters text[],
+    caught_up boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.tag (

@@ -14,27 +14,15 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from batchwitness.embedded.broker import EmbeddedBroker
-from ingest.ahead import DecodeAhead
-from ingest.inbox import Inbox
-from ingest.main import open_decoder, open_session
-from ingest.pipeline import Pipeline
+from ingest.partitions import partitions
 from ingest.settings import IngestSettings
-from ingest.subscriber import Subscriber
+from ingest.worker import Worker
 from store.clock import PlantClock
 from tests.fix_postgres import Database
 from tests.plant import plant
 from tests.support import eventually
 
 numbers = count(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A running ingest loop."""
-
-    inbox: Inbox
-    pipeline: Pipeline
-    failures: list[str]
 
 
 @dataclass(slots=True)
@@ -64,7 +52,7 @@ class Line:
     plant: Plant
 
     @contextmanager
-    def ingest(self, *, conninfo: str | None = None, port: int | None = None, batch: int = 100) -> Iterator[Running]:
+    def ingest(self, *, conninfo: str | None = None, port: int | None = None, batch: int = 100) -> Iterator[Worker]:
         """Run the loop until the block ends; what it took but did not commit stays unacknowledged."""
         settings = IngestSettings(
             mqtt_host=self.broker.host,
@@ -75,38 +63,22 @@ class Line:
             topic_prefix=self.prefix,
             ingest_batch=batch,
         )
-        stop, subscribed = threading.Event(), threading.Event()
-        failures: list[str] = []
-        inbox = Inbox(most=3 * batch, most_bytes=settings.ingest_inbox_bytes)
-        subscriber = Subscriber(settings, inbox, on_subscribed=subscribed.set, on_failure=failures.append)
-        pipeline = Pipeline(
-            ahead=DecodeAhead(
-                inbox,
-                open_decoder=lambda: open_decoder(settings, conninfo=conninfo or self.database.dsn("ingest")),
-                most_messages=batch,
-            ),
-            open_session=lambda: open_session(
-                settings, chain=self.client_id, kind="live", conninfo=conninfo or self.database.dsn("ingest")
-            ),
-            acknowledge=subscriber.acknowledge,
-            read_clock=PlantClock.from_settings(None, None, None).read,
-            listening=subscriber.listening,
-            stop=stop,
+        subscribed = threading.Event()
+        [rest] = partitions("", client_id=self.client_id, prefix=self.prefix)
+        worker = Worker(
+            settings,
+            rest,
+            clock=PlantClock.from_settings(None, None, None),
+            tells_time=lambda: True,
+            on_subscribed=subscribed.set,
+            conninfo=conninfo or self.database.dsn("ingest"),
         )
-        loop = threading.Thread(target=pipeline.run)
-        subscriber.start()
-        loop.start()
+        worker.start()
         try:
             eventually(subscribed.is_set, within_s=20, what="the subscription")
-            yield Running(inbox=inbox, pipeline=pipeline, failures=failures)
+            yield worker
         finally:
-            stop.set()
-            inbox.close()
-            loop.join(30)
-            subscriber.stop()
-            if pipeline.session is not None:
-                pipeline.session.decoder.connection.close()
-            assert not loop.is_alive()
+            worker.stop()
 
     def ask(self, question: str) -> Any:
         """The one value of a question."""

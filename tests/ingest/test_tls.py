@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ingest.client import connection, new_client
 from ingest.inbox import Delivery, Inbox
+from ingest.partitions import Partition, partitions
 from ingest.settings import IngestSettings
 from ingest.subscriber import Subscriber
 from ingest.versions import Version
@@ -63,11 +64,19 @@ def ground(tmp_path: Path) -> Ground:
     return Ground(directory=tmp_path, ca=Authority(tmp_path))
 
 
+def the_rest(settings: IngestSettings) -> Partition:
+    return partitions("", client_id=settings.mqtt_client_id, prefix=settings.topic_prefix)[0]
+
+
 def outcome(settings: IngestSettings) -> str:
     """ "subscribed", or what the log says why not."""
     subscribed = threading.Event()
     subscriber = Subscriber(
-        settings, Inbox(most=10, most_bytes=1000), on_subscribed=subscribed.set, on_failure=lambda _why: None
+        settings,
+        Inbox(most=10, most_bytes=1000),
+        the_rest(settings),
+        on_subscribed=subscribed.set,
+        on_failure=lambda _why: None,
     )
 
     def settled() -> str | None:
@@ -93,7 +102,11 @@ def test_messages_of_many_tls_records_arrive_whole_and_over_one_connection(groun
         inbox = Inbox(most=1_000, most_bytes=100_000_000)
         connected: list[bool] = []
         subscriber = Subscriber(
-            settings, inbox, on_subscribed=lambda: connected.append(True), on_failure=lambda _why: None
+            settings,
+            inbox,
+            the_rest(settings),
+            on_subscribed=lambda: connected.append(True),
+            on_failure=lambda _why: None,
         )
         subscriber.start()
         eventually(lambda: connected, what="the subscription")

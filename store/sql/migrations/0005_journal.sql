@@ -57,7 +57,9 @@ ALTER TABLE block_unit ALTER COLUMN rows SET STORAGE EXTERNAL;
 CREATE TABLE slot (
     name text PRIMARY KEY,
     holder text NOT NULL,
-    until timestamptz NOT NULL
+    until timestamptz NOT NULL,
+    filters text[],  -- what its session at the broker is subscribed to, once it is
+    caught_up boolean NOT NULL DEFAULT false  -- whether nothing waits for its holder
 );
 
 CREATE TABLE event (
