@@ -15,4 +15,4 @@ SELECT name, holder, until >= clock_timestamp() AS held, filters, caught_up FROM
 -- keepers: How many processes of this role have shown themselves lately under a name.
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = session_user AND application_name = %(application)s
-    AND coalesce(state_change, backend_start) > clock_timestamp() - %(within)s;
+    AND coalesce(state_change, backend_start) > clock_timestamp() - %(within)s::interval;
