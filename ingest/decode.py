@@ -16,6 +16,7 @@ from store.errors import PayloadRejected, StoreUnavailable
 from store.events import draft_event
 from store.fields import shown
 from store.model.journal import Entry, EntryKind
+from store.publishers import refused_publisher
 from store.readings import draft_readings
 from store.results import draft_result
 from store.sequences import draft_sequence
@@ -94,7 +95,11 @@ class Decoder:
             raise PayloadRejected(
                 "wrong_type", f"a message must be an object or an array of them, not {shown(object_)}"
             )
-        draft_sequence(draft, object_)
+        refusal = refused_publisher(object_, unit, self.directory)
+        if refusal is None or refusal.code != "unknown_publisher":  # a stranger's numbers are nobody's gaps
+            draft_sequence(draft, object_)
+        if refusal is not None:
+            raise refusal
         match kind:
             case TopicKind.READINGS:
                 draft_readings(

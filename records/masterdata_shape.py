@@ -22,6 +22,7 @@ from records.masterdata_values import (
     is_time,
     is_timezone,
     is_ucum,
+    is_yes_or_no,
 )
 from store.model.plant import CaptureMode, ReportingMode
 from store.model.process import ProcessRole
@@ -128,6 +129,7 @@ TEXT = Field(check=is_text)
 OPTIONAL_NAME = Field(check=is_or_null(is_name), default=None)
 OPTIONAL_TEXT = Field(check=is_or_null(is_text), default=None)
 OPTIONAL_NUMBER = Field(check=is_or_null(is_number), default=None)
+ALLOWED = Field(check=is_yes_or_no, default=True)
 HOURS = Field(check=is_not_negative)
 UCUM = Field(check=is_ucum)
 
@@ -156,6 +158,13 @@ SECTIONS: Mapping[str, Section] = {
                 "positions": Field(check=is_names),
             },
             refers=((("site", "area"), "areas", ("site", "name")),),
+        ),
+        Section(
+            name="publishers",
+            noun="publisher",
+            key=("name", "site", "area", "unit"),
+            fields={"name": NAME, "site": NAME, "area": NAME, "unit": NAME, "allowed": ALLOWED},
+            refers=((("site", "area", "unit"), "units", ("site", "area", "name")),),
         ),
         Section(
             name="tags",

@@ -75,6 +75,13 @@ def is_time(value: object) -> object:
     return time
 
 
+def is_yes_or_no(value: object) -> object:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")  # noqa: TRY004 - as in is_any_text
+    return value
+
+
 def is_number(value: object) -> object:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):

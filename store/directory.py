@@ -49,6 +49,7 @@ class KnownUnit:
     commissioned_us: int
     positions: dict[str, PositionId]
     tags: dict[tuple[PositionId | None, str], KnownTag]
+    publishers: dict[str, bool] = field(default_factory=dict)  # allowed to speak for it or not; empty: anybody is
     shapes: dict[tuple[PositionId | None, tuple[str, ...]], Shape] = field(default_factory=dict)
 
     def tag(self, position_id: PositionId | None, name: str) -> KnownTag | None:
@@ -79,6 +80,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._units: dict[tuple[str, str, str], KnownUnit] = {}
+        self._publishers: set[str] = set()
         self._read_at = float("-inf")
         self.edition = 0  # changes whenever units known before may no longer be what the plant calls so
 
@@ -89,17 +91,22 @@ class Directory:
             positions: dict[UnitId, dict[str, PositionId]] = {}
             for unit_id, position_id, name in connection.execute(sql["positions"]):
                 positions.setdefault(unit_id, {})[name] = position_id
+            publishers: dict[UnitId, dict[str, bool]] = {}
+            for unit_id, name, allowed in connection.execute(sql["publishers"]):
+                publishers.setdefault(unit_id, {})[name] = allowed
             tags: dict[UnitId, dict[tuple[PositionId | None, str], KnownTag]] = {}
             for unit_id, position_id, name, tag_id, mapped, low, high in connection.execute(sql["tags"]):
                 tags.setdefault(unit_id, {})[position_id, name] = KnownTag(
                     tag_id=tag_id, mapped=mapped, physical_low=low, physical_high=high
                 )
+            self._publishers = {name for names in publishers.values() for name in names}
             self._units = {
                 (site, area, name): KnownUnit(
                     unit_id=unit_id,
                     commissioned_us=to_us(commissioned),
                     positions=positions.get(unit_id, {}),
                     tags=tags.get(unit_id, {}),
+                    publishers=publishers.get(unit_id, {}),
                 )
                 for site, area, name, unit_id, commissioned in connection.execute(sql["units"])
             }
@@ -118,6 +125,10 @@ class Directory:
             self.read(connection)
             found = self._units.get((site, area, name))
         return found
+
+    def knows_publisher(self, name: str) -> bool:
+        """Whether a publisher of that name is registered for any unit."""
+        return name in self._publishers
 
     def register_tag(
         self, connection: psycopg.Connection, unit: KnownUnit, position_id: PositionId | None, name: str

@@ -844,6 +844,12 @@ ALTER TABLE public.reference ALTER COLUMN reference_id ADD GENERATED ALWAYS AS I
     CACHE 1
 );
 
+CREATE TABLE public.registered_publisher (
+    unit_id integer NOT NULL,
+    publisher text NOT NULL,
+    allowed boolean NOT NULL
+);
+
 CREATE TABLE public.sampling_plan (
     sampling_plan_id integer NOT NULL,
     process_version_id integer NOT NULL,
@@ -1257,6 +1263,9 @@ ALTER TABLE ONLY public.reference
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_pkey PRIMARY KEY (reference_id);
 
+ALTER TABLE ONLY public.registered_publisher
+    ADD CONSTRAINT registered_publisher_pkey PRIMARY KEY (unit_id, publisher);
+
 ALTER TABLE ONLY public.sampling_plan
     ADD CONSTRAINT sampling_plan_pkey PRIMARY KEY (sampling_plan_id);
 
@@ -1487,6 +1496,9 @@ ALTER TABLE ONLY public.reference_batch
 
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
+
+ALTER TABLE ONLY public.registered_publisher
+    ADD CONSTRAINT registered_publisher_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
 ALTER TABLE ONLY public.sampling_plan
     ADD CONSTRAINT sampling_plan_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
@@ -1868,6 +1880,14 @@ GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_api;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.registered_publisher TO batchwitness_api;
+GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_retain;
+
+GRANT UPDATE(allowed) ON TABLE public.registered_publisher TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_analytics;

@@ -38,6 +38,7 @@ DOCUMENT: dict[str, Any] = {
             "positions": ["B", "A"],
         },
     ],
+    "publishers": [{"name": "edge-1", "site": "leiden", "area": "hall", "unit": "BR-01"}],
     "tags": [
         {
             "site": "leiden",
@@ -185,6 +186,7 @@ def test_loading_the_same_document_again_changes_nothing_and_audits_nothing(conn
         (edited("sites", 0, timezone="Europe/Berlin"), "site:leiden", "Europe/Amsterdam", "Europe/Berlin"),
         (edited("units", 1, kind="warm room"), "unit:leiden/hall/INC-1", "incubator", "warm room"),
         (edited("units", 1, positions=["C"]), "unit:leiden/hall/INC-1", ["A", "B"], ["A", "B", "C"]),
+        (edited("publishers", 0, allowed=False), "publisher:edge-1/leiden/hall/BR-01", True, False),
         (edited("products", 0, modality="CAR-T"), "product:CT-101", "autologous T cells", "CAR-T"),
         (edited("processes", 1, description="closed"), "process:CT-101/AUTO-2.0", "", "closed"),
         (edited("changes", 0, amt_designation="AMT-3"), "change:CC-7", None, "AMT-3"),

@@ -135,6 +135,9 @@ EXPECTED: dict[str, Rights] = {
     "reference_batch": Rights(
         ingest="select", analytics="select insert", api="select insert", readonly="select", retain="select"
     ),
+    "registered_publisher": Rights(
+        ingest="select", analytics="select", api="select insert update(allowed)", readonly="select", retain="select"
+    ),
     "sampling_plan": Rights(
         ingest="select", analytics="select", api="select insert update(at_h due_h)", readonly="select", retain="select"
     ),

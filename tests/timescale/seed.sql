@@ -13,6 +13,7 @@ INSERT INTO tag_version (tag_id, effective_from, measurand, unit_of_measure, phy
     (1, '2025-01-01Z', 'temperature', 'Cel', 0, 60, 'periodic', 3600, 'automatic', '2025-01-01Z'),
     (2, '2025-01-01Z', 'pH', '[pH]', 0, 14, 'periodic', 3600, 'automatic', '2025-01-01Z'),
     (3, '2025-01-01Z', 'temperature', 'Cel', 0, 60, 'manual', NULL, 'manual', '2025-01-01Z');
+INSERT INTO registered_publisher (unit_id, publisher, allowed) VALUES (1, 'edge-1', true), (1, 'edge-0', false);
 
 INSERT INTO product (product_id, name, modality) OVERRIDING SYSTEM VALUE VALUES (1, 'CT-101', 'T cells');
 INSERT INTO process_version (process_version_id, product_id, name, role) OVERRIDING SYSTEM VALUE VALUES

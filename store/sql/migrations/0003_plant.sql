@@ -50,6 +50,13 @@ CREATE TABLE tag_version (
     UNIQUE (tag_id, effective_from, known_at),
     CHECK (physical_low < physical_high)
 );
+-- Who may speak for a unit. A unit that is named here, also with allowed = false, takes nothing from anybody else.
+CREATE TABLE registered_publisher (
+    unit_id integer NOT NULL REFERENCES unit,
+    publisher text NOT NULL,  -- as messages state it and, where the broker asks for users, its user there
+    allowed boolean NOT NULL,
+    PRIMARY KEY (unit_id, publisher)
+);
 
 CREATE TABLE product (
     product_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -131,11 +138,12 @@ CREATE TABLE sampling_plan (
     CHECK (due_h >= at_h)
 );
 
-GRANT INSERT ON site, area, unit, position, tag, tag_version, product, process_version, manufacturing_change,
+GRANT INSERT ON site, area, unit, position, tag, tag_version, registered_publisher, product, process_version, manufacturing_change,
     tag_correspondence, attribute, limit_version, sampling_plan TO batchwitness_api;
 -- What describes a thing may be corrected, with its audit event; what says which thing it is may not.
 GRANT UPDATE (timezone) ON site TO batchwitness_api;
 GRANT UPDATE (kind, commissioned) ON unit TO batchwitness_api;
+GRANT UPDATE (allowed) ON registered_publisher TO batchwitness_api;
 GRANT UPDATE (modality) ON product TO batchwitness_api;
 GRANT UPDATE (description) ON process_version TO batchwitness_api;
 GRANT UPDATE (context_of_use, amt_designation, reporting_category, regulatory_status) ON manufacturing_change

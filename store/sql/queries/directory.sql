@@ -5,6 +5,9 @@ FROM unit JOIN area USING (area_id) JOIN site USING (site_id);
 -- positions: Every position of every unit.
 SELECT unit_id, position_id, name FROM position;
 
+-- publishers: Every registration of a publisher for a unit.
+SELECT unit_id, publisher, allowed FROM registered_publisher;
+
 -- tags: Every tag with the physical range in force.
 SELECT unit_id, position_id, name, tag_id, mapped,
     coalesce(physical_low, '-infinity'), coalesce(physical_high, 'infinity')

@@ -45,6 +45,26 @@ WITH changed AS (
 INSERT INTO position (unit_id, name) SELECT unit_id, unnest(%(positions)s::text[]) FROM changed
 ON CONFLICT (unit_id, name) DO NOTHING;
 
+-- publishers: Who may, or may no longer, speak for which unit.
+SELECT site.name AS site, area.name AS area, unit.name AS unit, publisher AS name, allowed
+FROM registered_publisher
+JOIN unit USING (unit_id)
+JOIN area USING (area_id)
+JOIN site USING (site_id)
+ORDER BY name, site, area, unit;
+
+-- insert_publishers: Let a publisher speak for a unit, and nobody any more who is not registered for it.
+INSERT INTO registered_publisher (unit_id, publisher, allowed)
+SELECT unit_id, %(name)s, %(allowed)s
+FROM unit JOIN area USING (area_id) JOIN site USING (site_id)
+WHERE site.name = %(site)s AND area.name = %(area)s AND unit.name = %(unit)s;
+
+-- update_publishers: Forbid a publisher to speak for a unit, or allow it again.
+UPDATE registered_publisher SET allowed = %(allowed)s
+FROM unit JOIN area USING (area_id) JOIN site USING (site_id)
+WHERE registered_publisher.unit_id = unit.unit_id AND registered_publisher.publisher = %(name)s
+    AND site.name = %(site)s AND area.name = %(area)s AND unit.name = %(unit)s;
+
 -- tags: The mapped tags with the version in force at an instant.
 SELECT site.name AS site, area.name AS area, unit.name AS unit, position.name AS position, tag.name,
     version.measurand, version.unit_of_measure, version.physical_low, version.physical_high,
