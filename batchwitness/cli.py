@@ -82,6 +82,18 @@ def migrate() -> None:
 
 
 @app.command()
+def broker_acl(
+    var: Var = Path("var"),
+    *,
+    reader: Annotated[str, typer.Option(help="The user ingest has at the broker.")] = "ingest",
+) -> None:
+    """Print the broker's access rules that hold every registered publisher to its own units."""
+    from batchwitness.broker_acl import run
+
+    raise typer.Exit(run(var, reader=reader))
+
+
+@app.command()
 def batches(
     var: Var = Path("var"), *, as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False
 ) -> None:
