@@ -5,8 +5,8 @@ many readings each has u4, and then columns over the readings ordered by (tag, t
 quality. Times, entries and values are differences from the reading before (of a tag's first: from the first of the tag
 before), zigzag coded as u8 and laid out byte by byte of equal weight: what changes little then compresses to nearly
 nothing. Values are whole numbers after multiplication by 10^places, where that gives back each of them bit for bit;
-otherwise `places` is 255 and they are f8. 100 tags with three decimals take 1.0 to 1.7 bytes a reading so, and 3.8 to 4.0
-in plain columns.
+otherwise `places` is 255 and they are f8. 100 tags with three decimals take 1.0 to 1.7 bytes a reading so, and 3.8 to
+4.0 in plain columns.
 """
 
 import struct
