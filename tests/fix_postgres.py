@@ -66,7 +66,7 @@ def postgres_server(postgres_directory: Path) -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(
         postgres_directory / "pg",
         socket_dir=postgres_directory / "s",
-        settings={"fsync": "off", "max_connections": "100"},
+        settings={"fsync": "off", "file_copy_method": "clone", "max_connections": "100"},
     ) as server:
         create_owner(server)
         yield server

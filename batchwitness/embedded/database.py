@@ -48,8 +48,9 @@ def create_database(server: EmbeddedPostgres, name: str, *, template: str = "tem
     """A database that belongs to the owner, as a copy of `template`; nothing happens when it is there."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            # The template's files as they are: its pages through the log would take several times as long.
             connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
                     sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
                 )
             )
