@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -55,11 +56,16 @@ class Decoder:
     def _decode(self, draft: Draft, delivery: Delivery) -> None:
         index = len(draft.entries)
         draft.entries.append(_entry(delivery))
+        objects: Sequence[object] = ()
         try:
-            kind, unit = self._place(delivery.topic)
             objects = parse_payload(delivery.payload)
+            kind, unit = self._place(delivery.topic)
         except PayloadRejected as rejection:
             draft.reject(index, "", rejection.code, rejection.reason, _excerpt(delivery.payload))
+            for object_ in objects:  # put aside, they have used their numbers all the same
+                if isinstance(object_, dict):
+                    with suppress(PayloadRejected):
+                        draft_sequence(draft, object_)
             return
         for number, object_ in enumerate(objects):
             item = f"[{number}]" if len(objects) > 1 else ""

@@ -42,7 +42,9 @@ def test_a_new_boot_counts_anew(record: Record) -> None:
 
 def test_the_number_of_a_quarantined_message_is_not_missing(record: Record) -> None:
     bad = {"time": "naive", "values": {"pH": 7.0}, "publisher": "edge-7", "boot": 1, "seq": 2}
-    record.take(numbered(1), ("BR-01/readings", bad), numbered(3))
+    elsewhere = {"time": at(3), "values": {"pH": 7.0}, "publisher": "edge-7", "boot": 1, "seq": 3}
+    record.take(numbered(1), ("BR-01/readings", bad), ("BR-99/readings", elsewhere), numbered(4))
+    assert record.ask("SELECT code FROM quarantine ORDER BY quarantine_id") == [("bad_time",), ("unknown_unit",)]
     assert open_gaps(record) == []
 
 
