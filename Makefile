@@ -33,6 +33,9 @@ format: $(VENV)/.dev ## rewrite the code in the project's format
 bench: $(VENV)/.dev ## the benchmarks, one JSON object a line (ARGS are names of benchmarks)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-faults: $(VENV)/.dev ## a hundred faults under load, and the account of every message (ARGS="--seed 1 --faults 100")
+	@$(BIN)/python -m tests.bench.campaign $(ARGS)
+
 generate: $(VENV)/.dev ## rewrite what is generated: the dashboards' JSON and store/sql/schema.sql
 	$(BIN)/batchwitness dashboards build
 	$(BIN)/python -m tests.store.dump_schema
@@ -70,4 +73,4 @@ $(VENV)/.node: tests/timescale/package-lock.json | $(VENV)/.dev
 	  else echo "npm is missing: the tests on TimescaleDB are skipped"; fi
 	@touch $@
 
-.PHONY: help demo up test check format bench generate lock clean
+.PHONY: help demo up test check format bench bench-faults generate lock clean

@@ -4,6 +4,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,13 @@ Address = tuple[str, int] | Path  # TCP, or the path of a Unix socket
 CHUNK_BYTES = 65536
 
 
+class Way(Enum):
+    """One of the two directions in which a connection carries bytes."""
+
+    THERE = "from client to server"
+    BACK = "from server to client"
+
+
 class Proxy:
     """Listens on `listen` and passes everything on to `target`, both ways, until told otherwise."""
 
@@ -28,8 +36,10 @@ class Proxy:
         self._listener.bind(_name(listen))
         self._listener.listen()
         self._refusing = False
-        self._passing = threading.Event()
-        self._passing.set()
+        self._passing = {way: threading.Event() for way in Way}
+        self._heard = threading.Event()  # cleared: who has lost the other end of a half-open connection is not told
+        self._unheard: set[socket.socket] = set()
+        self._let_pass()
         self._lock = threading.Lock()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._threads: list[threading.Thread] = []
@@ -59,15 +69,27 @@ class Proxy:
             for pair in self._pairs:
                 _shut(*pair)
 
-    def stall(self) -> None:
-        """Keep connections open, accept new ones and pass nothing, as a network that swallows all does."""
-        self._passing.clear()
+    def stall(self, *ways: Way) -> None:
+        """Keep connections open, accept new ones and pass nothing, as a network that swallows all does.
+
+        Of the ways named, or of both.
+        """
+        for way in ways or Way:
+            self._passing[way].clear()
+
+    def half_open(self) -> None:
+        """Take every connection from the server, and tell its client only at `restore`; new ones pass."""
+        with self._lock:
+            self._heard.clear()
+            self._unheard = {end for pair in self._pairs for end in pair}
+            for _, far in self._pairs:
+                _shut(far)
 
     def restore(self) -> None:
         """Accept and pass everything again, beginning with what waited."""
         with self._lock:
             self._refusing = False
-        self._passing.set()
+        self._let_pass()
 
     def __enter__(self) -> Self:
         self._spawn(self._accept)
@@ -77,7 +99,7 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut()
-        self._passing.set()
+        self._let_pass()
         _shut(self._listener)
         for thread in self._threads:
             thread.join(10)
@@ -103,24 +125,31 @@ class Proxy:
                 self._spawn(self._pass_both_ways, near, far)
 
     def _pass_both_ways(self, near: socket.socket, far: socket.socket) -> None:
-        back = self._spawn(self._pass, far, near)
-        self._pass(near, far)
+        back = self._spawn(self._pass, far, near, Way.BACK)
+        self._pass(near, far, Way.THERE)
         back.join()
         with self._lock:
             self._pairs.remove((near, far))
         near.close()
         far.close()
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, way: Way) -> None:
         try:
             while chunk := source.recv(CHUNK_BYTES):
-                self._passing.wait()
+                self._passing[way].wait()
                 sink.sendall(chunk)
         except OSError:
             pass  # cut, or one of the two ends has gone: so has the connection
+        if source in self._unheard:
+            self._heard.wait()
         _shut(source, sink)
 
-    def _spawn(self, work: Callable[..., None], *arguments: socket.socket) -> threading.Thread:
+    def _let_pass(self) -> None:
+        for passing in self._passing.values():
+            passing.set()
+        self._heard.set()
+
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
         thread = threading.Thread(target=work, args=arguments, name="proxy", daemon=True)
         self._threads.append(thread)
         thread.start()

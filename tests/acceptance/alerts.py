@@ -1,6 +1,8 @@
 """Alerts as the record tells them, and as the journal says they must be."""
 
-from typing import Any
+from typing import Any, Protocol
+
+import psycopg
 
 from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
@@ -13,7 +15,6 @@ from store.model.ids import PositionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
 from store.model.times import from_us, to_us
-from tests.acceptance.system import System
 
 Told = tuple[Any, ...]
 
@@ -39,7 +40,15 @@ WATCHED = (
 )
 
 
-def told(system: System) -> tuple[list[Told], list[Told]]:
+class Asked(Protocol):
+    """A system whose record can be asked."""
+
+    def ask(self, question: str, *parameters: object) -> list[Told]: ...
+
+    def connect(self) -> "psycopg.Connection[Told]": ...
+
+
+def told(system: Asked) -> tuple[list[Told], list[Told]]:
     """Every alert with its evidence and everything that became of it. Floats come with every bit they were stored with.
 
     Where in the journal and when on the host it happened is left out: that differs between any two runs.
@@ -47,7 +56,7 @@ def told(system: System) -> tuple[list[Told], list[Told]]:
     return _exact(system.ask(RAISED)), _exact(system.ask(UPDATED))
 
 
-def replayed(system: System) -> tuple[list[Told], list[Told]]:
+def replayed(system: Asked) -> tuple[list[Told], list[Told]]:
     """The same, computed anew in this process from the journal in the order that was recorded (DETECT-1)."""
     raised: list[Told] = []
     updated: list[Told] = []

@@ -8,7 +8,7 @@ import pytest
 from batchwitness.embedded.broker import EmbeddedBroker
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from tests.fix_postgres import Database, short_directory
-from tests.fix_proxy import Proxy
+from tests.fix_proxy import Proxy, Way
 from tests.support import eventually
 
 
@@ -47,6 +47,42 @@ def test_a_stall_keeps_the_connection_and_delivers_what_waited_when_restored() -
             assert far.recv(100) == b"during"
             assert proxy.connections == 1
         eventually(lambda: proxy.connections == 0, what="the pair is forgotten")
+
+
+def test_a_stall_of_one_way_lets_the_other_pass() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, Proxy(server.getsockname()) as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port), timeout=0.1)
+        far, _ = server.accept()
+        with client, far:
+            proxy.stall(Way.BACK)
+            client.sendall(b"there")
+            assert far.recv(100) == b"there"
+            far.sendall(b"back")
+            with pytest.raises(TimeoutError):
+                client.recv(100)
+            proxy.restore()
+            client.settimeout(10)
+            assert client.recv(100) == b"back"
+
+
+def test_of_a_half_open_connection_only_the_server_knows_that_it_has_ended() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, Proxy(server.getsockname()) as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port), timeout=0.1)
+        far, _ = server.accept()
+        with client, far:
+            proxy.half_open()
+            assert far.recv(100) == b""
+            client.sendall(b"to nobody")
+            with pytest.raises(TimeoutError):
+                client.recv(100)
+            with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as another:
+                far_again, _ = server.accept()
+                with far_again:
+                    far_again.sendall(b"passes")
+                    assert another.recv(100) == b"passes"
+            proxy.restore()
+            client.settimeout(10)
+            assert client.recv(100) == b""
 
 
 def test_the_proxy_before_the_broker_leads_to_it(broker: EmbeddedBroker, broker_proxy: Proxy) -> None:
