@@ -7,6 +7,10 @@ from pathlib import Path
 from tests.architecture.source import PACKAGES, ROOT, importers, imports, modules, parsed
 
 LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
+SPARKPLUG_CORE = (
+    *("codes", "datatypes", "effects", "message", "metrics", "oddities", "payload", "properties"),
+    *("rebirth", "sequence", "server", "session", "topic", "values"),
+)
 STAGES = ("ingest", "analytics", "api", "dashboards")
 
 
@@ -78,6 +82,14 @@ def test_detectors_and_methods_know_no_database_no_broker_and_no_clock() -> None
     for name in pure:
         known = {module.split(".")[0] for module in imports(parsed(name))}
         assert not known & {"psycopg", "paho", "time", "datetime", "socket", "structlog"}, f"{name} imports {known}"
+
+
+def test_what_a_sparkplug_message_means_needs_no_database_no_broker_and_no_clock() -> None:
+    for name in SPARKPLUG_CORE:
+        known = {module.split(".")[0] for module in imports(parsed(f"ingest/sparkplug/{name}.py"))}
+        assert not known & {"psycopg", "paho", "time", "datetime", "random", "socket", "structlog"}, (
+            f"{name} imports {known}"
+        )
 
 
 def test_imports_are_absolute() -> None:
