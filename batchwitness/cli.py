@@ -82,6 +82,38 @@ def migrate() -> None:
 
 
 @app.command()
+def broker_check(
+    host: Annotated[str, typer.Argument(help="The broker's host.")],
+    port: Annotated[int | None, typer.Option(help="Its port, where it is not that of ingest's settings.")] = None,
+    *,
+    publish_user: Annotated[
+        str | None, typer.Option(help="Who publishes for the check, where ingest's user must not.")
+    ] = None,
+    publish_password_file: Annotated[
+        Path | None, typer.Option(help="Holds the password of that user.", exists=True, dir_okay=False)
+    ] = None,
+    messages: Annotated[int, typer.Option(help="Published for an absent session.", min=10, max=60_000)] = 2_000,
+    restart_with: Annotated[str | None, typer.Option(help="A command that restarts the broker.")] = None,
+    restart_by_hand: Annotated[bool, typer.Option("--restart-by-hand", help="Ask for a restart.")] = False,
+) -> None:
+    """Try what ingest relies on against a broker, with ingest's credentials, and say what each answer means."""
+    from batchwitness.broker_check import command
+    from ingest.settings import IngestSettings
+
+    settings = IngestSettings().model_copy(update={"mqtt_host": host, **({} if port is None else {"mqtt_port": port})})
+    by_hand = command.restart_by_hand if restart_by_hand else None
+    raise typer.Exit(
+        command.run(
+            settings,
+            publish_user=publish_user,
+            publish_password_file=publish_password_file,
+            messages=messages,
+            restart_broker=by_hand if restart_with is None else command.restart_with(restart_with),
+        )
+    )
+
+
+@app.command()
 def broker_acl(
     var: Var = Path("var"),
     *,

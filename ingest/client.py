@@ -20,8 +20,10 @@ LARGEST_RECEIVE_MAXIMUM = 65_535
 PAHO_VERSION = {Version.V5: MQTTProtocolVersion.MQTTv5, Version.V3_1_1: MQTTProtocolVersion.MQTTv311}
 
 
-def new_client(settings: IngestSettings, *, client_id: str, version: Version) -> mqtt.Client:
+def new_client(settings: IngestSettings, *, client_id: str, version: Version, clean: bool = False) -> mqtt.Client:
     """A client that acknowledges by hand and whose session the broker keeps.
+
+    A `clean` one begins without what the broker kept for it, and in MQTT 3.1.1 leaves nothing behind either.
 
     Raises SettingsContradict for credentials that do not fit together or cannot be read.
     """
@@ -29,7 +31,7 @@ def new_client(settings: IngestSettings, *, client_id: str, version: Version) ->
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=PAHO_VERSION[version],
-        clean_session=None if version is Version.V5 else False,
+        clean_session=None if version is Version.V5 else clean,
         reconnect_on_failure=False,  # paho would also try MQTT 3.1 by itself
         manual_ack=True,
     )
@@ -51,8 +53,8 @@ class Connection(TypedDict, total=False):
     properties: Properties
 
 
-def connection(settings: IngestSettings, version: Version, *, receive_maximum: int) -> Connection:
-    """Where and how to connect; at most `receive_maximum` messages will be unacknowledged.
+def connection(settings: IngestSettings, version: Version, *, receive_maximum: int, clean: bool = False) -> Connection:
+    """Where and how to connect; at most `receive_maximum` messages will be unacknowledged. `clean` as above.
 
     MQTT 3.1.1 knows neither a session's expiry nor a receive maximum: there the broker's own settings hold, and our
     inbox is the bound. No Maximum Packet Size is stated in MQTT 5: a broker drops what is larger without telling
@@ -63,7 +65,7 @@ def connection(settings: IngestSettings, version: Version, *, receive_maximum: i
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho does not type it
         properties.SessionExpiryInterval = settings.mqtt_session_expiry_s
         properties.ReceiveMaximum = min(LARGEST_RECEIVE_MAXIMUM, receive_maximum)
-        arguments |= Connection(clean_start=False, properties=properties)
+        arguments |= Connection(clean_start=clean, properties=properties)
     return arguments
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from store.errors import PayloadRejected
 from store.fields import shown
 
+CHECK_LEVEL = "check"  # below the prefix: where `batchwitness broker-check` tries a broker
+
 
 class TopicKind(StrEnum):
     """What the messages of a topic carry."""
@@ -23,6 +25,16 @@ class Topic:
     area: str
     unit: str
     kind: TopicKind
+
+
+def is_check(topic: str, prefix: str) -> bool:
+    """Whether a broker is being tried on this topic: what comes there is journaled and means nothing.
+
+    >>> is_check("batchwitness/v1/check/5f21", "batchwitness/v1")
+    True
+    """
+    beginning = f"{prefix}/{CHECK_LEVEL}/"
+    return topic.startswith(beginning) and "/" not in topic[len(beginning) :]
 
 
 def parse_topic(topic: str, prefix: str) -> Topic:

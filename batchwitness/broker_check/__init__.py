@@ -1,0 +1,1 @@
+"""`batchwitness broker-check`: what a broker really does, tried on topics of the check's own."""
