@@ -154,6 +154,10 @@ def import_(
     mapping: Annotated[
         Path | None, typer.Option(help="Says what the files mean; mapping.toml in the directory unless given.")
     ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the files are understood; write nothing.")
+    ] = False,
     by: Annotated[str, typer.Option(help="Who imports.")] = "",
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     var: Var = Path("var"),
@@ -161,7 +165,7 @@ def import_(
     """History from CSV and Parquet files, and records kept on paper. Importing again changes nothing."""
     from batchwitness.importing.command import run
 
-    raise typer.Exit(run(var, directory, mapping=mapping, by=by, reason=reason))
+    raise typer.Exit(run(var, directory, mapping=mapping, dry_run=dry_run, by=by, reason=reason))
 
 
 @app.command()

@@ -22,7 +22,8 @@ from store.sql import queries
 
 NOTED = ("material_used", "intervention", "plant_alarm", "calibration", "out_of_service", "in_service")
 TEXTS = ("phase", "reason", "tag", "material", "lot", "comment", "position", "product", "process", "donor",
-         "chain_of_identity")  # fmt: skip
+         "chain_of_identity", "outcome")  # fmt: skip
+OUTCOMES = {"completed": "completed", "terminated": "terminated", "continues": "running"}  # to the batch's status
 
 
 def draft_event(draft: Draft, entry: int, object_: Mapping[str, object], *, item: str, unit: KnownUnit) -> None:
@@ -42,6 +43,12 @@ def draft_event(draft: Draft, entry: int, object_: Mapping[str, object], *, item
         optional_text(object_, field)
     if object_.get("required_by") is not None:
         time_us(object_["required_by"], "required_by")
+    if kind.endswith("_recorded"):
+        ended_us = within_window(
+            time_us(object_.get("ended"), "ended"), "ended", earliest_us=unit.commissioned_us, received_us=received_us
+        )
+        if ended_us <= us:
+            raise PayloadRejected("end_before_start", f"ended {shown(object_['ended'])} does not lie after its time")
     draft.events.append(
         DraftEvent(
             entry=entry,
@@ -99,23 +106,81 @@ Applied = tuple[int | None, str | None]  # batch_id, note
 
 def _start(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
     sql = queries("event")
-    name = text(event.body, "batch")
     position_id = _position(event)
     process_id = _process(cursor, event)
-    batch = cursor.execute(sql["batch"], {"name": name}).fetchone()
-    if batch is not None:
-        batch_id, batch_process_id, status = batch
-        if status != "running":
-            raise PayloadRejected("batch_over", f"batch {name} is {status} and cannot start again")
-        if batch_process_id != process_id:
-            raise PayloadRejected(
-                "batch_process_differs",
-                f"batch {name} was started as another process than {event.body.get('process')}",
-            )
-        if cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone():
-            raise PayloadRejected("batch_started_twice", f"batch {name} is already running and was started again")
+    batch_id = _started_before(cursor, event, process_id)
+    if batch_id is not None and cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone():
+        name = event.body["batch"]
+        raise PayloadRejected("batch_started_twice", f"batch {name} is already running and was started again")
     note = _vacate(cursor, position_id, event.time)
+    return _occupy(cursor, event, batch_id, process_id, position_id, ended=None), note
+
+
+def _record_unit_procedure(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    """A unit procedure that is over and told as a whole: whatever runs at the position now goes on."""
+    sql = queries("event")
+    outcome = optional_text(event.body, "outcome") or "completed"
+    if outcome not in OUTCOMES:
+        raise PayloadRejected("unknown_choice", f"outcome must be one of {', '.join(OUTCOMES)}, not {shown(outcome)}")
+    process_id = _process(cursor, event)
+    batch_id = _started_before(cursor, event, process_id)
+    runs = batch_id is not None and cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone()
+    if runs and outcome != "continues":
+        raise PayloadRejected("batch_started_twice", f"batch {event.body['batch']} is running, so it is not {outcome}")
+    batch_id = _occupy(cursor, event, batch_id, process_id, _position(event), ended=_ended(event))
+    if outcome != "continues":
+        reason = optional_text(event.body, "reason")
+        cursor.execute(sql["end_batch"], {"batch_id": batch_id, "status": OUTCOMES[outcome], "reason": reason})
+    return batch_id, None
+
+
+def _record_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
+    """A phase that is over and told as a whole."""
+    sql = queries("event")
+    batch_id = _batch(cursor, event)
+    during = Range(event.time, _ended(event))
+    asked = {"batch_id": batch_id, "unit_id": event.unit_id, "during": during}
+    row = cursor.execute(sql["procedure_around"], asked).fetchone()
+    if row is None:
+        raise PayloadRejected(
+            "outside_unit_procedure", f"batch {event.body['batch']} has no unit procedure here that the phase lies in"
+        )
+    name = event.body["phase"]
+    cursor.execute(sql["insert_phase"], {"unit_procedure_id": row[0], "name": name, "during": during})
+    return batch_id, None
+
+
+def _started_before(cursor: psycopg.Cursor, event: DraftEvent, process_id: int) -> int | None:
+    """The batch, which may not be over nor of another process; None when it is new."""
+    name = text(event.body, "batch")
+    batch = cursor.execute(queries("event")["batch"], {"name": name}).fetchone()
     if batch is None:
+        return None
+    batch_id, batch_process_id, status = batch
+    if status != "running":
+        raise PayloadRejected("batch_over", f"batch {name} is {status} and cannot start again")
+    if batch_process_id != process_id:
+        raise PayloadRejected(
+            "batch_process_differs",
+            f"batch {name} was started as another process than {event.body.get('process')}",
+        )
+    known: int = batch_id
+    return known
+
+
+def _occupy(
+    cursor: psycopg.Cursor,
+    event: DraftEvent,
+    batch_id: int | None,
+    process_id: int,
+    position_id: int,
+    *,
+    ended: datetime | None,
+) -> int:
+    """Write the unit procedure, and the batch where it is new; returns the batch's id."""
+    sql = queries("event")
+    if batch_id is None:
+        name = event.body["batch"]
         row = cursor.execute(
             sql["insert_batch"],
             {
@@ -135,10 +200,10 @@ def _start(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
             "batch_id": batch_id,
             "unit_id": event.unit_id,
             "position_id": position_id,
-            "during": Range(event.time, None),
+            "during": Range(event.time, ended),
         },
     )
-    return batch_id, note
+    return batch_id
 
 
 def _vacate(cursor: psycopg.Cursor, position_id: int, time: datetime) -> str | None:
@@ -244,6 +309,8 @@ APPLY: dict[str, Callable[[psycopg.Cursor, DraftEvent], Applied]] = {
     "phase_started": _start_phase,
     "phase_ended": _end_phase,
     "batch_ended": _end_batch,
+    "unit_procedure_recorded": _record_unit_procedure,
+    "phase_recorded": _record_phase,
     "batch_terminated": _end_batch,
     **dict.fromkeys(NOTED, _note),
 }
@@ -300,6 +367,10 @@ def _after(started: datetime, event: DraftEvent, what: str) -> None:
             "end_before_start",
             f"{event.kind} at {event.time.isoformat()} does not lie after {what} at {started.isoformat()}",
         )
+
+
+def _ended(event: DraftEvent) -> datetime:
+    return from_us(time_us(event.body["ended"], "ended"))
 
 
 def _required_by(event: DraftEvent) -> datetime | None:

@@ -34,7 +34,7 @@ class BlockWriter:
 
     def commit(self, one: Opened, file: ImportFile, block: Sequence[Chunk]) -> ImportFile:
         """Commit the chunks of a block; one that the database refuses alone goes into quarantine as it stands."""
-        draft, taken = self._draft(one, block)
+        draft, taken = draft_block(one, block)
         try:
             return self._write(one, file, block[-1].end, draft, taken)
         except StoreRejected as error:
@@ -47,18 +47,8 @@ class BlockWriter:
             first = chunk.lines[0] if chunk.lines else file.next_line + 1
             refused.faults.append(Fault(line=first, column="", value="", code="store_rejected", reason=str(error)))
             draft = Draft(entries=draft.entries)
+            _put_aside(draft, 0, refused)
             return self._write(one, file, chunk.end, draft, [refused])
-
-    def _draft(self, one: Opened, block: Sequence[Chunk]) -> tuple[Draft, list[Taken]]:
-        received_us = time.time_ns() // 1000
-        draft = Draft()
-        taken = []
-        for chunk in block:
-            entry = len(draft.entries)
-            topic = f"{CHAIN}/{one.source.name}"
-            draft.entries.append(Entry(kind=EntryKind.MESSAGE, topic=topic, payload=chunk.raw, received_us=received_us))
-            taken.append(one.reader.take(draft, entry, chunk))
-        return draft, taken
 
     def _write(
         self,
@@ -68,9 +58,6 @@ class BlockWriter:
         draft: Draft,
         taken: Sequence[Taken],
     ) -> ImportFile:
-        for entry, of_entry in enumerate(taken):
-            for fault in of_entry.faults:
-                draft.reject(entry, fault.item, fault.code, fault.reason, fault.value)
         faults = [fault for of_entry in taken for fault in of_entry.faults]
         before, held = len(draft.quarantine), (self._lease.seq, self._lease.digest)
         try:
@@ -83,7 +70,7 @@ class BlockWriter:
                     chain_id=self._lease.chain_id,
                     seq=committed.seq,
                 )
-                faults += [_fault_of(item) for item in draft.quarantine[before:]]
+                faults += [late_fault(item) for item in draft.quarantine[before:]]
                 moved = advance_file(
                     self._connection,
                     file,
@@ -100,7 +87,25 @@ class BlockWriter:
         return moved
 
 
-def _fault_of(item: DraftQuarantine) -> Fault:
+def draft_block(one: Opened, block: Sequence[Chunk]) -> tuple[Draft, list[Taken]]:
+    """The chunks of a block as entries of a draft, with what became of each. Raises StoreUnavailable only."""
+    received_us = time.time_ns() // 1000
+    topic = f"{CHAIN}/{one.source.name}"
+    draft = Draft()
+    taken = []
+    for entry, chunk in enumerate(block):
+        draft.entries.append(Entry(kind=EntryKind.MESSAGE, topic=topic, payload=chunk.raw, received_us=received_us))
+        taken.append(one.reader.take(draft, entry, chunk))
+        _put_aside(draft, entry, taken[-1])
+    return draft, taken
+
+
+def _put_aside(draft: Draft, entry: int, taken: Taken) -> None:
+    for fault in taken.faults:
+        draft.reject(entry, fault.item, fault.code, fault.reason, fault.value)
+
+
+def late_fault(item: DraftQuarantine) -> Fault:
     """What was refused only when it was to be applied: an event, a result."""
     found = LINE.match(item.item)
     return Fault(

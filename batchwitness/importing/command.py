@@ -8,25 +8,27 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from batchwitness.connecting import dsn
+from batchwitness.importing.look import look
 from batchwitness.importing.mapping import MAPPING_FILE
-from batchwitness.importing.outcome import Outcome
-from batchwitness.importing.paper_told import paper_sentences
 from batchwitness.importing.run import Order, import_directory
 from batchwitness.importing.source import Source
+from batchwitness.importing.summary import show_looks, show_outcome
 from store.errors import BatchwitnessError
 from store.imports import ImportFile
 
 STATUS_PUT_ASIDE = 3  # done, but something could not enter the record or contradicts it
 
 
-def run(var: Path, directory: Path, *, mapping: Path | None, by: str, reason: str) -> int:
-    """0 when everything is in the record, 3 when something was put aside or is in conflict, 1 when it did not end."""
+def run(var: Path, directory: Path, *, mapping: Path | None, dry_run: bool, by: str, reason: str) -> int:
+    """0 when everything is in the record, 3 when something was put aside or is in conflict, 1 when it did not end.
+
+    Of a dry run: 0 when nothing would be refused, 3 when something would.
+    """
     out, err = Console(highlight=False), Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    if not (by.strip() and reason.strip()):
-        err.print("an import changes the record: say who and why with --by and --reason")
+    if not dry_run and not (by.strip() and reason.strip()):
+        err.print("an import changes the record: say who and why with --by and --reason, or look first with --dry-run")
         return 1
     order = Order(
         conninfo=dsn(var, "ingest"),
@@ -37,59 +39,20 @@ def run(var: Path, directory: Path, *, mapping: Path | None, by: str, reason: st
         reason=reason,
     )
     try:
+        if dry_run:
+            looks = look(order)
+            show_looks(looks, out)
+            return STATUS_PUT_ASIDE if any(seen.refused for seen in looks) else 0
         with _stopped_by_signals() as stopping, _bar(out) as bar:
             shown = _Shown(bar)
             outcome = import_directory(order, progress=shown.file, stopping=stopping)
     except BatchwitnessError as error:
         err.print(str(error))
         return 1
-    show(outcome, order.faults_file, out)
+    show_outcome(outcome, order.faults_file, out)
     if not outcome.finished:
         return 1
     return STATUS_PUT_ASIDE if outcome.counts.put_aside or outcome.counts.conflicts else 0
-
-
-def show(outcome: Outcome, faults_file: Path, console: Console) -> None:
-    """Print the summary: a line a file, then what a person has to know."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (
-        "file",
-        "rows",
-        "readings",
-        "events",
-        "results",
-        "known",
-        "conflicts",
-        "put aside",
-        "no value",
-        "skipped",
-    ):
-        table.add_column(heading, justify="left" if heading == "file" else "right", no_wrap=True)
-    for file in outcome.files:
-        counts = file.counts
-        numbers = (
-            counts.rows, counts.stored, counts.events, counts.results, counts.duplicates, counts.conflicts,
-            counts.put_aside, counts.without_value, counts.skipped,
-        )  # fmt: skip
-        table.add_row(file.name, *(f"{number:,}" for number in numbers))
-    Console(width=160, highlight=False, file=console.file).print(table)
-    for file in outcome.files:
-        if file.known_since is not None:
-            known_as = "" if file.known_as == file.name else f" as {file.known_as}"
-            console.print(f"{file.name} is in the record since {file.known_since:%Y-%m-%d %H:%M %Z}{known_as}")
-        elif file.other_content is not None:
-            console.print(
-                f"{file.name} had other content when it was imported on {file.other_content:%Y-%m-%d %H:%M %Z}: it was "
-                "taken as another file, and what contradicts the record is in conflict"
-            )
-    if outcome.paper is not None:
-        console.print(paper_sentences(outcome.paper))
-    if outcome.counts.put_aside:
-        console.print(f"{outcome.counts.put_aside:,} refused: each with line, column and value in {faults_file}")
-    if not outcome.finished:
-        console.print("stopped; the next import goes on from here")
-    elif not outcome.changed:
-        console.print("nothing to do: everything was imported before, and nothing has been changed")
 
 
 class _Shown:

@@ -1,8 +1,7 @@
-"""A table of intervals as events in order of time: batches in equipment, and their phases.
+"""A table of intervals as events: unit procedures of batches in order of time, then their phases.
 
 A row is an interval. Without a `phase` it is a unit procedure and names the process; with one it is that phase of the
-batch. An interval without an end is still running. `outcome` says how a batch came out: completed, where nothing is
-said, or terminated; `continues` in it means that the batch goes on elsewhere.
+batch. An interval without an end is still running, and its event is a start.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,33 +14,35 @@ from batchwitness.importing.rows import BEGINNING, BrokenRow, Chunk, Place
 from batchwitness.importing.table import Table
 from batchwitness.importing.times import TimeReader
 from store.errors import InputInvalid, PayloadRejected
-from store.fields import shown
 from store.model.times import from_us
 
-FIELDS = ("unit", "batch", "position", "phase", "started", "ended", "outcome", "reason", "process", "product", "donor",
-          "chain_of_identity", "required_by")  # fmt: skip
-OF_A_START = ("process", "product", "donor", "chain_of_identity", "required_by")
-OUTCOMES = {
-    "": "batch_ended",
-    "completed": "batch_ended",
-    "terminated": "batch_terminated",
-    "continues": "unit_procedure_ended",
-}
-# At one instant a phase ends before the next begins, and everything ends before anything new starts at its place.
-ORDER = ("phase_ended", "unit_procedure_ended", "batch_ended", "batch_terminated", "unit_procedure_started",
-         "phase_started")  # fmt: skip
+OF_A_UNIT_PROCEDURE = (
+    "position",
+    "process",
+    "product",
+    "donor",
+    "chain_of_identity",
+    "required_by",
+    "reason",
+    "outcome",
+)
+FIELDS = ("unit", "batch", "phase", "started", "ended", *OF_A_UNIT_PROCEDURE)
 ROWS_READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
-    time_us: int
-    kind: str
+class _Interval:
     line: int
+    started_us: int
+    ended_us: int | None
     fields: Mapping[str, str]
 
-    def key(self) -> tuple[int, int, int]:
-        return self.time_us, ORDER.index(self.kind), self.line
+    @property
+    def is_phase(self) -> bool:
+        return bool(self.fields.get("phase"))
+
+    def key(self) -> tuple[bool, int, int]:
+        return self.is_phase, self.started_us, self.line
 
 
 class IntervalsTable:
@@ -55,26 +56,27 @@ class IntervalsTable:
         if missing:
             raise InputInvalid(f"no columns for {', '.join(missing)}; there are {', '.join(map(repr, table.headings))}")
         self._table = table
-        self.headings: Sequence[str] = ("unit", "event", "time", "batch", "position", "phase", "reason", *OF_A_START)
+        self.headings: Sequence[str] = ("unit", "event", "time", "ended", "batch", "phase", *OF_A_UNIT_PROCEDURE)
 
     def chunks(self, place: Place, *, rows: int) -> Iterator[Chunk]:
         """The file as it stands, then chunks of up to so many events; the place counts those."""
-        events, broken, raw = self._read()
-        events.sort(key=_Event.key)
+        intervals, broken, raw = self._read()
+        intervals.sort(key=_Interval.key)
         if place == BEGINNING:
             yield Chunk(lines=(), rows=(), raw=raw, broken=broken, end=Place(offset=1, line=0))
-        for first in range(max(place.offset - 1, 0), len(events), rows):
-            some = [self._row(event) for event in events[first : first + rows]]
+        for first in range(max(place.offset - 1, 0), len(intervals), rows):
+            some = intervals[first : first + rows]
+            events = [self._event(interval) for interval in some]
             yield Chunk(
-                lines=[event.line for event in events[first : first + rows]],
-                rows=some,
-                raw=b"".join(orjson.dumps(row) + b"\n" for row in some),
+                lines=[interval.line for interval in some],
+                rows=events,
+                raw=b"".join(orjson.dumps(event) + b"\n" for event in events),
                 broken=(),
                 end=Place(offset=1 + first + len(some), line=first + len(some)),
             )
 
-    def _read(self) -> tuple[list[_Event], list[BrokenRow], bytes]:
-        events: list[_Event] = []
+    def _read(self) -> tuple[list[_Interval], list[BrokenRow], bytes]:
+        intervals: list[_Interval] = []
         broken: list[BrokenRow] = []
         raw: list[bytes] = []
         columns = {self._mapping.heading(field): field for field in FIELDS}
@@ -88,46 +90,29 @@ class IntervalsTable:
                     if heading in columns and cell is not None
                 }
                 try:
-                    events += self._events(line, fields)
+                    started_us = self._instant(fields, "started")
+                    ended_us = self._instant(fields, "ended") if fields.get("ended") else None
                 except PayloadRejected as rejection:
                     text = self._mapping.delimiter.join("" if cell is None else str(cell) for cell in row)
                     broken.append(BrokenRow(line=line, text=text, code=rejection.code, reason=rejection.reason))
-        return events, broken, b"".join(raw)
-
-    def _events(self, line: int, fields: Mapping[str, str]) -> Iterator[_Event]:
-        level = "phase" if fields.get("phase") else "unit_procedure"
-        started_us = self._instant(fields, "started")
-        ended_us = self._instant(fields, "ended") if fields.get("ended") else None
-        if ended_us is not None and ended_us <= started_us:
-            raise PayloadRejected(
-                "end_before_start",
-                f"ended {shown(fields['ended'])} does not lie after started {shown(fields['started'])}",
-            )
-        outcome = fields.get("outcome", "")
-        if outcome not in OUTCOMES:
-            raise PayloadRejected(
-                "unknown_choice", f"outcome must be one of {', '.join(OUTCOMES)}, not {shown(outcome)}"
-            )
-        yield _Event(started_us, f"{level}_started", line, fields)
-        if ended_us is not None:
-            ended = "phase_ended" if level == "phase" else OUTCOMES[outcome]
-            yield _Event(ended_us, ended, line, fields)
+                else:
+                    intervals.append(_Interval(line, started_us, ended_us, fields))
+        return intervals, broken, b"".join(raw)
 
     def _instant(self, fields: Mapping[str, str], field: str) -> int:
         try:
-            return self._times.read(fields[field])
+            return self._times.read(fields.get(field))
         except PayloadRejected as rejection:
             raise PayloadRejected(rejection.code, f"{field}: {rejection.reason}") from rejection
 
-    def _row(self, event: _Event) -> list[str]:
-        """Under the headings: what the event needs and no more, so that the same interval stays the same event."""
-        wanted = {"unit", "batch"}
-        if event.kind == "unit_procedure_started":
-            wanted |= {"position", *OF_A_START}
-        elif event.kind.startswith("phase_"):
-            wanted |= {"phase"}
+    def _event(self, interval: _Interval) -> list[str]:
+        """Under the headings, with no more than the event needs, so that the same interval stays the same event."""
+        level = "phase" if interval.is_phase else "unit_procedure"
+        said = {"time": from_us(interval.started_us).isoformat()}
+        if interval.ended_us is None:
+            said["event"] = f"{level}_started"
         else:
-            wanted |= {"reason"}
-        said = {"event": event.kind, "time": from_us(event.time_us).isoformat()}
-        said |= {name: text for name, text in event.fields.items() if name in wanted}
+            said |= {"event": f"{level}_recorded", "ended": from_us(interval.ended_us).isoformat()}
+        wanted = ("unit", "batch", "phase") if interval.is_phase else ("unit", "batch", *OF_A_UNIT_PROCEDURE)
+        said |= {name: interval.fields.get(name, "") for name in wanted}
         return [said.get(heading, "") for heading in self.headings]

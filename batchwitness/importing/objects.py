@@ -9,6 +9,7 @@ from batchwitness.importing.results import result_object
 from batchwitness.importing.rows import Chunk
 from batchwitness.importing.targets import Targets
 from batchwitness.importing.times import TimeReader
+from batchwitness.importing.understood import FirstRows
 from store.draft import Draft
 from store.errors import PayloadRejected
 from store.events import draft_event
@@ -27,6 +28,7 @@ class ObjectsReader:
         self._mapping = mapping
         self._targets = targets
         self._times = TimeReader(mapping)
+        self.first = FirstRows()
 
     def take(self, draft: Draft, entry: int, chunk: Chunk) -> Taken:
         """Take a chunk whose bytes are an entry of the draft. Raises StoreUnavailable only."""
@@ -48,9 +50,18 @@ class ObjectsReader:
         unit = self._targets.unit(fields.get("unit"))
         body = with_instants({name: text for name, text in fields.items() if name != "unit"}, EVENT_TIMES, self._times)
         draft_event(draft, entry, body, item=f"line {line}, ", unit=unit)
+        self._keep(line, fields, body)
 
-    def _take_result(self, draft: Draft, entry: int, _line: int, fields: Mapping[str, str]) -> None:
-        draft_result(draft, entry, result_object(fields, lambda text: from_us(self._times.read(text)).isoformat()))
+    def _take_result(self, draft: Draft, entry: int, line: int, fields: Mapping[str, str]) -> None:
+        body = result_object(fields, lambda text: from_us(self._times.read(text)).isoformat())
+        draft_result(draft, entry, body)
+        self._keep(line, fields, body)
+
+    def _keep(self, line: int, fields: Mapping[str, str], body: Mapping[str, object]) -> None:
+        if self.first.wanted:
+            self.first.add(
+                line, " | ".join(fields.values()), ", ".join(f"{name} {said}" for name, said in body.items())
+            )
 
 
 def with_instants(fields: Mapping[str, str], times: Sequence[str], reader: TimeReader) -> dict[str, object]:

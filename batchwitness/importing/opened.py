@@ -15,6 +15,7 @@ from batchwitness.importing.rows import Chunk
 from batchwitness.importing.source import Source
 from batchwitness.importing.table import Table, open_table
 from batchwitness.importing.targets import Targets
+from batchwitness.importing.understood import FirstRows
 from store.directory import Directory
 from store.draft import Draft
 from store.errors import InputInvalid
@@ -22,6 +23,11 @@ from store.errors import InputInvalid
 
 class Reader(Protocol):
     """Takes rows into a draft."""
+
+    @property
+    def first(self) -> FirstRows:
+        """The first rows as they were understood."""
+        ...
 
     def take(self, draft: Draft, entry: int, chunk: Chunk) -> Taken:
         """Take a chunk whose bytes are an entry of the draft. Raises StoreUnavailable only."""

@@ -14,6 +14,7 @@ from batchwitness.importing.readings import Taken, column_of, put
 from batchwitness.importing.rows import Chunk
 from batchwitness.importing.targets import Target, Targets
 from batchwitness.importing.times import TimeReader
+from batchwitness.importing.understood import FirstRows, reading_meaning
 from batchwitness.importing.values import ValueReader
 from store.draft import Draft
 from store.errors import InputInvalid, PayloadRejected
@@ -45,6 +46,7 @@ class PaperReader:
         self._times = TimeReader(mapping)
         self._values = ValueReader(mapping)
         self._pages = pages
+        self.first = FirstRows()
         self._digests: dict[str, bytes | None] = {}
         self._at = "time"  # the field that is being read
 
@@ -57,7 +59,7 @@ class PaperReader:
             for field, column in self._columns.items():
                 fields[field] = "" if row[column] is None else str(row[column]).strip()
             try:
-                self._take(draft, entry, fields, taken)
+                self._take(draft, entry, line, fields, taken)
             except PayloadRejected as rejection:
                 taken.faults.append(
                     Fault(
@@ -70,7 +72,7 @@ class PaperReader:
                 )
         return taken
 
-    def _take(self, draft: Draft, entry: int, fields: Fields, taken: Taken) -> None:
+    def _take(self, draft: Draft, entry: int, line: int, fields: Fields, taken: Taken) -> None:
         self._at = "tag"
         target = self._targets.find(fields["tag"], unit=fields["unit"], position=fields["position"])
         if target is None:
@@ -100,8 +102,12 @@ class PaperReader:
         page, digest = self._page(fields)
         quality = self._quality(fields)
         written = fields["adjudicated_value"] if checked is EntryCheck.ADJUDICATED else fields["value"]
-        stored, _ = put(draft, entry, target, source_us, value, quality)
+        stored, quality = put(draft, entry, target, source_us, value, quality)
         taken.readings += 1
+        if self.first.wanted:
+            source = " | ".join(fields[field] for field in ("time", "tag", "value", "second_value") if fields[field])
+            meaning = reading_meaning(target.place, source_us, stored, target.unit_of_measure, quality)
+            self.first.add(line, source, f"{meaning}, {checked.replace('_', ' ')}, page {page or 'not named'}")
         taken.entries.append(
             (
                 entry,

@@ -8,6 +8,7 @@ from batchwitness.importing.mapping import FileMapping, Layout, OtherNames
 from batchwitness.importing.rows import Chunk
 from batchwitness.importing.targets import Target, Targets
 from batchwitness.importing.times import TimeReader
+from batchwitness.importing.understood import FirstRows, reading_meaning
 from batchwitness.importing.values import ValueReader
 from store.draft import Draft
 from store.errors import InputInvalid, PayloadRejected
@@ -29,32 +30,17 @@ class Taken:
     disagreements: list[tuple[int, EntryDisagreement]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
-    """One value as it was understood, for a person to look at before anything is written."""
-
-    line: int
-    time_text: str
-    name: str
-    value_text: str
-    target: Target
-    time_us: int
-    value: float
-    quality: Quality
-
-
 class ReadingsReader:
     """Readings of one file."""
 
-    def __init__(self, headings: Sequence[str], mapping: FileMapping, targets: Targets, *, show: int = 0) -> None:
-        """`show` is how many of the first values are kept as understood. Raises InputInvalid for missing columns."""
+    def __init__(self, headings: Sequence[str], mapping: FileMapping, targets: Targets) -> None:
+        """Raises InputInvalid for missing columns."""
         self._headings = headings
         self._mapping = mapping
         self._targets = targets
         self._times = TimeReader(mapping)
         self._values = ValueReader(mapping)
-        self._show = show
-        self.understood: list[Understood] = []
+        self.first = FirstRows()
         self._time = column_of(headings, mapping, "time")
         self._unit, self._position, self._quality = (
             optional_column(headings, mapping, field) for field in ("unit", "position", "quality")
@@ -144,19 +130,13 @@ class ReadingsReader:
         quality = Quality.GOOD if self._quality is None else self._values.quality(row[self._quality])
         value, quality = put(draft, entry, target, source_us, value, quality)
         taken.readings += 1
-        if len(self.understood) < self._show:
+        if self.first.wanted:
             long = self._mapping.layout is Layout.LONG
-            self.understood.append(
-                Understood(
-                    line=line,
-                    time_text=str(row[self._time]),
-                    name=str(row[self._tag]) if long else self._headings[column],
-                    value_text=str(row[column]),
-                    target=target,
-                    time_us=source_us,
-                    value=value,
-                    quality=quality,
-                )
+            name = str(row[self._tag]) if long else self._headings[column]
+            self.first.add(
+                line,
+                f"{row[self._time]} | {name} | {row[column]}",
+                reading_meaning(target.place, source_us, value, target.unit_of_measure, quality),
             )
 
     def _fault(self, line: int, column: int, row: Sequence[object], rejection: PayloadRejected) -> Fault:

@@ -57,7 +57,7 @@ def import_directory(order: Order, *, progress: Progress, stopping: threading.Ev
 
     Raises InputInvalid when the directory, the mapping and the files do not fit together (what was written stays, and
     the next run goes on), ChainLost or Conflict when somebody else imports at the same time, StoreUnavailable when the
-    database gives no answer for GIVE_UP_S.
+    database gives no answer at the beginning, or later for GIVE_UP_S.
     """
     mapping = load_mapping(order.mapping_file)
     sources = find_sources(order.directory, mapping)
@@ -71,7 +71,7 @@ def import_directory(order: Order, *, progress: Progress, stopping: threading.Ev
                 answered_at, wait_s = time.monotonic(), FIRST_WAIT_S
                 return work.run(begun, progress, stopping)
         except StoreUnavailable:
-            if time.monotonic() - answered_at > GIVE_UP_S or stopping.wait(wait_s):
+            if begun is None or time.monotonic() - answered_at > GIVE_UP_S or stopping.wait(wait_s):
                 raise
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
@@ -165,7 +165,7 @@ class _Work:
             return
         progress(one.source, file)
         place = Place(offset=file.next_offset, line=file.next_line)
-        for block in _blocks(one.table.chunks(place, rows=_rows_an_entry(one))):
+        for block in blocks(one, place):
             if stopping.is_set():
                 return
             one.source.check_unchanged()
@@ -225,10 +225,9 @@ def _outcome(name: str, file: ImportFile, begun: Begun) -> FileOutcome:
     )
 
 
-def _rows_an_entry(one: Opened) -> int:
-    return max(1, min(ROWS_AN_ENTRY, CELLS_AN_ENTRY // len(one.table.headings)))
-
-
-def _blocks(chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:
+def blocks(one: Opened, place: Place) -> Iterator[list[Chunk]]:
+    """The chunks of a file from a place on, as many as make a block."""
+    rows = max(1, min(ROWS_AN_ENTRY, CELLS_AN_ENTRY // len(one.table.headings)))
+    chunks = one.table.chunks(place, rows=rows)
     while block := list(islice(chunks, ENTRIES_A_BLOCK)):
         yield block

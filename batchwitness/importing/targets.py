@@ -1,5 +1,6 @@
 """Which tag a name of a file stands for, and how its values become values of that tag."""
 
+import math
 from dataclasses import dataclass
 
 import psycopg
@@ -27,7 +28,7 @@ class Target:
 
     unit: KnownUnit
     tag: KnownTag
-    name: str
+    place: str  # site/area/unit, position and tag, for a person
     unit_of_measure: str | None  # None for a tag that nobody has described
     convert: Conversion | None
     value_resolution: float | None  # in the file's unit of measure
@@ -39,7 +40,7 @@ class Targets:
     def __init__(
         self, connection: psycopg.Connection, directory: Directory, mapping: FileMapping, *, register: bool
     ) -> None:
-        """With `register`, tags that nobody has described are registered as a message would; else they are refused."""
+        """With `register`, tags that nobody has described are registered as a message would do it."""
         self._connection = connection
         self._directory = directory
         self._mapping = mapping
@@ -64,7 +65,7 @@ class Targets:
 
     def unit(self, stated: str | None) -> KnownUnit:
         """The unit of a row that states one, or the file's. Raises PayloadRejected."""
-        path = self._mapping.units.get(stated, stated) if stated else self._mapping.unit
+        path = self._path(stated)
         if path is None:
             raise PayloadRejected("missing_field", "neither the row nor the mapping names a unit")
         parts = path.split("/")
@@ -74,6 +75,9 @@ class Targets:
         if unit is None:
             raise PayloadRejected("unknown_unit", f"there is no unit {path}")
         return unit
+
+    def _path(self, stated: str | None) -> str | None:
+        return self._mapping.units.get(stated, stated) if stated else self._mapping.unit
 
     def _find(self, name: str | None, *, unit: str | None, position: str | None) -> Target | None:
         if name is None:
@@ -85,12 +89,15 @@ class Targets:
             if self._mapping.other_names is OtherNames.PUT_ASIDE:
                 raise PayloadRejected("unmapped_name", f"the mapping does not say which tag {shown(name)} is")
             said = Name(tag=text({"tag": name}, "tag"))
-        known = self.unit(said.unit or unit)
-        position_id = self._position(known, said.position or position or self._mapping.position)
+        path = said.unit or unit
+        known = self.unit(path)
+        position = said.position or position or self._mapping.position
+        position_id = self._position(known, position)
         tag = known.tag(position_id, said.tag)
         if tag is None:
             tag = self._registered(known, position_id, said.tag)
-        return self._target(known, tag, said)
+        place = " ".join(filter(None, (self._path(path), position, said.tag)))
+        return self._target(known, tag, said, place)
 
     def _position(self, unit: KnownUnit, name: str | None) -> PositionId | None:
         if name is not None and name not in unit.positions:
@@ -99,15 +106,13 @@ class Targets:
 
     def _registered(self, unit: KnownUnit, position_id: PositionId | None, name: str) -> KnownTag:
         if not self._register:
-            raise PayloadRejected(
-                "unmapped_tag", f"the unit has no tag {shown(name)}; it would be registered, unmapped"
-            )
+            return KnownTag(tag_id=TagId(0), mapped=False, physical_low=-math.inf, physical_high=math.inf)
         tag = self._directory.register_tag(self._connection, unit, position_id, name)
         if tag is None:
             raise PayloadRejected("too_many_tags", f"{shown(name)}: this unit has too many unmapped tags")
         return tag
 
-    def _target(self, unit: KnownUnit, tag: KnownTag, said: Name) -> Target:
+    def _target(self, unit: KnownUnit, tag: KnownTag, said: Name, place: str) -> Target:
         measure = self._measures.get(tag.tag_id)
         convert = None
         if said.measurand is not None and (measure is None or said.measurand != measure.measurand):
@@ -120,7 +125,7 @@ class Targets:
         return Target(
             unit=unit,
             tag=tag,
-            name=said.tag,
+            place=place,
             unit_of_measure=None if measure is None else measure.unit_of_measure,
             convert=convert,
             value_resolution=said.value_resolution,

@@ -20,6 +20,10 @@ WHERE batch_id = %(batch_id)s AND upper_inf(during);
 -- was_here: Whether a batch ever ran in a unit.
 SELECT 1 FROM unit_procedure WHERE batch_id = %(batch_id)s AND unit_id = %(unit_id)s LIMIT 1;
 
+-- procedure_around: The unit procedure of a batch in a unit that an interval lies in.
+SELECT unit_procedure_id FROM unit_procedure
+WHERE batch_id = %(batch_id)s AND unit_id = %(unit_id)s AND during @> %(during)s::tstzrange;
+
 -- open_at_position: What occupies a position.
 SELECT unit_procedure_id, lower(during), batch.name
 FROM unit_procedure JOIN batch USING (batch_id)

@@ -44,7 +44,7 @@ class Desk:
             conninfo=self.database.dsn("ingest"),
             directory=self.directory,
             mapping_file=self.directory / "mapping.toml",
-            faults_file=self.directory.parent / "errors.csv",
+            faults_file=self.directory.parent / "var" / "import" / "export-errors.csv",
             by="mara",
             reason="history of the old process",
         )
