@@ -36,10 +36,11 @@ bench: $(VENV)/.dev ## the benchmarks, one JSON object a line (ARGS are names of
 bench-faults: $(VENV)/.dev ## a hundred faults under load, and the account of every message (ARGS="--seed 1 --faults 100")
 	@$(BIN)/python -m tests.bench.campaign $(ARGS)
 
-generate: $(VENV)/.dev ## rewrite what is generated: the dashboards' JSON, store/sql/schema.sql and the Sparkplug wire format
+generate: $(VENV)/.dev ## rewrite what is generated: the dashboards' JSON, store/sql/schema.sql, the Sparkplug wire format and checklist
 	$(BIN)/batchwitness dashboards build
 	$(BIN)/python -m tests.store.dump_schema
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. ingest/sparkplug/sparkplug_b.proto
+	$(BIN)/python -m tests.ingest.sparkplug.checklist
 
 lock: $(VENV)/.bootstrap ## resolve the dependencies again and write the hashed locks
 	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements/bootstrap.in -o requirements/bootstrap.txt
