@@ -9,11 +9,10 @@ from datetime import timedelta
 import numpy as np
 import psycopg
 
-from analytics.intake import Stretch
+from analytics.fresh import Fresh
 from analytics.segment import Bytes8, Floats, Int32s, Int64s
 from store.model.reading import Quality
-from store.model.times import US_PER_S, from_us, to_us
-from store.rows import decode_rows
+from store.model.times import US_PER_S, from_us
 from store.sql import queries
 
 RESOLUTIONS_S = (600, 3600)
@@ -21,25 +20,15 @@ AHEAD_US = 300 * US_PER_S  # clocks of edge gateways are allowed to be so far ah
 ABSURD = 1e100  # the largest float is a common stand-in for "bad"; PostgreSQL sums squares for a mean
 
 
-def derive_overviews(connection: psycopg.Connection, stretch: Stretch) -> None:
+def derive_overviews(connection: psycopg.Connection, fresh: Fresh) -> None:
     """Bring overviews and newest values up to date with a stretch, in the caller's transaction."""
-    blocks = [
-        (decode_rows(rows), to_us(committed))
-        for rows, committed in connection.execute(
-            queries("analytics")["block_rows"], {"after": stretch.after, "until": stretch.until}
-        )
-    ]
-    if not blocks:
+    if not len(fresh.tag_id):
         return
-    tag_id = np.concatenate([rows.tag_id for rows, _ in blocks])
-    time_us = np.concatenate([rows.time_us for rows, _ in blocks])
-    value = np.concatenate([rows.value for rows, _ in blocks])
-    quality = np.concatenate([rows.quality for rows, _ in blocks])
-    committed_us = np.concatenate([np.full(len(rows.tag_id), us, np.int64) for rows, us in blocks])
+    tag_id, time_us, value, quality = fresh.tag_id, fresh.time_us, fresh.value, fresh.quality
     order = np.lexsort((time_us, tag_id))
     tag_id, time_us, value, quality = tag_id[order], time_us[order], value[order], quality[order]
     # A value from a clock that is ahead is not the newest: it would hide everything after it.
-    present = time_us <= committed_us[order] + AHEAD_US
+    present = time_us <= fresh.committed_us[order] + AHEAD_US
     if present.any():
         _set_latest(connection, tag_id[present], time_us[present], value[present], quality[present])
     usable = quality != Quality.BAD

@@ -1,9 +1,10 @@
 """Follow the journal: record the order of its blocks, then let every consumer of that order catch up.
 
 DETECT-1: what a monitor does depends on the recorded order and its own state alone, so a killed runner's successor
-raises the same alerts, bit for bit. One transaction a round holds the overviews, the monitors' states and positions and
-their alerts, and no monitor passes the overviews: whoever sees an alert sees the summaries of what it rests on. Nothing
-is done twice and nothing is left out. Several runners may share the work: positions are locked while they move.
+raises the same alerts, bit for bit. One transaction a round holds the overviews, what is missing and how the rest
+arrived, the monitors' states and positions and their alerts, and no monitor passes the overviews: whoever sees an alert
+sees the summaries of what it rests on. Nothing is done twice and nothing is left out. Several runners may share the
+work: positions are locked while they move.
 """
 
 import time
@@ -14,7 +15,10 @@ import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 
+from analytics.arrivals import count_arrivals
 from analytics.batches import follow_batches
+from analytics.fresh import read_fresh
+from analytics.gaps import derive_gaps
 from analytics.intake import consumed, position_of, take_blocks
 from analytics.overviews import derive_overviews
 from analytics.settings import AnalyticsSettings
@@ -72,7 +76,10 @@ class Runner:
         with connection.transaction():
             with consumed(connection, "overviews", head, most=MOST_BLOCKS, most_readings=OVERVIEW_READINGS) as stretch:
                 if stretch is not None:
-                    derive_overviews(connection, stretch)
+                    fresh = read_fresh(connection, stretch)
+                    count_arrivals(connection, fresh)
+                    derive_overviews(connection, fresh)
+                    derive_gaps(connection, fresh, self.settings)
                     worked = True
             reach = position_of(connection, "overviews")
             round_ends = time.monotonic() + ROUND_S

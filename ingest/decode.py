@@ -105,7 +105,7 @@ class Decoder:
             )
         refusal = refused_publisher(object_, unit, self.directory)
         if refusal is None or refusal.code != "unknown_publisher":  # a stranger's numbers are nobody's gaps
-            draft_sequence(draft, object_)
+            draft_sequence(draft, object_, None if refusal else unit.unit_id, object_.get("time"))
         if refusal is not None:
             raise refusal
         match kind:

@@ -22,7 +22,7 @@ from ingest.ahead import Batch, DecodeAhead
 from ingest.decode import Decoder
 from ingest.inbox import Delivery
 from store.commit import Committed, commit
-from store.draft import Draft, Tick
+from store.draft import Draft, Listening, Tick
 from store.errors import ChainLost, StoreRejected, StoreUnavailable
 from store.journal import ChainLease
 from store.model.journal import Entry, EntryKind
@@ -68,6 +68,8 @@ class Pipeline:
     _ticked_at: float = field(default=float("-inf"))
     _behind_since: float | None = field(default_factory=time.monotonic)  # None: caught up
     _delivered_at: float = field(default_factory=time.monotonic)
+    _listening_since_us: int | None = None  # None: the broker does not send to us, or the store takes nothing
+    _listening_told_at: float = field(default=float("-inf"))
 
     def run(self) -> None:
         """Until stopping. What was taken but not committed then is not acknowledged and comes again."""
@@ -84,7 +86,9 @@ class Pipeline:
         if taken:
             self._delivered_at = now
         if not self.listening():
-            self._behind_since, self._delivered_at = now, now
+            self._behind_since, self._delivered_at, self._listening_since_us = now, now, None
+        elif self._listening_since_us is None:
+            self._listening_since_us = time.time_ns() // 1000
         if self._behind_since is not None and (
             now - self._delivered_at >= QUIET_S or now - self._behind_since >= CATCH_UP_WITHIN_S
         ):
@@ -112,6 +116,7 @@ class Pipeline:
                 log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
                 self._drop_session()
                 self._behind_since, tick_due = time.monotonic(), False
+                self._listening_since_us = None
                 if not deliveries:
                     return True
                 draft = None  # a failed commit may have added to it
@@ -129,6 +134,7 @@ class Pipeline:
         if tick_due:
             draft.tick = tick
             draft.entries.append(_tick_entry(tick))
+        draft.listening = self._listening()
         try:
             self._count(commit(session.decoder.connection, session.lease, draft), len(deliveries))
         except (StoreUnavailable, ChainLost):
@@ -144,6 +150,15 @@ class Pipeline:
         times_us = draft.readings.time_us
         if times_us and tick.plant_us - statistics.median_low(times_us) <= CAUGHT_UP_S * tick.rate * US_PER_S:
             self._behind_since = None
+
+    def _listening(self) -> Listening | None:
+        """For how long the broker has been sending to us, told about once a second."""
+        now = time.monotonic()
+        if self._listening_since_us is None or now - self._listening_told_at < TICK_INTERVAL_S:
+            return None
+        self._listening_told_at = now
+        since_us = self._listening_since_us  # a host's clock may step back
+        return Listening(since_us=since_us, until_us=max(since_us, time.time_ns() // 1000))
 
     def _isolate(self, session: StoreSession, deliveries: Sequence[Delivery], error: Exception) -> None:
         """Halve until the message that cannot be committed stands alone, and quarantine it."""

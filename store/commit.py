@@ -7,15 +7,16 @@ which says that they were taken again.
 import hashlib
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import orjson
 import psycopg
 
-from store.draft import Draft
+from store.draft import Draft, Place
 from store.errors import PayloadRejected, translated
 from store.events import write_event
-from store.journal import ChainLease, advance, append_block, append_tick
+from store.journal import ChainLease, advance, append_block, append_listening, append_tick
 from store.model.journal import Entry
 from store.model.times import from_us
 from store.readings import StoredReadings, write_readings
@@ -60,6 +61,9 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
                 write_result(cursor, result, draft.entries, chain_id=lease.chain_id, seq=seq, actor=actor)
                 for result in draft.results
             )
+            if draft.listening is not None:
+                append_listening(cursor, lease, seq, draft.listening)
+            _write_again(cursor, readings, chain_id=lease.chain_id, seq=seq)
             if draft.sequences:
                 note_sequences(cursor, draft.sequences, found_time=from_us(committed_us))
             quarantined = _write_quarantine(cursor, draft, lease=lease, seq=seq)
@@ -97,6 +101,24 @@ def _write_units(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: 
         )
 
 
+def _write_again(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: int, seq: int) -> None:
+    if readings.again:
+        cursor.executemany(
+            queries("reading")["insert_again"],
+            [
+                {
+                    "chain_id": chain_id,
+                    "block_seq": seq,
+                    "entry": again.entry,
+                    "unit_id": again.unit_id,
+                    "source_time": from_us(again.time_us),
+                    "tag_ids": again.tag_ids,
+                }
+                for again in readings.again
+            ],
+        )
+
+
 def _write_events(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, seq: int) -> int:
     written = 0
     for event in draft.events:
@@ -125,6 +147,9 @@ def _write_quarantine(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease
                 "reason": item.reason,
                 "excerpt": item.excerpt,
                 "received_time": from_us(draft.entries[item.entry].received_us),
+                "unit_id": None if item.place is None else item.place.unit_id,
+                "tag": None if item.place is None else item.place.tag,
+                "source_time": _source_time(item.place),
                 # The same item of the same message, delivered again, is one quarantine row.
                 "digest": hashlib.sha256(messages[item.entry] + f"{item.code}\x00{item.item}".encode()).digest(),
             }
@@ -132,6 +157,10 @@ def _write_quarantine(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease
         ],
     )
     return max(cursor.rowcount, 0)
+
+
+def _source_time(place: Place | None) -> datetime | None:
+    return None if place is None or place.source_us is None else from_us(place.source_us)
 
 
 def _message_digest(entry: Entry) -> bytes:

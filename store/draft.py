@@ -9,6 +9,8 @@ from store.model.journal import Entry
 from store.model.reading import Quality
 from store.model.result import QCResult
 
+Numbered = tuple[UnitId | None, object]  # of a message with a sequence number: its unit, and the time as it stated it
+
 EXCERPT_CHARACTERS = 1_000
 MOST_REJECTED = 1_000  # items of one message, each a row of its own
 
@@ -35,6 +37,15 @@ class DraftResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose reading something would have been: what is known of it, for whoever looks for what is missing."""
+
+    unit_id: UnitId
+    source_us: int | None = None  # None: it named no usable time
+    tag: str | None = None  # None: any tag of the unit, or several
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftQuarantine:
     """Something that cannot enter the record, with the reason."""
 
@@ -43,6 +54,15 @@ class DraftQuarantine:
     code: str
     reason: str
     excerpt: str
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """So far the broker has been sending to us without a break that we know of; host time."""
+
+    since_us: int
+    until_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,23 +114,31 @@ class Draft:
     events: list[DraftEvent] = field(default_factory=list)
     results: list[DraftResult] = field(default_factory=list)
     quarantine: list[DraftQuarantine] = field(default_factory=list)
-    sequences: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (publisher, boot) → seq
+    sequences: dict[tuple[str, int], dict[int, Numbered]] = field(default_factory=dict)  # (publisher, boot) → by seq
     tick: Tick | None = None
+    listening: Listening | None = None
     _rejected: dict[int, int] = field(default_factory=dict)  # by entry
 
-    def reject(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
+    def reject(
+        self, entry: int, item: str, code: str, reason: str, excerpt: str, *, place: Place | None = None
+    ) -> None:
         """Put one item of an entry aside; beyond MOST_REJECTED one row stands for the rest."""
         count = self._rejected[entry] = self._rejected.get(entry, 0) + 1
         if count <= MOST_REJECTED:
-            self._put_aside(entry, item, code, reason, excerpt)
+            self._put_aside(entry, item, code, reason, excerpt, place)
         elif count == MOST_REJECTED + 1:
             reason = f"more than {MOST_REJECTED} items of this message are refused; the rest is in the journal only"
-            self._put_aside(entry, "", "too_many", reason, excerpt)
+            self._put_aside(entry, "", "too_many", reason, excerpt, place)
 
-    def _put_aside(self, entry: int, item: str, code: str, reason: str, excerpt: str) -> None:
+    def _put_aside(self, entry: int, item: str, code: str, reason: str, excerpt: str, place: Place | None) -> None:
         self.quarantine.append(
             DraftQuarantine(
-                entry=entry, item=storable(item), code=code, reason=storable(reason), excerpt=storable(excerpt)
+                entry=entry,
+                item=storable(item),
+                code=code,
+                reason=storable(reason),
+                excerpt=storable(excerpt),
+                place=place,
             )
         )
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 import psycopg
 
 from store import merkle
-from store.draft import Tick
+from store.draft import Listening, Tick
 from store.errors import ChainLost, translated
 from store.model.journal import Entry, EntryKind
 from store.model.times import from_us
@@ -115,6 +115,19 @@ def append_tick(cursor: psycopg.Cursor, lease: ChainLease, seq: int, tick: Tick)
     )
 
 
+def append_listening(cursor: psycopg.Cursor, lease: ChainLease, seq: int, listening: Listening) -> None:
+    """Note how long the broker has been sending to the holder of a chain."""
+    cursor.execute(
+        queries("journal")["set_listening"],
+        {
+            "chain_id": lease.chain_id,
+            "block_seq": seq,
+            "since": from_us(listening.since_us),
+            "until": from_us(listening.until_us),
+        },
+    )
+
+
 def advance(lease: ChainLease, seq: int, digest: bytes) -> None:
     """Note that the block has committed."""
     lease.seq = seq
@@ -141,6 +154,17 @@ def decode_entries(raw: bytes) -> Iterator[Entry]:
             kind=KINDS[kind], topic=topic, payload=data[offset : offset + payload_length], received_us=received_us
         )
         offset += payload_length
+
+
+def received_times(raw: bytes) -> list[int]:
+    """When each entry of a block body as stored was received, in microseconds since 1970."""
+    data = zlib.decompress(raw)
+    times, offset, end = [], 0, len(data)
+    while offset < end:
+        _, received_us, topic_length, payload_length = ENTRY.unpack_from(data, offset)
+        times.append(received_us)
+        offset += ENTRY.size + topic_length + payload_length
+    return times
 
 
 def verify_chain(connection: psycopg.Connection, chain_id: int) -> list[str]:

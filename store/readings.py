@@ -13,7 +13,7 @@ import numpy.typing as npt
 import psycopg
 
 from store.directory import Directory, KnownUnit
-from store.draft import Draft, ReadingColumns
+from store.draft import Draft, Place, ReadingColumns
 from store.errors import PayloadRejected
 from store.fields import finite, shown, text, time_us, within_window
 from store.model.ids import PositionId, TagId
@@ -45,6 +45,16 @@ Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Readings of one object for which the record held a value already, the same one or another."""
+
+    entry: int
+    unit_id: int
+    time_us: int
+    tag_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReadings:
     """What became of a draft's readings: arrays over the newly stored ones, ordered by (entry, position in it)."""
 
@@ -56,6 +66,7 @@ class StoredReadings:
     quality: npt.NDArray[np.uint8]
     duplicates: int
     conflicts: int
+    again: tuple[Again, ...]
 
 
 def draft_readings(
@@ -115,7 +126,8 @@ def draft_readings(
             if not tag.physical_low <= number <= tag.physical_high:
                 quality = Quality.BAD
         except PayloadRejected as rejection:
-            draft.reject(entry, f"{item}values.{name}", rejection.code, rejection.reason, shown(given))
+            place = Place(unit_id=unit.unit_id, source_us=source_us, tag=name)
+            draft.reject(entry, f"{item}values.{name}", rejection.code, rejection.reason, shown(given), place=place)
             continue
         tag_ids.append(tag.tag_id)
         taken.append(number)
@@ -187,6 +199,7 @@ def write_readings(
         quality=quality[is_new],
         duplicates=len(again) - conflicts,
         conflicts=conflicts,
+        again=_by_object(columns, again, count, tag_id),
     )
 
 
@@ -206,6 +219,24 @@ def _quality(given: Mapping[str, object], name: str) -> Quality:
             "unknown_choice", f"values.{name}.quality must be good, uncertain or bad, not {shown(stated)}"
         )
     return QUALITIES[stated]
+
+
+def _by_object(
+    columns: ReadingColumns, again: npt.NDArray[np.intp], count: Longs, tag_id: npt.NDArray[np.int32]
+) -> tuple[Again, ...]:
+    """Rows of the columns, gathered by the object they came in."""
+    if not len(again):
+        return ()
+    object_of = np.repeat(np.arange(len(count)), count)[again]
+    return tuple(
+        Again(
+            entry=columns.entry[number],
+            unit_id=columns.unit_id[number],
+            time_us=columns.time_us[number],
+            tag_ids=tag_id[again[object_of == number]].tolist(),
+        )
+        for number in np.unique(object_of).tolist()
+    )
 
 
 def _copied(cursor: psycopg.Cursor, rows: npt.NDArray[np.void]) -> bool:

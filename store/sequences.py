@@ -1,47 +1,61 @@
-"""Holes in a publisher's sequence numbers: what is missing is stored as a gap, what arrives late closes it."""
+"""Holes in a publisher's sequence numbers: what is missing is stored as a gap, what arrives late closes it.
 
+Beside the numbers stand the source times of the messages around a hole: the readings that were lost lie between them.
+"""
+
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import psycopg
 
-from store.draft import Draft
-from store.fields import text, whole_number
+from store.draft import Draft, Numbered
+from store.errors import PayloadRejected
+from store.fields import text, time_us, whole_number
+from store.model.ids import UnitId
+from store.model.times import from_us
 from store.sql import queries
 
 
-def draft_sequence(draft: Draft, object_: Mapping[str, object]) -> None:
-    """Note the sequence number of an object that states one, of whatever topic. Raises PayloadRejected."""
+def draft_sequence(draft: Draft, object_: Mapping[str, object], unit_id: UnitId | None, time: object) -> None:
+    """Note the sequence number of an object that states one, of whatever topic, with the time it states if it does.
+
+    `unit_id` is None where the publisher may not speak for the unit. Raises PayloadRejected.
+    """
     publisher, boot, seq = object_.get("publisher"), object_.get("boot"), object_.get("seq")
     if type(publisher) is str and type(boot) is int and type(seq) is int and 0 <= seq < 2**63:
         heard = draft.sequences.get((publisher, boot))
         if heard is not None:  # these two have been looked at in this draft
-            heard.append(seq)
+            heard[seq] = unit_id, time
             return
     if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
         return
     key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
-    draft.sequences.setdefault(key, []).append(seq)
+    draft.sequences.setdefault(key, {})[seq] = unit_id, time
 
 
 def note_sequences(
-    cursor: psycopg.Cursor, sequences: dict[tuple[str, int], list[int]], *, found_time: datetime
+    cursor: psycopg.Cursor, sequences: Mapping[tuple[str, int], Mapping[int, Numbered]], *, found_time: datetime
 ) -> None:
     """Take the sequence numbers of one block, by (publisher, boot), in the caller's transaction."""
     sql = queries("sequence")
-    for (publisher, boot), numbers in sequences.items():
+    for (publisher, boot), numbered in sequences.items():
         key = {"publisher": publisher, "boot": boot, "found_time": found_time}
-        seen = sorted(set(numbers))
+        for unit_id in sorted({unit_id for unit_id, _ in numbered.values() if unit_id is not None}):
+            cursor.execute(sql["add_unit"], key | {"unit_id": unit_id})
+        seen = sorted(numbered)
         row = cursor.execute(sql["publisher"], key).fetchone()
-        last = seen[0] - 1 if row is None else row[0]
+        last, last_time = (seen[0] - 1, None) if row is None else row
         late = [number for number in seen if number <= last]
         new = [number for number in seen if number > last]
         if new:
-            cursor.execute(sql["set_publisher"], key | {"first_seq": seen[0], "last_seq": new[-1]})
+            reached = key | {"first_seq": seen[0], "last_seq": new[-1], "last_time": _time(numbered, new[-1])}
+            cursor.execute(sql["set_publisher"], reached)
+        around = _Around(numbered, before={last: last_time})
         for first_missing, last_missing in missing(last, new):
-            cursor.execute(sql["insert_gap"], key | {"first_seq": first_missing, "last_seq": last_missing})
+            cursor.execute(sql["insert_gap"], key | around.gap(first_missing, last_missing))
         if late:
-            _fill(cursor, key, late)
+            _fill(cursor, key, late, numbered)
 
 
 def missing(last: int, arrived: Iterable[int]) -> list[tuple[int, int]]:
@@ -71,13 +85,44 @@ def remaining(first: int, last: int, arrived: Iterable[int]) -> list[tuple[int, 
     return [*gaps, (newest + 1, last)] if newest < last else gaps
 
 
-def _fill(cursor: psycopg.Cursor, key: dict[str, object], late: list[int]) -> None:
+class _Around:
+    """The source times of the messages that enclose a hole: those of this block, and those known from before."""
+
+    def __init__(self, numbered: Mapping[int, Numbered], *, before: Mapping[int, datetime | None]) -> None:
+        self._numbered = numbered
+        self._before = before
+
+    def gap(self, first: int, last: int) -> dict[str, object]:
+        """A gap's columns."""
+        return {
+            "first_seq": first,
+            "last_seq": last,
+            "after_time": self._time(first - 1),
+            "before_time": self._time(last + 1),
+        }
+
+    def _time(self, number: int) -> datetime | None:
+        return self._before[number] if number in self._before else _time(self._numbered, number)
+
+
+def _fill(cursor: psycopg.Cursor, key: dict[str, object], late: list[int], numbered: Mapping[int, Numbered]) -> None:
     sql = queries("sequence")
     between = key | {"first_late": late[0], "last_late": late[-1]}
-    for gap_id, first, last in cursor.execute(sql["open_gaps"], between).fetchall():
-        inside = [number for number in late if first <= number <= last]
+    for gap_id, first, last, after, before in cursor.execute(sql["open_gaps"], between).fetchall():
+        inside = late[bisect_left(late, first) : bisect_left(late, last + 1)]
         if not inside:
             continue
         cursor.execute(sql["close_gap"], key | {"sequence_gap_id": gap_id})
+        around = _Around(numbered, before={first - 1: after, last + 1: before})
         for rest_first, rest_last in remaining(first, last, inside):
-            cursor.execute(sql["insert_gap"], key | {"first_seq": rest_first, "last_seq": rest_last})
+            cursor.execute(sql["insert_gap"], key | around.gap(rest_first, rest_last))
+
+
+def _time(numbered: Mapping[int, Numbered], number: int) -> datetime | None:
+    """The time a message stated, None where it stated none that can be read; looked at for few of them only."""
+    if number not in numbered:
+        return None
+    try:
+        return from_us(time_us(numbered[number][1], "time"))
+    except PayloadRejected:
+        return None

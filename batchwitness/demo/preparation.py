@@ -20,7 +20,7 @@ from batchwitness.demo.state import DemoState
 from batchwitness.embedded.stack import Stack
 from batchwitness.plant.masterdata import masterdata
 from batchwitness.plant.messages import stream
-from batchwitness.plant.scenario import history, live_start
+from batchwitness.plant.scenario import HISTORY_INTERVAL_S, history, live_start
 from records.actors import add_person
 from records.masterdata import load_masterdata
 from store.model.reference import ReferenceRole
@@ -77,7 +77,11 @@ class Preparation:
         self._publishing = Publishing(stack, self.state, anchor=anchor, rate=self.rate)
         with psycopg.connect(stack.dsn("batchwitness_api"), autocommit=True) as connection:
             with connection.transaction():
-                load_masterdata(connection, masterdata(), by=DEMO, reason="the demo plant", effective_from=VALID_FROM)
+                for document, since in (
+                    (masterdata(interval_s=HISTORY_INTERVAL_S), VALID_FROM),
+                    (masterdata(), live_start(self.state.end)),
+                ):
+                    load_masterdata(connection, document, by=DEMO, reason="the demo plant", effective_from=since)
             self._add_accounts(stack, connection)
             if self.state.live_messages == 0 and not self._import(stack, stopping):
                 return {}

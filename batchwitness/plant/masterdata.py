@@ -45,8 +45,11 @@ SPECIFICATIONS: tuple[tuple[str, float | None, float | None], ...] = (
 DUE_AFTER_H = {"vector_copy_number": 168.0, "potency_ifn_gamma": 120.0}  # others within two days
 
 
-def masterdata() -> Json:
-    """Equipment, tags, product, processes and their change, attributes, limits, sampling plan, correspondences."""
+def masterdata(*, interval_s: float = READING_INTERVAL_S) -> Json:
+    """Equipment, tags, product, processes and their change, attributes, limits, sampling plan, correspondences.
+
+    `interval_s` is that of the automated tags.
+    """
     return {
         "sites": [{"name": SITE, "timezone": TIMEZONE}],
         "areas": [{"site": SITE, "name": area} for area in (BIOREACTOR_HALL, INCUBATOR_ROOM)],
@@ -55,7 +58,7 @@ def masterdata() -> Json:
             *(_unit(INCUBATOR_ROOM, name, "incubator", list(SHELVES)) for name in INCUBATORS),
         ],
         "tags": [
-            *(_automatic(unit, tag) for unit in BIOREACTORS for tag in AUTOMATED_TAGS),
+            *(_automatic(unit, tag, interval_s) for unit in BIOREACTORS for tag in AUTOMATED_TAGS),
             *(_by_hand(unit, shelf, tag) for unit in INCUBATORS for shelf in SHELVES for tag in MANUAL_TAGS),
         ],
         "products": [{"name": PRODUCT, "modality": "autologous CAR-T"}],
@@ -124,11 +127,11 @@ def _tag(area: str, unit: str, tag: TagSpec) -> Json:
     }
 
 
-def _automatic(unit: str, tag: TagSpec) -> Json:
+def _automatic(unit: str, tag: TagSpec, interval_s: float) -> Json:
     return _tag(BIOREACTOR_HALL, unit, tag) | {
         "position": None,
         "reporting_mode": "periodic",
-        "interval_s": READING_INTERVAL_S,
+        "interval_s": interval_s,
         "capture_mode": "automatic",
     }
 

@@ -225,6 +225,27 @@ ALTER TABLE public.area ALTER COLUMN area_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.arrival (
+    tag_id integer NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    readings integer NOT NULL,
+    late integer NOT NULL,
+    imported integer NOT NULL,
+    bad integer NOT NULL
+);
+
+CREATE TABLE public.arrival_lag (
+    unit_id integer NOT NULL,
+    position_id integer,
+    bucket timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    bin smallint NOT NULL,
+    readings integer NOT NULL,
+    least_us bigint NOT NULL,
+    most_us bigint NOT NULL,
+    CONSTRAINT arrival_lag_kind_check CHECK ((kind = ANY (ARRAY['received'::text, 'committed'::text])))
+);
+
 CREATE TABLE public.attribute (
     attribute_id integer NOT NULL,
     product_id integer NOT NULL,
@@ -391,6 +412,21 @@ ALTER TABLE public.event ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.gap_horizon (
+    always boolean DEFAULT true NOT NULL,
+    reached timestamp with time zone NOT NULL,
+    plant_time timestamp with time zone NOT NULL,
+    host_time timestamp with time zone NOT NULL,
+    rate double precision NOT NULL,
+    tag_version_id integer NOT NULL,
+    CONSTRAINT gap_horizon_always_check CHECK (always)
+);
+
+CREATE TABLE public.gap_scope (
+    unit_procedure_id integer NOT NULL,
+    during tstzrange NOT NULL
+);
+
 CREATE TABLE public.import_block (
     chain_id smallint NOT NULL,
     block_seq bigint NOT NULL,
@@ -502,6 +538,14 @@ ALTER TABLE public.limit_version ALTER COLUMN limit_version_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.listening (
+    chain_id smallint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    block_seq bigint NOT NULL,
+    CONSTRAINT listening_check CHECK ((since <= until))
+);
+
 CREATE TABLE public.login_failure (
     name text NOT NULL,
     failures integer NOT NULL,
@@ -591,6 +635,15 @@ ALTER TABLE public.monitor ALTER COLUMN monitor_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.out_of_order (
+    tag_id integer NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    first_time timestamp with time zone NOT NULL,
+    last_time timestamp with time zone NOT NULL,
+    readings integer NOT NULL
+);
+
 CREATE TABLE public.overview (
     tag_id integer NOT NULL,
     resolution_s integer NOT NULL,
@@ -671,7 +724,14 @@ CREATE TABLE public.publisher (
     publisher text NOT NULL,
     boot bigint NOT NULL,
     first_seq bigint NOT NULL,
-    last_seq bigint NOT NULL
+    last_seq bigint NOT NULL,
+    last_time timestamp with time zone
+);
+
+CREATE TABLE public.publisher_unit (
+    publisher text NOT NULL,
+    unit_id integer NOT NULL,
+    found_time timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.qc_result (
@@ -772,6 +832,9 @@ CREATE TABLE public.quarantine (
     reason text NOT NULL,
     excerpt text NOT NULL,
     received_time timestamp with time zone NOT NULL,
+    unit_id integer,
+    tag text,
+    source_time timestamp with time zone,
     digest bytea NOT NULL
 );
 
@@ -792,6 +855,15 @@ CREATE TABLE public.reading (
     received_time timestamp with time zone NOT NULL,
     chain_id smallint NOT NULL,
     block_seq bigint NOT NULL
+);
+
+CREATE TABLE public.reading_again (
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    unit_id integer NOT NULL,
+    source_time timestamp with time zone NOT NULL,
+    tag_ids integer[] NOT NULL
 );
 
 CREATE TABLE public.reading_conflict (
@@ -882,6 +954,8 @@ CREATE TABLE public.sequence_gap (
     boot bigint NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
+    after_time timestamp with time zone,
+    before_time timestamp with time zone,
     found_time timestamp with time zone NOT NULL,
     filled_time timestamp with time zone,
     CONSTRAINT sequence_gap_check CHECK ((first_seq <= last_seq))
@@ -941,6 +1015,36 @@ CREATE TABLE public.tag_correspondence (
 
 ALTER TABLE public.tag_correspondence ALTER COLUMN tag_correspondence_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.tag_correspondence_tag_correspondence_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.tag_gap (
+    tag_gap_id bigint NOT NULL,
+    unit_procedure_id integer NOT NULL,
+    tag_id integer NOT NULL,
+    after_time timestamp with time zone,
+    before_time timestamp with time zone,
+    from_time timestamp with time zone NOT NULL,
+    to_time timestamp with time zone,
+    missing bigint,
+    interval_s double precision NOT NULL,
+    cause text NOT NULL,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    found_time timestamp with time zone NOT NULL,
+    filled_time timestamp with time zone,
+    CONSTRAINT tag_gap_cause_check CHECK ((cause = ANY (ARRAY['out_of_service'::text, 'calibration'::text, 'quarantined'::text, 'broker_loss'::text, 'host_offline'::text, 'edge_offline'::text, 'tag_silent'::text]))),
+    CONSTRAINT tag_gap_check CHECK (((to_time IS NULL) = (missing IS NULL))),
+    CONSTRAINT tag_gap_check1 CHECK ((from_time < to_time)),
+    CONSTRAINT tag_gap_interval_s_check CHECK ((interval_s > (0)::double precision)),
+    CONSTRAINT tag_gap_missing_check CHECK ((missing > 0))
+);
+
+ALTER TABLE public.tag_gap ALTER COLUMN tag_gap_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.tag_gap_tag_gap_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1107,6 +1211,12 @@ ALTER TABLE ONLY public.area
 ALTER TABLE ONLY public.area
     ADD CONSTRAINT area_site_id_name_key UNIQUE (site_id, name);
 
+ALTER TABLE ONLY public.arrival_lag
+    ADD CONSTRAINT arrival_lag_unit_id_position_id_bucket_kind_bin_key UNIQUE NULLS NOT DISTINCT (unit_id, position_id, bucket, kind, bin);
+
+ALTER TABLE ONLY public.arrival
+    ADD CONSTRAINT arrival_pkey PRIMARY KEY (tag_id, bucket);
+
 ALTER TABLE ONLY public.attribute
     ADD CONSTRAINT attribute_pkey PRIMARY KEY (attribute_id);
 
@@ -1161,6 +1271,12 @@ ALTER TABLE ONLY public.event
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
 
+ALTER TABLE ONLY public.gap_horizon
+    ADD CONSTRAINT gap_horizon_pkey PRIMARY KEY (always);
+
+ALTER TABLE ONLY public.gap_scope
+    ADD CONSTRAINT gap_scope_pkey PRIMARY KEY (unit_procedure_id);
+
 ALTER TABLE ONLY public.import_block
     ADD CONSTRAINT import_block_pkey PRIMARY KEY (chain_id, block_seq);
 
@@ -1185,6 +1301,9 @@ ALTER TABLE ONLY public.interval_revision
 ALTER TABLE ONLY public.limit_version
     ADD CONSTRAINT limit_version_pkey PRIMARY KEY (limit_version_id);
 
+ALTER TABLE ONLY public.listening
+    ADD CONSTRAINT listening_pkey PRIMARY KEY (chain_id, since);
+
 ALTER TABLE ONLY public.login_failure
     ADD CONSTRAINT login_failure_pkey PRIMARY KEY (name);
 
@@ -1205,6 +1324,9 @@ ALTER TABLE ONLY public.monitor
 
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_unit_procedure_id_key UNIQUE (unit_procedure_id);
+
+ALTER TABLE ONLY public.out_of_order
+    ADD CONSTRAINT out_of_order_pkey PRIMARY KEY (tag_id, chain_id, block_seq);
 
 ALTER TABLE ONLY public.overview
     ADD CONSTRAINT overview_pkey PRIMARY KEY (tag_id, resolution_s, bucket);
@@ -1235,6 +1357,9 @@ ALTER TABLE ONLY public.product
 
 ALTER TABLE ONLY public.publisher
     ADD CONSTRAINT publisher_pkey PRIMARY KEY (publisher, boot);
+
+ALTER TABLE ONLY public.publisher_unit
+    ADD CONSTRAINT publisher_unit_pkey PRIMARY KEY (publisher, unit_id);
 
 ALTER TABLE ONLY public.qc_result
     ADD CONSTRAINT qc_result_digest_key UNIQUE (digest);
@@ -1293,6 +1418,9 @@ ALTER TABLE ONLY public.tag_correspondence
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_pkey PRIMARY KEY (tag_correspondence_id);
 
+ALTER TABLE ONLY public.tag_gap
+    ADD CONSTRAINT tag_gap_pkey PRIMARY KEY (tag_gap_id);
+
 ALTER TABLE ONLY public.tag_latest
     ADD CONSTRAINT tag_latest_pkey PRIMARY KEY (tag_id);
 
@@ -1346,15 +1474,31 @@ CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 
 CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
 
+CREATE INDEX publisher_unit_unit ON public.publisher_unit USING btree (unit_id);
+
 CREATE INDEX qc_result_batch ON public.qc_result USING btree (batch, attribute, known_at);
 
 CREATE INDEX qc_result_result ON public.qc_result USING btree (result, known_at);
+
+CREATE INDEX quarantine_block ON public.quarantine USING btree (chain_id, block_seq);
+
+CREATE INDEX quarantine_unit ON public.quarantine USING btree (unit_id, received_time);
+
+CREATE INDEX reading_again_unit ON public.reading_again USING btree (unit_id, source_time);
 
 CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree (tag_id, source_time, float8send(value), quality);
 
 CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
 
+CREATE INDEX sequence_gap_filled ON public.sequence_gap USING btree (filled_time) WHERE (filled_time IS NOT NULL);
+
+CREATE INDEX sequence_gap_found ON public.sequence_gap USING btree (found_time);
+
 CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot, first_seq) WHERE (filled_time IS NULL);
+
+CREATE UNIQUE INDEX tag_gap_now ON public.tag_gap USING btree (tag_id, unit_procedure_id, from_time) WHERE (filled_time IS NULL);
+
+CREATE INDEX tag_gap_procedure ON public.tag_gap USING btree (unit_procedure_id, tag_id, from_time);
 
 CREATE INDEX unit_procedure_batch ON public.unit_procedure USING btree (batch_id);
 
@@ -1379,6 +1523,15 @@ ALTER TABLE ONLY public.alert_update
 
 ALTER TABLE ONLY public.area
     ADD CONSTRAINT area_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(site_id);
+
+ALTER TABLE ONLY public.arrival_lag
+    ADD CONSTRAINT arrival_lag_position_id_fkey FOREIGN KEY (position_id) REFERENCES public."position"(position_id);
+
+ALTER TABLE ONLY public.arrival_lag
+    ADD CONSTRAINT arrival_lag_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.arrival
+    ADD CONSTRAINT arrival_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
 ALTER TABLE ONLY public.attribute
     ADD CONSTRAINT attribute_product_id_fkey FOREIGN KEY (product_id) REFERENCES public.product(product_id);
@@ -1416,6 +1569,9 @@ ALTER TABLE ONLY public.event
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.gap_scope
+    ADD CONSTRAINT gap_scope_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
+
 ALTER TABLE ONLY public.import_block
     ADD CONSTRAINT import_block_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
 
@@ -1436,6 +1592,9 @@ ALTER TABLE ONLY public.interval_revision
 
 ALTER TABLE ONLY public.limit_version
     ADD CONSTRAINT limit_version_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
+
+ALTER TABLE ONLY public.listening
+    ADD CONSTRAINT listening_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
 
 ALTER TABLE ONLY public.login_session
     ADD CONSTRAINT login_session_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES public.actor(actor_id);
@@ -1464,6 +1623,9 @@ ALTER TABLE ONLY public.monitor
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
 
+ALTER TABLE ONLY public.out_of_order
+    ADD CONSTRAINT out_of_order_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
+
 ALTER TABLE ONLY public.overview
     ADD CONSTRAINT overview_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
@@ -1476,6 +1638,9 @@ ALTER TABLE ONLY public."position"
 ALTER TABLE ONLY public.process_version
     ADD CONSTRAINT process_version_product_id_fkey FOREIGN KEY (product_id) REFERENCES public.product(product_id);
 
+ALTER TABLE ONLY public.publisher_unit
+    ADD CONSTRAINT publisher_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
 ALTER TABLE ONLY public.qc_result
     ADD CONSTRAINT qc_result_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
 
@@ -1484,6 +1649,12 @@ ALTER TABLE ONLY public.qc_result
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.reading_again
+    ADD CONSTRAINT reading_again_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
 ALTER TABLE ONLY public.reading_conflict
     ADD CONSTRAINT reading_conflict_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
@@ -1508,6 +1679,12 @@ ALTER TABLE ONLY public.sequence_gap
 
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_fkey FOREIGN KEY (manufacturing_change_id) REFERENCES public.manufacturing_change(manufacturing_change_id);
+
+ALTER TABLE ONLY public.tag_gap
+    ADD CONSTRAINT tag_gap_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
+
+ALTER TABLE ONLY public.tag_gap
+    ADD CONSTRAINT tag_gap_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
 
 ALTER TABLE ONLY public.tag_latest
     ADD CONSTRAINT tag_latest_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
@@ -1585,6 +1762,18 @@ GRANT SELECT ON TABLE public.area TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.area TO batchwitness_api;
 GRANT SELECT ON TABLE public.area TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.area TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.arrival TO batchwitness_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.arrival TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.arrival TO batchwitness_api;
+GRANT SELECT ON TABLE public.arrival TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.arrival TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.arrival_lag TO batchwitness_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.arrival_lag TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.arrival_lag TO batchwitness_api;
+GRANT SELECT ON TABLE public.arrival_lag TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.arrival_lag TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.attribute TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.attribute TO batchwitness_analytics;
@@ -1687,6 +1876,17 @@ GRANT SELECT ON TABLE public.event TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.event TO batchwitness_api;
 GRANT SELECT ON TABLE public.event TO batchwitness_retain;
 
+GRANT SELECT ON TABLE public.gap_horizon TO batchwitness_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.gap_horizon TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.gap_horizon TO batchwitness_api;
+GRANT SELECT ON TABLE public.gap_horizon TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.gap_horizon TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.gap_scope TO batchwitness_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.gap_scope TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.gap_scope TO batchwitness_api;
+GRANT SELECT ON TABLE public.gap_scope TO batchwitness_retain;
+
 GRANT SELECT,INSERT ON TABLE public.import_block TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.import_block TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.import_block TO batchwitness_api;
@@ -1745,6 +1945,14 @@ GRANT SELECT,INSERT ON TABLE public.limit_version TO batchwitness_api;
 GRANT SELECT ON TABLE public.limit_version TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.limit_version TO batchwitness_retain;
 
+GRANT SELECT,INSERT ON TABLE public.listening TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.listening TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.listening TO batchwitness_api;
+GRANT SELECT ON TABLE public.listening TO batchwitness_retain;
+GRANT SELECT ON TABLE public.listening TO batchwitness_readonly;
+
+GRANT UPDATE(until) ON TABLE public.listening TO batchwitness_ingest;
+
 GRANT SELECT,INSERT ON TABLE public.login_failure TO batchwitness_api;
 
 GRANT UPDATE(failures) ON TABLE public.login_failure TO batchwitness_api;
@@ -1794,6 +2002,12 @@ GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
 
+GRANT SELECT ON TABLE public.out_of_order TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.out_of_order TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.out_of_order TO batchwitness_api;
+GRANT SELECT ON TABLE public.out_of_order TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.out_of_order TO batchwitness_retain;
+
 GRANT SELECT ON TABLE public.overview TO batchwitness_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.overview TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.overview TO batchwitness_api;
@@ -1836,6 +2050,12 @@ GRANT SELECT ON TABLE public.publisher TO batchwitness_api;
 GRANT SELECT ON TABLE public.publisher TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.publisher TO batchwitness_retain;
 
+GRANT SELECT,INSERT ON TABLE public.publisher_unit TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_api;
+GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_retain;
+GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_readonly;
+
 GRANT SELECT,INSERT ON TABLE public.qc_result TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.qc_result TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.qc_result TO batchwitness_api;
@@ -1860,6 +2080,12 @@ GRANT SELECT ON TABLE public.reading TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.reading TO batchwitness_api;
 GRANT SELECT ON TABLE public.reading TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.reading TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.reading_again TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reading_again TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.reading_again TO batchwitness_api;
+GRANT SELECT ON TABLE public.reading_again TO batchwitness_retain;
+GRANT SELECT ON TABLE public.reading_again TO batchwitness_readonly;
 
 GRANT SELECT,INSERT ON TABLE public.reading_conflict TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.reading_conflict TO batchwitness_analytics;
@@ -1941,6 +2167,14 @@ GRANT UPDATE(sensor_principle_new) ON TABLE public.tag_correspondence TO batchwi
 GRANT UPDATE(sensor_principle_old) ON TABLE public.tag_correspondence TO batchwitness_api;
 
 GRANT UPDATE(known_at) ON TABLE public.tag_correspondence TO batchwitness_api;
+
+GRANT SELECT ON TABLE public.tag_gap TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.tag_gap TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.tag_gap TO batchwitness_api;
+GRANT SELECT ON TABLE public.tag_gap TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.tag_gap TO batchwitness_retain;
+
+GRANT UPDATE(filled_time) ON TABLE public.tag_gap TO batchwitness_analytics;
 
 GRANT SELECT ON TABLE public.tag_latest TO batchwitness_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tag_latest TO batchwitness_analytics;

@@ -43,10 +43,10 @@ class Record:
         ]
         return commit(self.connection, self.lease, self.decoder.draft(deliveries))
 
-    def tick(self, plant_us: int, rate: float = 1.0) -> Committed:
+    def tick(self, plant_us: int, rate: float = 1.0, *, host_us: int | None = None) -> Committed:
         """Commit a block that only says that time passed."""
         draft = self.decoder.draft([])
-        draft.tick = Tick(plant_us=plant_us, host_us=time.time_ns() // 1000, rate=rate)
+        draft.tick = Tick(plant_us=plant_us, host_us=host_us or time.time_ns() // 1000, rate=rate)
         return commit(self.connection, self.lease, draft)
 
     def ask(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:

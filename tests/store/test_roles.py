@@ -38,6 +38,12 @@ EXPECTED: dict[str, Rights] = {
         ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
     ),
     "area": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
+    "arrival": Rights(
+        ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
+    ),
+    "arrival_lag": Rights(
+        ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
+    ),
     "attribute": Rights(
         ingest="select",
         analytics="select",
@@ -67,6 +73,10 @@ EXPECTED: dict[str, Rights] = {
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "entry_disagreement": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
     "event": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
+    "gap_horizon": Rights(
+        ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
+    ),
+    "gap_scope": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "import_block": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
     "import_file": Rights(
         ingest=(
@@ -82,6 +92,9 @@ EXPECTED: dict[str, Rights] = {
     "interval_revision": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "limit_version": Rights(
         ingest="select", analytics="select", api="select insert", readonly="select", retain="select"
+    ),
+    "listening": Rights(
+        ingest="select insert update(until)", analytics="select", api="select", readonly="select", retain="select"
     ),
     "login_failure": Rights(api="select insert update(failures last_failure locked_until)"),
     "login_session": Rights(api="select insert update(last_used ended_at)"),
@@ -100,6 +113,9 @@ EXPECTED: dict[str, Rights] = {
         readonly="select",
         retain="select",
     ),
+    "out_of_order": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
     "overview": Rights(
         ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
     ),
@@ -116,12 +132,18 @@ EXPECTED: dict[str, Rights] = {
     "publisher": Rights(
         ingest="select insert update", analytics="select", api="select", readonly="select", retain="select"
     ),
+    "publisher_unit": Rights(
+        ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
+    ),
     "qc_result": Rights(
         ingest="select insert update(batch_id)", analytics="select", api="select", readonly="select", retain="select"
     ),
     "qc_result_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "quarantine": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
     "reading": Rights(ingest="select insert", analytics="select", api="select", readonly="select", retain="select"),
+    "reading_again": Rights(
+        ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
+    ),
     "reading_conflict": Rights(
         ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
     ),
@@ -156,6 +178,9 @@ EXPECTED: dict[str, Rights] = {
         api="select insert update(tag_old measurand sensor_principle_new sensor_principle_old known_at)",
         readonly="select",
         retain="select",
+    ),
+    "tag_gap": Rights(
+        ingest="select", analytics="select insert update(filled_time)", api="select", readonly="select", retain="select"
     ),
     "tag_latest": Rights(
         ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"

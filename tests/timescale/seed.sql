@@ -70,7 +70,13 @@ INSERT INTO manual_entry (tag_id, source_time, value_text, capture_mode, checked
 INSERT INTO entry_disagreement (tag_id, source_time, first_text, first_by, second_text, second_by, chain_id, block_seq,
     entry) VALUES (3, '2026-01-03Z', '37.0', 'mara', '37.5', 'ben', 1, 1, 0);
 INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
-INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, found_time) VALUES ('edge-1', 1, 5, 7, '2026-01-02Z');
+INSERT INTO publisher_unit (publisher, unit_id, found_time) VALUES ('edge-1', 1, '2026-01-01Z');
+INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, after_time, before_time, found_time) VALUES
+    ('edge-1', 1, 5, 7, '2026-01-02Z', '2026-01-03Z', '2026-01-02Z');
+INSERT INTO listening (chain_id, since, until, block_seq) VALUES
+    (1, '2026-01-01Z', '2026-01-02Z', 1), (1, '2026-01-03Z', '2026-01-25Z', 3);
+INSERT INTO reading_again (chain_id, block_seq, entry, unit_id, source_time, tag_ids) VALUES
+    (1, 2, 0, 1, '2026-01-02Z', '{1,2}');
 
 INSERT INTO reading (tag_id, source_time, value, quality, received_time, chain_id, block_seq)
 SELECT tag_id, source_time, CASE tag_id WHEN 2 THEN 7 ELSE 37 END + (extract(hour FROM source_time AT TIME ZONE 'UTC')::integer % 4) / 2.0,
@@ -84,6 +90,19 @@ INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximu
 SELECT tag_id, 3600, source_time, 1, value, value, value, value FROM reading WHERE tag_id IN (1, 2) AND quality > 0;
 INSERT INTO tag_latest (tag_id, source_time, value, quality)
 SELECT DISTINCT ON (tag_id) tag_id, source_time, value, quality FROM reading ORDER BY tag_id, source_time DESC;
+
+INSERT INTO arrival (tag_id, bucket, readings, late, imported, bad)
+SELECT tag_id, source_time, 1, 0, 0, 0 FROM reading WHERE tag_id IN (1, 2);
+INSERT INTO arrival_lag (unit_id, position_id, bucket, kind, bin, readings, least_us, most_us) VALUES
+    (1, NULL, '2026-01-02Z', 'received', 260, 2, 900, 1000), (1, NULL, '2026-01-02Z', 'committed', 261, 2, 1000, 1100);
+INSERT INTO out_of_order (tag_id, chain_id, block_seq, first_time, last_time, readings) VALUES
+    (1, 1, 2, '2026-01-02Z', '2026-01-02 05:00Z', 3);
+INSERT INTO tag_gap (unit_procedure_id, tag_id, after_time, before_time, from_time, to_time, missing, interval_s, cause,
+    found_time) VALUES
+    (1, 3, '2026-01-02Z', '2026-01-03Z', '2026-01-02Z', '2026-01-03Z', 4, 3600, 'tag_silent', '2026-01-03Z'),
+    (2, 2, '2026-01-24Z', NULL, '2026-01-24Z', NULL, NULL, 3600, 'tag_silent', '2026-01-25Z');
+INSERT INTO gap_horizon (reached, plant_time, host_time, rate, tag_version_id) VALUES
+    ('2026-01-25Z', '2026-01-25Z', '2026-02-01Z', 60, 1);
 
 INSERT INTO qc_result (result, batch, batch_id, specimen, attribute, method, value_text, value_number, censored,
     unit_of_measure, measured_at, status, stated_by, received_time, known_at, chain_id, block_seq, entry, digest)

@@ -49,6 +49,16 @@ CREATE TABLE block_tick (
     PRIMARY KEY (chain_id, seq),
     FOREIGN KEY (chain_id, seq) REFERENCES block
 );
+-- For how long at a stretch the broker sent to a chain's holder; host time. What is not covered is our own absence.
+CREATE TABLE listening (
+    chain_id smallint NOT NULL,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    block_seq bigint NOT NULL,  -- the block that said so first
+    PRIMARY KEY (chain_id, since),
+    FOREIGN KEY (chain_id, block_seq) REFERENCES block,
+    CHECK (since <= until)
+);
 -- Compressed by us already.
 ALTER TABLE block_body ALTER COLUMN raw SET STORAGE EXTERNAL;
 ALTER TABLE block_unit ALTER COLUMN rows SET STORAGE EXTERNAL;
@@ -91,12 +101,18 @@ CREATE TABLE quarantine (
     reason text NOT NULL,  -- a sentence naming the field and the value
     excerpt text NOT NULL, -- up to 1,000 characters; the whole message is in the journal
     received_time timestamptz NOT NULL,
+    unit_id integer REFERENCES unit, -- whose reading it would have been, as far as that is known
+    tag text,
+    source_time timestamptz,
     digest bytea NOT NULL UNIQUE,
     FOREIGN KEY (chain_id, block_seq) REFERENCES block
 );
+CREATE INDEX quarantine_block ON quarantine (chain_id, block_seq);
+CREATE INDEX quarantine_unit ON quarantine (unit_id, received_time);
 
 GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
     TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
 GRANT INSERT ON block, block_body TO batchwitness_ingest, batchwitness_api;
 GRANT INSERT ON block_unit, block_tick, event, quarantine TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON slot TO batchwitness_ingest;
+GRANT INSERT, UPDATE (until) ON listening TO batchwitness_ingest;

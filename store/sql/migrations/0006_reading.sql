@@ -34,28 +34,52 @@ CREATE TABLE reading_conflict (
 );
 CREATE UNIQUE INDEX reading_conflict_once ON reading_conflict (tag_id, source_time, float8send(value), quality);
 
+-- Readings for which the record held a value already, the same one or another; by object, as they were sent together.
+CREATE TABLE reading_again (
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    unit_id integer NOT NULL REFERENCES unit,
+    source_time timestamptz NOT NULL,
+    tag_ids integer[] NOT NULL
+);
+CREATE INDEX reading_again_unit ON reading_again (unit_id, source_time);
+
 -- Which sequence numbers of a publisher are missing. A number that arrives later splits or closes its gap.
 CREATE TABLE publisher (
     publisher text NOT NULL,
     boot bigint NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
+    last_time timestamptz,  -- source time of the last one that told it
     PRIMARY KEY (publisher, boot)
 );
+-- Whom a publisher has spoken for: what is lost of it may be missing of these units and of no other.
+CREATE TABLE publisher_unit (
+    publisher text NOT NULL,
+    unit_id integer NOT NULL REFERENCES unit,
+    found_time timestamptz NOT NULL,
+    PRIMARY KEY (publisher, unit_id)
+);
+CREATE INDEX publisher_unit_unit ON publisher_unit (unit_id);
 CREATE TABLE sequence_gap (
     sequence_gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     publisher text NOT NULL,
     boot bigint NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
+    after_time timestamptz,   -- source time of the message before the first missing one, where it told it
+    before_time timestamptz,  -- and of the one after the last
     found_time timestamptz NOT NULL,
     filled_time timestamptz,
     CHECK (first_seq <= last_seq),
     FOREIGN KEY (publisher, boot) REFERENCES publisher
 );
+CREATE INDEX sequence_gap_found ON sequence_gap (found_time);
+CREATE INDEX sequence_gap_filled ON sequence_gap (filled_time) WHERE filled_time IS NOT NULL;
 CREATE INDEX sequence_gap_open ON sequence_gap (publisher, boot, first_seq) WHERE filled_time IS NULL;
 
-GRANT INSERT ON reading, reading_conflict TO batchwitness_ingest;
+GRANT INSERT ON reading, reading_conflict, reading_again, publisher_unit TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON publisher, sequence_gap TO batchwitness_ingest;
 DO $$
 BEGIN

@@ -157,12 +157,26 @@ FROM unit_procedure JOIN batch USING (batch_id)
 WHERE unit_procedure.position_id = %(position_id)s AND upper(unit_procedure.during) = %(ended)s
     AND unit_procedure.end_inferred;
 
--- block_rows: The readings newly stored in a stretch of the intake, with the time of their commit.
-SELECT block_unit.rows, block.committed_time
+-- block_rows: The readings newly stored in a stretch of the intake, with the kind of chain and the time of their commit.
+SELECT intake.chain_id, intake.seq, chain.kind, block.committed_time, block_unit.unit_id, block_unit.rows
 FROM intake JOIN block_unit ON block_unit.chain_id = intake.chain_id AND block_unit.seq = intake.seq
 JOIN block ON block.chain_id = intake.chain_id AND block.seq = intake.seq
+JOIN chain ON chain.chain_id = intake.chain_id
 WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 ORDER BY intake.ordinal, block_unit.unit_id;
+
+-- block_bodies: The entries of the blocks of a stretch that brought readings, as they came.
+SELECT intake.chain_id, intake.seq, block_body.raw
+FROM intake JOIN block USING (chain_id, seq) JOIN block_body USING (chain_id, seq)
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND block.readings > 0;
+
+-- committed_time: When a block of the intake was committed.
+SELECT block.committed_time FROM intake JOIN block USING (chain_id, seq) WHERE intake.ordinal = %(until)s;
+
+-- tick_until: The last time that was told up to a block.
+SELECT block_tick.plant_time, block_tick.host_time, block_tick.rate
+FROM intake JOIN block_tick USING (chain_id, seq)
+WHERE intake.ordinal <= %(until)s ORDER BY intake.ordinal DESC LIMIT 1;
 
 -- insert_overview: Summaries of buckets that were never seen before; says which those were.
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)

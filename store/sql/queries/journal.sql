@@ -25,10 +25,15 @@ VALUES (%(chain_id)s, %(seq)s, %(unit_id)s, %(readings)s, %(rows)s);
 INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate)
 VALUES (%(chain_id)s, %(seq)s, %(plant_time)s, %(host_time)s, %(rate)s);
 
+-- set_listening: For how long the broker has been sending to a chain's holder; the block is the one that said so first.
+INSERT INTO listening (chain_id, since, until, block_seq) VALUES (%(chain_id)s, %(since)s, %(until)s, %(block_seq)s)
+ON CONFLICT (chain_id, since) DO UPDATE SET until = greatest(listening.until, excluded.until);
+
 -- insert_quarantine: Put an item aside, once.
-INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest)
+INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, unit_id, tag,
+    source_time, digest)
 VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(topic)s, %(item)s, %(code)s, %(reason)s, %(excerpt)s,
-    %(received_time)s, %(digest)s)
+    %(received_time)s, %(unit_id)s, %(tag)s, %(source_time)s, %(digest)s)
 ON CONFLICT (digest) DO NOTHING;
 
 -- chain_blocks: Everything needed to recompute a chain's digests.

@@ -30,3 +30,7 @@ WHERE NOT EXISTS (
         AND float8send(reading.value) = float8send(%(value)s::double precision) AND reading.quality = %(quality)s
 )
 ON CONFLICT DO NOTHING;
+
+-- insert_again: Readings of one object for which the record held a value already, the same one or another.
+INSERT INTO reading_again (chain_id, block_seq, entry, unit_id, source_time, tag_ids)
+VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(unit_id)s, %(source_time)s, %(tag_ids)s);

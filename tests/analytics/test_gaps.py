@@ -1,0 +1,187 @@
+"""What is missing of a record is stored as gaps with one cause each, and the history of what was known stays."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from store.model.times import to_us
+from tests.analytics.conftest import Watched
+from tests.fix_postgres import Database
+from tests.store.record import Record, opened
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+EVERY = timedelta(minutes=10)
+NAMES = ("pH", "temperature", "dissolved_oxygen", "glucose")
+ALLOWANCE = timedelta(seconds=300)
+
+
+@pytest.fixture
+def plain(database: Database) -> Any:
+    """A record with the small plant, nothing learned."""
+    with opened(database) as record:
+        yield Watched(record=record, database=database)
+
+
+def event(kind: str, number: float, **body: object) -> tuple[str, object]:
+    return "BR-01/events", {"event": kind, "time": at(number), "batch": "CT-1", "process": "AUTO-2.0"} | body
+
+
+def at(number: float) -> str:
+    """The time of a reading, in intervals after the start."""
+    return (START + number * EVERY).isoformat()
+
+
+def reading(number: float, names: tuple[str, ...] = NAMES, unit: str = "BR-01", **more: object) -> tuple[str, object]:
+    return f"{unit}/readings", {"time": at(number), "values": dict.fromkeys(names, 7.0)} | more
+
+
+def tick(record: Record, number: float) -> None:
+    """Time passed: everything up to this interval can have arrived."""
+    record.tick(to_us(START + number * EVERY + ALLOWANCE) + 1)
+
+
+def gaps(watched: Watched, *, now: bool = True) -> list[tuple[Any, ...]]:
+    """Tag, from and to in intervals, missing, cause."""
+    rows = watched.record.ask(
+        "SELECT tag.name, from_time, to_time, missing, cause FROM tag_gap JOIN tag USING (tag_id)"
+        " WHERE (filled_time IS NULL) = %s ORDER BY tag.name, from_time, tag_gap_id",
+        now,
+    )
+    return [(name, number(since), number(until), missing, cause) for name, since, until, missing, cause in rows]
+
+
+def number(time: datetime | None) -> float | None:
+    return None if time is None else (time - START) / EVERY
+
+
+def test_ingest_4_a_complete_record_has_no_gaps(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    plain.record.take(*(reading(n) for n in range(20)))
+    plain.record.take(event("batch_ended", 20))
+    plain.analyse()
+    assert gaps(plain) == []
+
+
+def test_ingest_4_a_lost_reading_is_a_gap_of_its_tag(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    for n in range(10):
+        plain.record.take(reading(n, NAMES if n not in {4, 5, 6} else NAMES[1:]))
+        plain.analyse()
+    assert gaps(plain) == [("pH", 3, 7, 3, "tag_silent")]
+
+
+def test_ingest_4_a_tag_that_never_spoke_is_one_gap_from_the_start(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    plain.record.take(*(reading(n, NAMES[1:]) for n in range(10)))
+    tick(plain.record, 10)
+    plain.analyse()
+    assert gaps(plain) == [("pH", 0, None, None, "tag_silent")]
+    plain.record.take(event("batch_ended", 10))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 0, 10, 10, "tag_silent")]
+    assert gaps(plain, now=False) == [("pH", 0, None, None, "tag_silent")]
+
+
+def test_ingest_4_backfill_splits_a_gap_and_closes_it_and_what_was_known_stays(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    plain.record.take(*(reading(n) for n in range(5)), *(reading(n) for n in range(12, 20)))
+    plain.analyse()
+    assert {gap[1:4] for gap in gaps(plain)} == {(4, 12, 7)}
+    plain.record.take(reading(8))
+    plain.analyse()
+    assert [gap[1:4] for gap in gaps(plain) if gap[0] == "pH"] == [(4, 8, 3), (8, 12, 3)]
+    plain.record.take(*(reading(n) for n in (5, 6, 7, 9, 10, 11)))
+    plain.analyse()
+    assert gaps(plain) == []
+    assert [gap[1:4] for gap in gaps(plain, now=False) if gap[0] == "pH"] == [(4, 12, 7), (4, 8, 3), (8, 12, 3)]
+
+
+def test_ingest_4_at_the_end_of_the_record_a_gap_lasts_until_the_tag_speaks(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(5)))
+    tick(plain.record, 5.9)
+    plain.analyse()
+    assert gaps(plain) == []
+    plain.record.take(*(reading(n, NAMES[1:]) for n in range(5, 9)))
+    tick(plain.record, 8.5)
+    plain.analyse()
+    assert gaps(plain) == [("pH", 4, None, None, "tag_silent")]
+    plain.record.take(*(reading(n) for n in range(9, 12)))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 4, 9, 4, "tag_silent")]
+
+
+def test_ingest_4_outside_unit_procedures_nothing_is_owed(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)), reading(30), reading(50))
+    plain.record.take(event("batch_ended", 10))
+    plain.analyse()
+    assert {gap[1:4] for gap in gaps(plain)} == {(3, 10, 6)}
+
+
+def test_ingest_4_a_corrected_interval_moves_its_gaps(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)), reading(12))
+    plain.record.take(event("batch_ended", 10))
+    plain.analyse()
+    plain.record.owner.execute("UPDATE unit_procedure SET during = tstzrange(lower(during), %s)", [START + 6 * EVERY])
+    plain.record.take(reading(40))
+    plain.analyse()
+    assert {gap[1:4] for gap in gaps(plain)} == {(3, 6, 2)}
+
+
+def test_ingest_4_a_new_description_of_a_tag_changes_what_it_owes_from_then_on(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in (0, 1, 2, 3, 9, 12, 15, 18)))
+    plain.record.take(event("batch_ended", 20))
+    plain.analyse()
+    assert next(gap[1:4] for gap in gaps(plain) if gap[0] == "pH") == (3, 9, 5)
+    plain.record.owner.execute(
+        "INSERT INTO tag_version (tag_id, effective_from, measurand, unit_of_measure, reporting_mode, interval_s,"
+        " capture_mode, known_at) SELECT tag_id, %s, 'pH', '[pH]', 'periodic', 1800, 'automatic', now()"
+        " FROM tag JOIN unit USING (unit_id) WHERE unit.name = 'BR-01' AND tag.name = 'pH'",
+        [START + 9 * EVERY],
+    )
+    plain.record.take(reading(40))
+    plain.analyse()
+    assert [gap[1:4] for gap in gaps(plain) if gap[0] == "pH"] == [(3, 9, 5)]
+
+
+@pytest.mark.parametrize("begins", ["out_of_service", "calibration"])
+def test_ingest_4_while_a_tag_is_out_of_service_or_calibrated_nothing_is_owed(plain: Watched, begins: str) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    plain.record.take(*(reading(n, NAMES if n not in range(4, 12) else NAMES[1:]) for n in range(16)))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 3, 12, 8, "tag_silent")]
+    plain.record.take(
+        ("BR-01/events", {"event": begins, "time": at(4.5), "tag": "pH"}),
+        ("BR-01/events", {"event": "in_service", "time": at(9.5), "tag": "pH"}),
+    )
+    plain.analyse()
+    assert gaps(plain) == [
+        ("pH", 3, 5, 1, "tag_silent"),
+        ("pH", 5, 10, 5, begins),
+        ("pH", 10, 12, 2, "tag_silent"),
+    ]
+
+
+def test_ingest_4_what_was_put_aside_is_named(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    for n in range(8):
+        values: dict[str, object] = dict.fromkeys(NAMES, 7.0)
+        if n in {3, 4}:
+            values["pH"] = None
+        plain.record.take(("BR-01/readings", {"time": at(n), "values": values}))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 2, 5, 2, "quarantined")]
+    named = plain.record.ask("SELECT evidence FROM tag_gap")[0][0]
+    assert named["quarantine"] == [
+        row[0] for row in plain.record.ask("SELECT quarantine_id FROM quarantine ORDER BY 1")
+    ]
+
+
+def test_ingest_4_a_message_nobody_could_read_explains_one_reading_of_each_tag(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0))
+    for n in range(8):
+        message = reading(n) if n != 4 else ("BR-01/readings", b'{"time": broken')
+        plain.record.take(message, received_us=to_us(START + n * EVERY) + 2_000_000)
+    plain.record.tick(to_us(START + 8 * EVERY), host_us=to_us(START + 8 * EVERY))
+    plain.analyse()
+    assert gaps(plain) == [(name, 3, 5, 1, "quarantined") for name in sorted(NAMES)]
