@@ -67,7 +67,7 @@ class Decoder:
             for object_ in objects:  # put aside, they have used their numbers all the same
                 if isinstance(object_, dict):
                     with suppress(PayloadRejected):
-                        draft_sequence(draft, object_)
+                        draft_sequence(draft, object_, None, object_.get("time"))
             return
         for number, object_ in enumerate(objects):
             item = f"[{number}]" if len(objects) > 1 else ""
