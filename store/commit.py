@@ -14,6 +14,7 @@ import orjson
 import psycopg
 
 from store.draft import Draft, Place
+from store.edge_nodes import write_edge_rows
 from store.errors import PayloadRejected, translated
 from store.events import write_event
 from store.journal import ChainLease, advance, append_block, append_listening, append_tick
@@ -66,6 +67,7 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
             _write_again(cursor, readings, chain_id=lease.chain_id, seq=seq)
             if draft.sequences:
                 note_sequences(cursor, draft.sequences, found_time=from_us(committed_us))
+            write_edge_rows(cursor, draft.edge, chain_id=lease.chain_id, seq=seq)
             quarantined = _write_quarantine(cursor, draft, lease=lease, seq=seq)
         advance(lease, seq, digest)
     return Committed(

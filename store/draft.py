@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from store.edge_nodes import EdgeRows
 from store.model.ids import TagId, UnitId
 from store.model.journal import Entry
 from store.model.reading import Quality
@@ -115,6 +116,7 @@ class Draft:
     results: list[DraftResult] = field(default_factory=list)
     quarantine: list[DraftQuarantine] = field(default_factory=list)
     sequences: dict[tuple[str, int], dict[int, Numbered]] = field(default_factory=dict)  # (publisher, boot) → by seq
+    edge: EdgeRows = field(default_factory=EdgeRows)
     tick: Tick | None = None
     listening: Listening | None = None
     _rejected: dict[int, int] = field(default_factory=dict)  # by entry

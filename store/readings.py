@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from store.directory import Directory, KnownUnit
+from store.directory import Directory, KnownTag, KnownUnit
 from store.draft import Draft, Place, ReadingColumns
 from store.errors import PayloadRejected
 from store.fields import finite, shown, text, time_us, within_window
@@ -133,6 +133,28 @@ def draft_readings(
         taken.append(number)
         qualities.append(quality)
     draft.readings.add(entry, unit.unit_id, source_us, tag_ids, taken, qualities)
+
+
+def draft_value(
+    draft: Draft,
+    entry: int,
+    *,
+    unit: KnownUnit,
+    tag: KnownTag,
+    value: object,
+    quality: Quality,
+    source_us: int,
+    item: str,
+) -> None:
+    """Take one value of one tag into the draft. Raises PayloadRejected naming `item` and the value.
+
+    A value outside the tag's physical range is stored with quality bad.
+    """
+    received_us = draft.entries[entry].received_us
+    within_window(source_us, item, earliest_us=unit.commissioned_us, received_us=received_us)
+    number = finite(value, item)
+    in_range = tag.physical_low <= number <= tag.physical_high
+    draft.readings.add(entry, unit.unit_id, source_us, [tag.tag_id], [number], [quality if in_range else Quality.BAD])
 
 
 def write_readings(

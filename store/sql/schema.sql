@@ -375,6 +375,92 @@ CREATE TABLE public.consumer (
     "position" bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.edge_device (
+    edge_node_id integer NOT NULL,
+    device text NOT NULL,
+    state text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT edge_device_state_check CHECK ((state = ANY (ARRAY['unknown'::text, 'online'::text, 'offline'::text])))
+);
+
+CREATE TABLE public.edge_gap (
+    edge_gap_id bigint NOT NULL,
+    edge_node_id integer NOT NULL,
+    cause text NOT NULL,
+    first_seq smallint,
+    last_seq smallint,
+    messages bigint,
+    filled smallint[] DEFAULT '{}'::smallint[] NOT NULL,
+    from_time timestamp with time zone NOT NULL,
+    until_time timestamp with time zone NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    CONSTRAINT edge_gap_cause_check CHECK ((cause = ANY (ARRAY['sequence'::text, 'host_away'::text, 'spool_full'::text]))),
+    CONSTRAINT edge_gap_check CHECK ((from_time <= until_time)),
+    CONSTRAINT edge_gap_messages_check CHECK ((messages > 0))
+);
+
+ALTER TABLE public.edge_gap ALTER COLUMN edge_gap_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_gap_edge_gap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.edge_node (
+    edge_node_id integer NOT NULL,
+    server text NOT NULL,
+    edge_group text NOT NULL,
+    node text NOT NULL,
+    state text NOT NULL,
+    cause text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    bd_seq bigint,
+    last_seq smallint,
+    born_time timestamp with time zone,
+    heard_time timestamp with time zone NOT NULL,
+    CONSTRAINT edge_node_last_seq_check CHECK (((last_seq >= 0) AND (last_seq <= 255))),
+    CONSTRAINT edge_node_state_check CHECK ((state = ANY (ARRAY['unknown'::text, 'online'::text, 'offline'::text])))
+);
+
+ALTER TABLE public.edge_node ALTER COLUMN edge_node_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_node_edge_node_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.edge_node_event (
+    edge_node_event_id bigint NOT NULL,
+    edge_node_id integer NOT NULL,
+    device text,
+    kind text NOT NULL,
+    note text NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    CONSTRAINT edge_node_event_kind_check CHECK ((kind = ANY (ARRAY['online'::text, 'offline'::text, 'unknown'::text, 'rebirth_requested'::text, 'not_conformant'::text])))
+);
+
+ALTER TABLE public.edge_node_event ALTER COLUMN edge_node_event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_node_event_edge_node_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.edge_unit (
+    edge_node_id integer NOT NULL,
+    device text NOT NULL,
+    unit_id integer NOT NULL
+);
+
 CREATE TABLE public.entry_disagreement (
     tag_id integer NOT NULL,
     source_time timestamp with time zone NOT NULL,
@@ -993,6 +1079,26 @@ CREATE TABLE public.slot (
     caught_up boolean DEFAULT false NOT NULL
 );
 
+CREATE TABLE public.sparkplug_mapping (
+    sparkplug_mapping_id integer NOT NULL,
+    edge_group text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    metric text NOT NULL,
+    unit_id integer NOT NULL,
+    position_id integer,
+    tag text
+);
+
+ALTER TABLE public.sparkplug_mapping ALTER COLUMN sparkplug_mapping_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sparkplug_mapping_sparkplug_mapping_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.tag (
     tag_id integer NOT NULL,
     unit_id integer NOT NULL,
@@ -1159,6 +1265,19 @@ CREATE TABLE public.unit (
     commissioned timestamp with time zone NOT NULL
 );
 
+CREATE VIEW public.unit_edge_state AS
+ SELECT edge_unit.unit_id,
+        CASE
+            WHEN bool_or(((edge_node.state = 'offline'::text) OR (edge_device.state = 'offline'::text))) THEN 'offline'::text
+            WHEN bool_or(((edge_node.state = 'unknown'::text) OR (edge_device.state = 'unknown'::text))) THEN 'unknown'::text
+            ELSE 'online'::text
+        END AS state,
+    max(GREATEST(edge_node.since, edge_device.since)) AS since
+   FROM ((public.edge_unit
+     JOIN public.edge_node USING (edge_node_id))
+     LEFT JOIN public.edge_device ON (((edge_device.edge_node_id = edge_unit.edge_node_id) AND (edge_device.device = edge_unit.device))))
+  GROUP BY edge_unit.unit_id;
+
 CREATE TABLE public.unit_procedure (
     unit_procedure_id integer NOT NULL,
     batch_id integer NOT NULL,
@@ -1261,6 +1380,30 @@ ALTER TABLE ONLY public.chain
 
 ALTER TABLE ONLY public.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.edge_device
+    ADD CONSTRAINT edge_device_pkey PRIMARY KEY (edge_node_id, device);
+
+ALTER TABLE ONLY public.edge_gap
+    ADD CONSTRAINT edge_gap_edge_node_id_until_time_from_time_cause_first_seq_key UNIQUE NULLS NOT DISTINCT (edge_node_id, until_time, from_time, cause, first_seq);
+
+ALTER TABLE ONLY public.edge_gap
+    ADD CONSTRAINT edge_gap_pkey PRIMARY KEY (edge_gap_id);
+
+ALTER TABLE ONLY public.edge_node_event
+    ADD CONSTRAINT edge_node_event_edge_node_id_device_kind_time_note_key UNIQUE NULLS NOT DISTINCT (edge_node_id, device, kind, "time", note);
+
+ALTER TABLE ONLY public.edge_node_event
+    ADD CONSTRAINT edge_node_event_pkey PRIMARY KEY (edge_node_event_id);
+
+ALTER TABLE ONLY public.edge_node
+    ADD CONSTRAINT edge_node_pkey PRIMARY KEY (edge_node_id);
+
+ALTER TABLE ONLY public.edge_node
+    ADD CONSTRAINT edge_node_server_edge_group_node_key UNIQUE (server, edge_group, node);
+
+ALTER TABLE ONLY public.edge_unit
+    ADD CONSTRAINT edge_unit_pkey PRIMARY KEY (edge_node_id, device, unit_id);
 
 ALTER TABLE ONLY public.entry_disagreement
     ADD CONSTRAINT entry_disagreement_pkey PRIMARY KEY (tag_id, source_time, first_text, first_by, second_text, second_by);
@@ -1412,6 +1555,12 @@ ALTER TABLE ONLY public.site
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.sparkplug_mapping
+    ADD CONSTRAINT sparkplug_mapping_edge_group_node_device_metric_key UNIQUE (edge_group, node, device, metric);
+
+ALTER TABLE ONLY public.sparkplug_mapping
+    ADD CONSTRAINT sparkplug_mapping_pkey PRIMARY KEY (sparkplug_mapping_id);
+
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_tag_new_phase_key UNIQUE NULLS NOT DISTINCT (manufacturing_change_id, tag_new, phase);
 
@@ -1554,6 +1703,27 @@ ALTER TABLE ONLY public.block_unit
 ALTER TABLE ONLY public.block_unit
     ADD CONSTRAINT block_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.edge_device
+    ADD CONSTRAINT edge_device_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_gap
+    ADD CONSTRAINT edge_gap_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.edge_gap
+    ADD CONSTRAINT edge_gap_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_node_event
+    ADD CONSTRAINT edge_node_event_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.edge_node_event
+    ADD CONSTRAINT edge_node_event_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_unit
+    ADD CONSTRAINT edge_unit_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_unit
+    ADD CONSTRAINT edge_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
 ALTER TABLE ONLY public.entry_disagreement
     ADD CONSTRAINT entry_disagreement_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
 
@@ -1676,6 +1846,12 @@ ALTER TABLE ONLY public.sampling_plan
 
 ALTER TABLE ONLY public.sequence_gap
     ADD CONSTRAINT sequence_gap_publisher_boot_fkey FOREIGN KEY (publisher, boot) REFERENCES public.publisher(publisher, boot);
+
+ALTER TABLE ONLY public.sparkplug_mapping
+    ADD CONSTRAINT sparkplug_mapping_position_id_fkey FOREIGN KEY (position_id) REFERENCES public."position"(position_id);
+
+ALTER TABLE ONLY public.sparkplug_mapping
+    ADD CONSTRAINT sparkplug_mapping_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_fkey FOREIGN KEY (manufacturing_change_id) REFERENCES public.manufacturing_change(manufacturing_change_id);
@@ -1865,6 +2041,56 @@ GRANT SELECT ON TABLE public.consumer TO batchwitness_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.consumer TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_api;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.edge_device TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_device TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_device TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_device TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_device TO batchwitness_retain;
+
+GRANT UPDATE(state) ON TABLE public.edge_device TO batchwitness_ingest;
+
+GRANT UPDATE(since) ON TABLE public.edge_device TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.edge_gap TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_gap TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_gap TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_gap TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_gap TO batchwitness_retain;
+
+GRANT UPDATE(filled) ON TABLE public.edge_gap TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.edge_node TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_node TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_node TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_node TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_node TO batchwitness_retain;
+
+GRANT UPDATE(state) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(cause) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(since) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(bd_seq) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(last_seq) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(born_time) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT UPDATE(heard_time) ON TABLE public.edge_node TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.edge_node_event TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_node_event TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_node_event TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_node_event TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_node_event TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.edge_unit TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_unit TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_unit TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_unit TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_unit TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.entry_disagreement TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.entry_disagreement TO batchwitness_analytics;
@@ -2146,6 +2372,18 @@ GRANT SELECT ON TABLE public.slot TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.slot TO batchwitness_api;
 GRANT SELECT ON TABLE public.slot TO batchwitness_retain;
 
+GRANT SELECT ON TABLE public.sparkplug_mapping TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.sparkplug_mapping TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.sparkplug_mapping TO batchwitness_api;
+GRANT SELECT ON TABLE public.sparkplug_mapping TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.sparkplug_mapping TO batchwitness_retain;
+
+GRANT UPDATE(unit_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
+GRANT UPDATE(position_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
+GRANT UPDATE(tag) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.tag TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_api;
@@ -2207,6 +2445,12 @@ GRANT SELECT ON TABLE public.unit TO batchwitness_retain;
 GRANT UPDATE(kind) ON TABLE public.unit TO batchwitness_api;
 
 GRANT UPDATE(commissioned) ON TABLE public.unit TO batchwitness_api;
+
+GRANT SELECT ON TABLE public.unit_edge_state TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.unit_edge_state TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.unit_edge_state TO batchwitness_api;
+GRANT SELECT ON TABLE public.unit_edge_state TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.unit_edge_state TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.unit_procedure TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.unit_procedure TO batchwitness_analytics;

@@ -57,6 +57,7 @@ def test_nothing_imports_the_command_line_and_the_embedded_stack() -> None:
 def test_only_the_clients_of_ingest_the_broker_check_and_the_demo_plants_outbox_know_paho() -> None:
     assert importers("paho", *PACKAGES) == {
         "ingest/client.py",
+        "ingest/sparkplug/client.py",
         "ingest/subscriber.py",
         "batchwitness/broker_check/probe.py",
         "batchwitness/plant/outbox.py",

@@ -72,6 +72,23 @@ EXPECTED: dict[str, Rights] = {
     ),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "entry_disagreement": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
+    "edge_device": Rights(
+        ingest="select insert update(state since)", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "edge_gap": Rights(
+        ingest="select insert update(filled)", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "edge_node": Rights(
+        ingest="select insert update(state cause since bd_seq last_seq born_time heard_time)",
+        analytics="select",
+        api="select",
+        readonly="select",
+        retain="select",
+    ),
+    "edge_node_event": Rights(
+        ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "edge_unit": Rights(ingest="select insert", analytics="select", api="select", readonly="select", retain="select"),
     "event": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
     "gap_horizon": Rights(
         ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
@@ -171,6 +188,13 @@ EXPECTED: dict[str, Rights] = {
         ingest="select", analytics="select", api="select insert update(timezone)", readonly="select", retain="select"
     ),
     "slot": Rights(ingest="select insert update", analytics="select", api="select", retain="select"),
+    "sparkplug_mapping": Rights(
+        ingest="select",
+        analytics="select",
+        api="select insert update(unit_id position_id tag)",
+        readonly="select",
+        retain="select",
+    ),
     "tag": Rights(ingest="select insert", analytics="select", api="select insert", readonly="select", retain="select"),
     "tag_correspondence": Rights(
         ingest="select",
@@ -195,6 +219,7 @@ EXPECTED: dict[str, Rights] = {
         readonly="select",
         retain="select",
     ),
+    "unit_edge_state": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "unit_procedure": Rights(
         ingest="select insert update(during end_inferred)",
         analytics="select",
@@ -204,7 +229,7 @@ EXPECTED: dict[str, Rights] = {
     ),
 }
 
-VIEWS = frozenset({"alert_now", "qc_result_now", "tag_now"})
+VIEWS = frozenset({"alert_now", "qc_result_now", "tag_now", "unit_edge_state"})
 # What was written once stays as it was written. qc_result gets its batch when that becomes known.
 APPEND_ONLY = frozenset(
     {
@@ -217,6 +242,8 @@ APPEND_ONLY = frozenset(
         "block_tick",
         "block_unit",
         "entry_disagreement",
+        "edge_node_event",
+        "edge_unit",
         "event",
         "import_block",
         "intake",

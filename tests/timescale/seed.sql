@@ -131,3 +131,16 @@ INSERT INTO alert_decision (alert_id, version, state, actor, comment, known_at) 
     (1, 1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
 INSERT INTO actor (actor_id, name, kind, printed_name, roles, known_at) OVERRIDING SYSTEM VALUE VALUES
     (1, 'mara', 'person', 'Mara Ott', '{qa}', '2026-01-01Z');
+
+INSERT INTO edge_node (edge_node_id, server, edge_group, node, state, cause, since, bd_seq, last_seq, born_time,
+    heard_time)
+OVERRIDING SYSTEM VALUE VALUES (1, 'broker:1883', 'basel:hall-1', 'edge-1', 'online', 'NBIRTH', '2026-01-20Z', 4, 7,
+    '2026-01-20Z', '2026-01-21Z');
+INSERT INTO edge_device (edge_node_id, device, state, since) VALUES (1, 'BR-01', 'offline', '2026-01-20 06:00Z');
+INSERT INTO edge_unit (edge_node_id, device, unit_id) VALUES (1, 'BR-01', 1);
+INSERT INTO edge_node_event (edge_node_id, kind, note, time, chain_id, block_seq) VALUES
+    (1, 'online', 'NBIRTH', '2026-01-20Z', 1, 1);
+INSERT INTO edge_gap (edge_node_id, cause, first_seq, last_seq, messages, from_time, until_time, chain_id, block_seq)
+VALUES (1, 'sequence', 3, 4, 2, '2026-01-20 01:00Z', '2026-01-20 01:01Z', 1, 1);
+INSERT INTO sparkplug_mapping (edge_group, node, device, metric, unit_id, tag) VALUES
+    ('basel:hall-1', '*', 'BR-01', 'Heater/PV', 1, 'temperature');

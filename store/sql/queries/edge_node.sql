@@ -1,0 +1,53 @@
+-- set_session: Make an edge node known, or move its session on.
+INSERT INTO edge_node (server, edge_group, node, state, cause, since, bd_seq, last_seq, born_time, heard_time)
+VALUES (%(server)s, %(edge_group)s, %(node)s, %(state)s, %(cause)s, %(since)s, %(bd_seq)s, %(last_seq)s,
+    %(born_time)s, %(heard_time)s)
+ON CONFLICT (server, edge_group, node) DO UPDATE SET state = EXCLUDED.state, cause = EXCLUDED.cause,
+    since = EXCLUDED.since, bd_seq = EXCLUDED.bd_seq, last_seq = EXCLUDED.last_seq, born_time = EXCLUDED.born_time,
+    heard_time = EXCLUDED.heard_time
+RETURNING edge_node_id;
+
+-- reset_devices: A node was born: its devices have to be born again.
+UPDATE edge_device SET state = 'unknown' WHERE edge_node_id = %(edge_node_id)s AND state = 'online';
+
+-- set_device: Make a device of an edge node known, or say what became of it.
+INSERT INTO edge_device (edge_node_id, device, state, since)
+VALUES (%(edge_node_id)s, %(device)s, %(state)s, %(since)s)
+ON CONFLICT (edge_node_id, device) DO UPDATE SET state = EXCLUDED.state, since = EXCLUDED.since;
+
+-- add_unit: Remember that readings of a unit come through a node or its device.
+INSERT INTO edge_unit (edge_node_id, device, unit_id) VALUES (%(edge_node_id)s, %(device)s, %(unit_id)s)
+ON CONFLICT DO NOTHING;
+
+-- insert_event: Write down a change of a session.
+INSERT INTO edge_node_event (edge_node_id, device, kind, note, time, chain_id, block_seq)
+VALUES (%(edge_node_id)s, %(device)s, %(kind)s, %(note)s, %(time)s, %(chain_id)s, %(block_seq)s)
+ON CONFLICT DO NOTHING;
+
+-- insert_gap: Write down a loss.
+INSERT INTO edge_gap (edge_node_id, cause, first_seq, last_seq, messages, from_time, until_time, chain_id, block_seq)
+VALUES (%(edge_node_id)s, %(cause)s, %(first_seq)s, %(last_seq)s, %(messages)s, %(from_time)s, %(until_time)s,
+    %(chain_id)s, %(block_seq)s)
+ON CONFLICT DO NOTHING;
+
+-- fill_gap: A message that was missing came after all.
+UPDATE edge_gap SET filled = edge_gap.filled || %(seq)s::smallint
+WHERE edge_gap_id = (
+    SELECT max(edge_gap_id) FROM edge_gap
+    WHERE edge_node_id = %(edge_node_id)s AND cause = 'sequence'
+        AND (%(seq)s::integer - first_seq + 256) %% 256 <= (last_seq - first_seq + 256) %% 256
+) AND NOT %(seq)s::smallint = ANY (filled);
+
+-- sessions: The edge nodes of a server as the last block left them.
+SELECT edge_group, node, state, cause, since, bd_seq, last_seq, born_time, heard_time
+FROM edge_node WHERE server = %(server)s;
+
+-- alive_until: When the last block of a chain was committed: until then its holder listened.
+SELECT block.committed_time FROM block WHERE block.chain_id = %(chain_id)s AND block.seq = %(seq)s;
+
+-- mapping: Whose values metrics are, where somebody said so.
+SELECT sparkplug_mapping.edge_group, sparkplug_mapping.node, sparkplug_mapping.device, sparkplug_mapping.metric,
+    site.name, area.name, unit.name, position.name, sparkplug_mapping.tag
+FROM sparkplug_mapping
+JOIN unit USING (unit_id) JOIN area USING (area_id) JOIN site USING (site_id)
+LEFT JOIN position USING (position_id);
