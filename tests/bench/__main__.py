@@ -4,12 +4,18 @@ import sys
 from collections.abc import Callable
 
 from tests.bench.detection import bench_detection
+from tests.bench.fuzz.run import bench_fuzz
 from tests.bench.ingestion import bench_ingest
+from tests.bench.latency import bench_latency
+from tests.bench.outage import bench_outage
 from tests.bench.plant_alerts import bench_plant_alerts
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "ingest": bench_ingest,
     "detection": bench_detection,
+    "fuzz": bench_fuzz,
+    "latency": bench_latency,
+    "outage": bench_outage,
     "plant_alerts": bench_plant_alerts,
 }
 

@@ -36,10 +36,11 @@ class Machine:
     """Database, broker, ingest and analytics. The campaign itself starts again what it kills: nobody else does.
 
     Stages reach the broker through `broker_proxy` and the database through `database_proxy`, publishers the broker
-    through `edge_proxy`; the campaign asks the database past all of them.
+    through `edge_proxy`; the campaign asks the database past all of them. One that is not to be `disturbed` has
+    no proxies, which would cost what is measured.
     """
 
-    def __init__(self, directory: Path, broker_proxy_port: int, *, workers: int) -> None:
+    def __init__(self, directory: Path, broker_proxy_port: int, *, workers: int, disturbed: bool) -> None:
         if not 1 <= workers <= len(UNITS):
             raise ValueError(f"{workers} workers: from 1 to {len(UNITS)}, one unit each at least")
         self._sockets = directory / "p"
@@ -49,13 +50,11 @@ class Machine:
             migrate=migrate,
             api_port=0,
             mqtt_port=0,
-            environment={
-                "PGHOST": str(self._sockets),
-                "BATCHWITNESS_MQTT_PORT": str(broker_proxy_port),
-                "BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S),
-            },
+            environment={"BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S)}
+            | ({"PGHOST": str(self._sockets), "BATCHWITNESS_MQTT_PORT": str(broker_proxy_port)} if disturbed else {}),
         )
         self.broker_kills_s: list[float] = []  # seconds of the monotonic clock
+        self._disturbed = disturbed
         self._broker_proxy_port = broker_proxy_port
         self._slots = workers + 1 if workers > 1 else 1  # one is for what no partition names
         self._partitions = ";".join(
@@ -77,18 +76,22 @@ class Machine:
                 load_masterdata(connection, plant(), by="bench", reason="a campaign", effective_from=VALID_FROM)
             stack.callback(self.stack.broker.stop)
             self.stack.broker.start()
-            broker = (self.stack.broker.host, self.stack.broker.port)
-            self.broker_proxy = stack.enter_context(Proxy(broker, ("127.0.0.1", self._broker_proxy_port)))
-            self.edge_proxy = stack.enter_context(Proxy(broker))
-            socket_name = f".s.PGSQL.{PORT}"
-            self.database_proxy = stack.enter_context(
-                Proxy(self.stack.database.socket_dir / socket_name, self._sockets / socket_name)
-            )
+            if self._disturbed:
+                self._put_proxies_between(stack)
             for stage in (*self.ingests, self.analytics):
                 stack.callback(stage.stop)
                 stage.start()
             eventually(self._listening, within_s=READY_WITHIN_S, what="every partition has a session at the broker")
             yield
+
+    def _put_proxies_between(self, stack: ExitStack) -> None:
+        broker = (self.stack.broker.host, self.stack.broker.port)
+        self.broker_proxy = stack.enter_context(Proxy(broker, ("127.0.0.1", self._broker_proxy_port)))
+        self.edge_proxy = stack.enter_context(Proxy(broker))
+        socket_name = f".s.PGSQL.{PORT}"
+        self.database_proxy = stack.enter_context(
+            Proxy(self.stack.database.socket_dir / socket_name, self._sockets / socket_name)
+        )
 
     def kill_broker(self) -> None:
         """SIGKILL it, and remember when."""
@@ -137,11 +140,11 @@ class Machine:
 
 
 @contextmanager
-def machine(*, workers: int) -> Iterator[Machine]:
+def machine(*, workers: int = 1, disturbed: bool = False) -> Iterator[Machine]:
     """A running machine in a directory of its own, gone at the end."""
     directory = short_directory()
     try:
-        one = Machine(directory, free_port(), workers=workers)
+        one = Machine(directory, free_port(), workers=workers, disturbed=disturbed)
         with one.running():
             yield one
     finally:

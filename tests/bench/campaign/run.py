@@ -45,7 +45,7 @@ def campaign(
     faults: Sequence[Fault], *, seed: int, workers: int = 1, minutes: float = 0.0, messages_per_s: int = MESSAGES_PER_S
 ) -> Campaign:
     """Let the faults happen, spread over at least so many minutes, and count."""
-    with machine(workers=workers) as one, ExitStack() as stack:
+    with machine(workers=workers, disturbed=True) as one, ExitStack() as stack:
         began_s = time.monotonic()
         edges = [
             stack.enter_context(_edge(one, number, seed=seed, messages_per_s=messages_per_s))

@@ -1,0 +1,1 @@
+"""Hostile messages, drawn by seed, and where each of them ended."""
