@@ -1,6 +1,6 @@
 """When to ask one edge node for its births again: once at a time, and less and less often while that does not help."""
 
-import zlib
+import hashlib
 from dataclasses import dataclass, field
 
 from ingest.sparkplug.effects import RebirthReason, RequestRebirth
@@ -62,5 +62,6 @@ class RebirthRequests:
 
     def _wait_us(self) -> int:
         wait_s = WAITS_S[min(max(self.attempts, 1), len(WAITS_S)) - 1]
-        spread = zlib.crc32(f"{self.edge_node}/{self.attempts}".encode()) / 2**32  # 0 to 1, the same in every run
+        drawn = hashlib.sha256(f"{self.edge_node}/{self.attempts}".encode()).digest()  # the same in every run
+        spread = int.from_bytes(drawn[:4]) / 2**32  # 0 to 1
         return int(wait_s * US_PER_S * (1 + JITTER * (2 * spread - 1)))

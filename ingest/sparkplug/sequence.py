@@ -74,13 +74,13 @@ class Sequence:
             return Place.IN_ORDER
         if sent_ms is not None and self._taken.get(seq) == message.payload.digest:
             return Place.REPEATED
-        behind = (seq - self.next) % NUMBERS >= NUMBERS // 2
+        ahead = sent_ms is not None and self._last_sent_ms is not None and sent_ms > self._last_sent_ms
+        behind = (seq - self.next) % NUMBERS >= NUMBERS // 2 and not ahead
         if behind and seq in self.missing:
             return Place.LATE
         if sent_ms is not None and self.birth_sent_ms is not None and sent_ms < self.birth_sent_ms:
             return Place.BEFORE_BIRTH
-        ahead = sent_ms is not None and self._last_sent_ms is not None and sent_ms > self._last_sent_ms
-        return Place.REPEATED if behind and not ahead else Place.HELD
+        return Place.REPEATED if behind else Place.HELD
 
     def take(self, message: Message) -> None:
         """The message is the next one, or there is nothing left to wait for before it."""
@@ -117,8 +117,8 @@ class Sequence:
         messages = self.held.pop(self.next)
         self._held_messages -= len(messages)
         self.held_bytes -= sum(message.payload.size for message in messages)
-        if not self.held:
-            self.held_since_us = None
+        waiting = [message.received_us for others in self.held.values() for message in others]
+        self.held_since_us = min(waiting, default=None)
         return messages
 
     def withdraw_after(self, birth: Message) -> list[Message]:

@@ -113,28 +113,19 @@ class NodeSession:
 
     def receive(self, message: Message) -> list[Effect]:
         """Take a message, in the order of arrival."""
-        effects: list[Effect] = []
-        verb, seq, now_us = message.topic.verb, message.payload.seq, message.received_us
+        verb, now_us = message.topic.verb, message.received_us
         if message.retained:
             if self.state is NodeState.UNKNOWN:
                 self.requests.ask(RebirthReason.NO_BIRTH, now_us)
-            effects += self.note(Oddity.RETAINED, f"a retained {verb}")
-            return [*effects, ignore_message(message, IgnoredBecause.RETAINED)]
+            ignored = ignore_message(message, IgnoredBecause.RETAINED)
+            return [ignored, *self.note(Oddity.RETAINED, f"a retained {verb}")]
         if verb is Verb.NDEATH:
             return self._node_death(message)
         self._probe_until_us = None
+        effects = self._from_the_living(message)
         if message.qos:
             effects += self.note(Oddity.QOS, f"{verb} at QoS {message.qos}")
-        if seq is not None and seq >= NUMBERS:
-            self.requests.ask(RebirthReason.BAD_SEQ, now_us)
-            return [*effects, refuse_message(message, Code.BAD_SEQ, f"seq {seq} is not 0 to {NUMBERS - 1}")]
-        if verb is Verb.NBIRTH:
-            return [*effects, *self._node_birth(message)]
-        if self.state is not NodeState.ONLINE:
-            self.requests.ask(RebirthReason.NO_BIRTH, now_us)
-            reason = f"{verb} of an edge node that is {self.state}: no birth says what its metrics are"
-            return [*effects, refuse_message(message, Code.NO_SESSION, reason)]
-        return [*effects, *self._sequenced(message)]
+        return effects
 
     def receive_broken(self, verb: Verb, received_us: int) -> list[Effect]:
         """A message whose payload could not be read, which the host puts aside; its number is missing from now on."""
@@ -201,6 +192,19 @@ class NodeSession:
             return []
         self._noted.add(what)
         return [NonConformant(edge_node=self.edge_node, what=what, detail=detail)]
+
+    def _from_the_living(self, message: Message) -> list[Effect]:
+        verb, seq, now_us = message.topic.verb, message.payload.seq, message.received_us
+        if seq is not None and seq >= NUMBERS:
+            self.requests.ask(RebirthReason.BAD_SEQ, now_us)
+            return [refuse_message(message, Code.BAD_SEQ, f"seq {seq} is not 0 to {NUMBERS - 1}")]
+        if verb is Verb.NBIRTH:
+            return self._node_birth(message)
+        if self.state is not NodeState.ONLINE:
+            self.requests.ask(RebirthReason.NO_BIRTH, now_us)
+            reason = f"{verb} of an edge node that is {self.state}: no birth says what its metrics are"
+            return [refuse_message(message, Code.NO_SESSION, reason)]
+        return self._sequenced(message)
 
     def _sequenced(self, message: Message) -> list[Effect]:
         place = self.sequence.place(message)
