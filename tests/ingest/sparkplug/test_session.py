@@ -146,6 +146,7 @@ def test_a_death_takes_the_edge_node_and_its_devices_offline_at_host_time(server
 @pytest.mark.tck(
     "tck-id-payloads-ndeath-will-message-qos",
     "tck-id-message-flow-edge-node-birth-publish-will-message-qos",
+    "tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath",
     "tck-id-operational-behavior-edge-node-intentional-disconnect-packet",
     "tck-id-payloads-ndeath-will-message-publisher",
 )

@@ -102,6 +102,8 @@ def session() -> tuple[list[Message], list[list[Effect]], ServerSessions]:
 
 @pytest.mark.tck(
     "tck-id-topics-nbirth-topic",
+    "tck-id-message-flow-edge-node-birth-publish-nbirth-topic",
+    "tck-id-message-flow-device-birth-publish-dbirth-topic",
     "tck-id-topics-ndata-topic",
     "tck-id-topics-ndeath-topic",
     "tck-id-topics-dbirth-topic",
