@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import body, headers, problems
 from api.attempts import Attempts
-from api.auth import FLOOR, REVIEW
+from api.auth import FLOOR, REVIEW, STATE
 from api.database import Pool
 from api.rendering import VERSION
 from api.routes import (
@@ -29,6 +29,7 @@ from api.routes import (
     operation,
     pages,
     record,
+    results,
     units,
 )
 from api.settings import ApiSettings
@@ -61,6 +62,9 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     # Wall boards and probes
     for router in (grafana_floor.router, operation.ready_router):
         app.include_router(router, dependencies=[Depends(FLOOR)])
+
+    # Laboratories, and people who enter results
+    app.include_router(results.router, prefix="/v1", dependencies=[Depends(STATE)])
 
     # People and machines that read everything
     for router in (units.router, batches.router, alerts.router, record.router):

@@ -17,6 +17,7 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from api.database import transaction
 from api.problems import NotSignedIn
 from records.actors import Actor, actor_of_session, actor_of_token
+from records.results import MAY_STATE
 from store.errors import NotAllowed
 
 SESSION_COOKIE = "batchwitness_session"
@@ -71,6 +72,8 @@ REVIEW = Access(roles=PEOPLE_WHO_READ, scopes=frozenset({"review"}))
 FLOOR = Access(roles=PEOPLE_WHO_READ | {"floor"}, scopes=frozenset({"floor", "review"}))
 # Decisions are people's: no scope of a token opens them.
 ACKNOWLEDGE = Access(roles=frozenset({"operator", "msat", "qa"}), scopes=frozenset())
+# Who states results answers for them with a name; a laboratory's machine has a token that opens nothing else.
+STATE = Access(roles=MAY_STATE, scopes=frozenset({"results"}))
 
 
 def require_own_page(request: Request) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
+from pydantic import AwareDatetime
 
 from store.model.times import to_us
 
@@ -30,6 +31,9 @@ Limit = Annotated[int, Query(ge=1, le=500, description="rows on a page")]
 OptionalName = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME, pattern=NAME)]
 Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", description="names, separated by commas")]
 Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="milliseconds since 1970-01-01T00:00Z")]
+KnownAt = Annotated[
+    AwareDatetime | None, Query(description="an instant: what the record held then; absent: what it holds now")
+]
 
 
 def split(names: str) -> list[str]:

@@ -85,6 +85,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def refusal(request: Request, detail: str, errors: list[dict[str, str]]) -> Response:
+    """The answer to a body of which something was refused, where what was refused is kept and not rolled back."""
+    return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
 def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, BatchwitnessError)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)

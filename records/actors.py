@@ -57,6 +57,7 @@ class TokenScope(StrEnum):
 
     FLOOR = "floor"
     REVIEW = "review"
+    RESULTS = "results"  # stating results, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

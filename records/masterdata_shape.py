@@ -263,6 +263,7 @@ SECTIONS: Mapping[str, Section] = {
                 "specimen": TEXT,
                 "at_h": HOURS,
                 "due_h": HOURS,
+                "before_release": Field(check=is_yes_or_no, default=True),
             },
             refers=((("process",), "processes", ("name",)),),
         ),

@@ -58,10 +58,7 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
             if draft.tick is not None:
                 append_tick(cursor, lease, seq, draft.tick)
             events = _write_events(cursor, draft, lease=lease, seq=seq)
-            results = sum(
-                write_result(cursor, result, draft.entries, chain_id=lease.chain_id, seq=seq, actor=actor)
-                for result in draft.results
-            )
+            results = _write_results(cursor, draft, lease=lease, seq=seq, actor=actor)
             if draft.listening is not None:
                 append_listening(cursor, lease, seq, draft.listening)
             _write_again(cursor, readings, chain_id=lease.chain_id, seq=seq)
@@ -129,6 +126,18 @@ def _write_events(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, se
         except PayloadRejected as rejection:
             body = orjson.dumps(event.body).decode()
             draft.reject(event.entry, f"{event.item}{event.kind}", rejection.code, rejection.reason, body)
+    return written
+
+
+def _write_results(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, seq: int, actor: str) -> int:
+    written = 0
+    for drafted in draft.results:
+        try:
+            written += write_result(cursor, drafted, draft.entries, chain_id=lease.chain_id, seq=seq, actor=actor)
+        except PayloadRejected as rejection:
+            result = drafted.result
+            said = f"{result.result}: {result.attribute} {result.value_text} of {result.batch}, {result.status}"
+            draft.reject(drafted.entry, drafted.item, rejection.code, rejection.reason, said)
     return written
 
 

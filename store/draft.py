@@ -31,9 +31,10 @@ class DraftEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftResult:
-    """A result whose fields are valid."""
+    """A result whose fields are valid; whether it contradicts the record is known only inside the transaction."""
 
     entry: int
+    item: str  # where in the message it stands: "[3]" in an array, "" else
     result: QCResult
 
 

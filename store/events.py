@@ -193,6 +193,8 @@ def _occupy(
         ).fetchone()
         assert row is not None
         batch_id = row[0]
+        # A result that another chain states right now sees this batch, or is seen here.
+        cursor.execute(queries("result")["alone"])
         cursor.execute(sql["assign_results"], {"batch_id": batch_id, "name": name})
     cursor.execute(
         sql["insert_unit_procedure"],

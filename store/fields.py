@@ -28,16 +28,16 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def text(object_: Mapping[str, object], field: str) -> str:
-    """A required non-empty text of at most NAME_CHARACTERS without control characters."""
+def text(object_: Mapping[str, object], field: str, *, path: str = "") -> str:
+    """A required non-empty text of at most NAME_CHARACTERS without control characters; `path` leads to the object."""
     value = object_.get(field)
     if value is None:
-        raise PayloadRejected("missing_field", f"{field} is missing")
+        raise PayloadRejected("missing_field", f"{path}{field} is missing")
     if not isinstance(value, str):
-        raise PayloadRejected("wrong_type", f"{field} must be text, not {shown(value)}")
+        raise PayloadRejected("wrong_type", f"{path}{field} must be text, not {shown(value)}")
     if not value.strip() or len(value) > NAME_CHARACTERS or CONTROL.search(value):
         raise PayloadRejected(
-            "bad_text", f"{field} must be 1 to {NAME_CHARACTERS} printable characters, not {shown(value)}"
+            "bad_text", f"{path}{field} must be 1 to {NAME_CHARACTERS} printable characters, not {shown(value)}"
         )
     return value
 
@@ -50,9 +50,9 @@ def batch_name(object_: Mapping[str, object], field: str) -> str:
     return name
 
 
-def optional_text(object_: Mapping[str, object], field: str) -> str | None:
+def optional_text(object_: Mapping[str, object], field: str, *, path: str = "") -> str | None:
     """The same, or None where the field is absent or null."""
-    return None if object_.get(field) is None else text(object_, field)
+    return None if object_.get(field) is None else text(object_, field, path=path)
 
 
 def choice(object_: Mapping[str, object], field: str, kinds: type[Choice]) -> Choice:

@@ -17,6 +17,7 @@ from api.fields import (
     BatchName,
     Cursor,
     FromH,
+    KnownAt,
     Limit,
     Names,
     OptionalName,
@@ -28,7 +29,7 @@ from api.flat import ROW_CAP
 from api.overlay import Overlay, read_overlay
 from api.paging import Page, page
 from api.pseudonyms import shown_body, without
-from api.results import Results, read_results
+from api.results import Expected, Results, read_expected, read_results
 from api.routes.alerts import AlertRow, read_queue
 from api.series import batch_row, batch_tags, read_series
 from store.model.batch import BatchStatus
@@ -151,9 +152,15 @@ def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH =
 
 
 @router.get("/{batch}/results")
-def results(connection: Reading, batch: BatchName) -> Results:
+def results(connection: Reading, batch: BatchName, as_known_at: KnownAt = None) -> Results:
     """Every statement of every result, late and corrected ones visible, and what is expected or overdue."""
-    return read_results(connection, batch_row(connection, batch))
+    return read_results(connection, batch_row(connection, batch), as_known_at=as_known_at)
+
+
+@router.get("/{batch}/results/expected")
+def expected(connection: Reading, batch: BatchName, as_known_at: KnownAt = None) -> Expected:
+    """The sampling plan line by line: what came, what is due or overdue by the plant's clock, what came unexpected."""
+    return read_expected(connection, batch_row(connection, batch), as_known_at=as_known_at)
 
 
 @router.get("/{batch}/alerts")

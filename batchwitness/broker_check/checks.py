@@ -3,8 +3,8 @@
 from batchwitness.broker_check.finding import Finding, Grade
 from batchwitness.broker_check.ground import Ground, in_order, numbered
 from batchwitness.broker_check.probe import NoConnection
-from ingest.decode import MOST_BYTES
 from ingest.versions import Version
+from store.payload import MOST_BYTES
 
 WINDOW = 10
 BEYOND_WINDOW = 50

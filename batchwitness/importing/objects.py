@@ -54,7 +54,7 @@ class ObjectsReader:
 
     def _take_result(self, draft: Draft, entry: int, line: int, fields: Mapping[str, str]) -> None:
         body = result_object(fields, lambda text: from_us(self._times.read(text)).isoformat())
-        draft_result(draft, entry, body)
+        draft_result(draft, entry, body, item=f"line {line}")
         self._keep(line, fields, body)
 
     def _keep(self, line: int, fields: Mapping[str, str], body: Mapping[str, object]) -> None:

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-TIMES = ("sampled_at", "measured_at")
+import orjson
+
+from store.errors import PayloadRejected
+from store.fields import shown
+
+TIMES = ("sampled_at", "measured_at", "stated_at")
+REPLICATES = "replicates"  # in one cell, as the JSON array that the topic takes
 
 
 def result_object(fields: Mapping[str, str], instant: Callable[[str], str]) -> dict[str, object]:
@@ -10,4 +16,12 @@ def result_object(fields: Mapping[str, str], instant: Callable[[str], str]) -> d
 
     `instant` reads a time of the file and gives it as RFC 3339 with offset. Raises PayloadRejected.
     """
-    return {name: instant(text) if name in TIMES else text for name, text in fields.items()}
+    object_: dict[str, object] = {name: instant(text) if name in TIMES else text for name, text in fields.items()}
+    if REPLICATES in fields:
+        try:
+            object_[REPLICATES] = orjson.loads(fields[REPLICATES])
+        except orjson.JSONDecodeError as error:
+            raise PayloadRejected(
+                "not_json", f"{REPLICATES} must be a JSON array, not {shown(fields[REPLICATES])}"
+            ) from error
+    return object_

@@ -33,6 +33,25 @@ class ResultStatus(StrEnum):
     INVALIDATED = "invalidated"
 
 
+class Expectation(StrEnum):
+    """Where a line of the sampling plan stands for a batch. A preliminary result answers nothing."""
+
+    NOT_YET_DRAWN = "not_yet_drawn"
+    AWAITED = "awaited"  # drawn, or to be drawn now; the result is not due yet
+    OVERDUE = "overdue"
+    RECEIVED = "received"
+    NOT_DRAWN = "not_drawn"  # the batch was terminated before
+
+
+class ReportableRule(StrEnum):
+    """How a reportable value comes from its valid replicates."""
+
+    DECLARED = "declared"  # somebody judged; nothing is calculated
+    MEAN = "mean"
+    MEDIAN = "median"
+    GEOMETRIC_MEAN = "geometric_mean"
+
+
 class LimitKind(StrEnum):
     """The kinds of limit; they are never mixed up."""
 
@@ -58,8 +77,19 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replicate:
+    """One measurement behind a reportable result; never a result itself."""
+
+    value_text: str
+    value_number: float | None
+    censored: str | None
+    valid: bool
+    reason: str | None  # why it does not count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QCResult:
-    """One reportable result. The text is what the laboratory wrote; the number is what can be calculated with."""
+    """One statement of a reportable result. The text is what the laboratory wrote; the number is for calculation."""
 
     result: str  # the laboratory's id: LIMS-88121
     batch: str
@@ -68,10 +98,15 @@ class QCResult:
     method: str
     value_text: str  # "<0.5", "no growth", "1.2e13"
     value_number: float | None  # None when the text is not a number
-    censored: str | None  # "<" or ">" when the text states a bound
+    censored: str | None  # "<", "<=", ">" or ">=" when the text states a bound
     unit_of_measure: str
     sampled_at: datetime | None
     measured_at: datetime
     status: ResultStatus
     replaces: str | None
+    retest_of: str | None  # the result it repeats and stands beside
+    reason: str | None  # why it was corrected, invalidated, replaced or repeated
     stated_by: str
+    stated_at: datetime | None  # when the laboratory said so; None: it does not tell
+    reportable: ReportableRule
+    replicates: tuple[Replicate, ...]

@@ -30,6 +30,67 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.qc_result (
+    qc_result_id bigint NOT NULL,
+    result text NOT NULL,
+    batch text NOT NULL,
+    batch_id integer,
+    specimen text,
+    attribute text NOT NULL,
+    method text NOT NULL,
+    value_text text NOT NULL,
+    value_number double precision,
+    censored text,
+    unit_of_measure text NOT NULL,
+    sampled_at timestamp with time zone,
+    measured_at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    replaces text,
+    retest_of text,
+    reason text,
+    stated_by text NOT NULL,
+    stated_at timestamp with time zone,
+    reportable text DEFAULT 'declared'::text NOT NULL,
+    received_time timestamp with time zone NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    entry integer NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT qc_result_censored_check CHECK ((censored = ANY (ARRAY['<'::text, '<='::text, '>'::text, '>='::text]))),
+    CONSTRAINT qc_result_check CHECK (((retest_of IS NULL) OR ((reason IS NOT NULL) AND (retest_of <> result) AND (retest_of IS DISTINCT FROM replaces)))),
+    CONSTRAINT qc_result_reportable_check CHECK ((reportable = ANY (ARRAY['declared'::text, 'mean'::text, 'median'::text, 'geometric_mean'::text]))),
+    CONSTRAINT qc_result_status_check CHECK ((status = ANY (ARRAY['preliminary'::text, 'final'::text, 'corrected'::text, 'invalidated'::text])))
+);
+
+CREATE FUNCTION public.qc_result_known(as_known_at timestamp with time zone) RETURNS SETOF public.qc_result
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT stated.*
+    FROM (
+        SELECT DISTINCT ON (batch, attribute, result) batch, attribute, result, qc_result_id
+        FROM (
+            SELECT batch, attribute, result, qc_result_id, status, stated_at, received_time, known_at,
+                coalesce(stated_at > max(received_time) FILTER (WHERE stated_at IS NULL)
+                    OVER (PARTITION BY batch, attribute, result), stated_at IS NOT NULL) AS made_after
+            FROM qc_result WHERE known_at <= as_known_at
+        ) AS known
+        ORDER BY batch, attribute, result, status = 'preliminary', made_after DESC,
+            CASE WHEN made_after THEN stated_at END DESC,
+            array_position(ARRAY['invalidated', 'corrected', 'final', 'preliminary'], status),
+            coalesce(stated_at, received_time) DESC, known_at DESC
+    ) AS newest
+    JOIN qc_result AS stated ON stated.qc_result_id = newest.qc_result_id AND stated.batch = newest.batch
+        AND stated.attribute = newest.attribute AND stated.result = newest.result
+    WHERE stated.status <> 'invalidated'
+        AND NOT EXISTS (
+            SELECT FROM qc_result AS later
+            WHERE later.replaces = stated.result AND later.result <> stated.result AND later.batch = stated.batch
+                AND later.attribute = stated.attribute AND later.known_at <= as_known_at
+                AND (stated.stated_at > coalesce(later.stated_at, later.received_time)) IS NOT TRUE
+        )
+$$;
+
 CREATE FUNCTION public.record_interval_revision() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -820,31 +881,16 @@ CREATE TABLE public.publisher_unit (
     found_time timestamp with time zone NOT NULL
 );
 
-CREATE TABLE public.qc_result (
+CREATE TABLE public.qc_replicate (
     qc_result_id bigint NOT NULL,
-    result text NOT NULL,
-    batch text NOT NULL,
-    batch_id integer,
-    specimen text,
-    attribute text NOT NULL,
-    method text NOT NULL,
+    "position" integer NOT NULL,
     value_text text NOT NULL,
     value_number double precision,
     censored text,
-    unit_of_measure text NOT NULL,
-    sampled_at timestamp with time zone,
-    measured_at timestamp with time zone NOT NULL,
-    status text NOT NULL,
-    replaces text,
-    stated_by text NOT NULL,
-    received_time timestamp with time zone NOT NULL,
-    known_at timestamp with time zone NOT NULL,
-    chain_id smallint NOT NULL,
-    block_seq bigint NOT NULL,
-    entry integer NOT NULL,
-    digest bytea NOT NULL,
-    CONSTRAINT qc_result_censored_check CHECK ((censored = ANY (ARRAY['<'::text, '>'::text]))),
-    CONSTRAINT qc_result_status_check CHECK ((status = ANY (ARRAY['preliminary'::text, 'final'::text, 'corrected'::text, 'invalidated'::text])))
+    valid boolean NOT NULL,
+    reason text,
+    CONSTRAINT qc_replicate_censored_check CHECK ((censored = ANY (ARRAY['<'::text, '<='::text, '>'::text, '>='::text]))),
+    CONSTRAINT qc_replicate_check CHECK ((valid OR (reason IS NOT NULL)))
 );
 
 CREATE VIEW public.qc_result_now AS
@@ -863,40 +909,18 @@ CREATE VIEW public.qc_result_now AS
     measured_at,
     status,
     replaces,
+    retest_of,
+    reason,
     stated_by,
+    stated_at,
+    reportable,
     received_time,
     known_at,
     chain_id,
     block_seq,
     entry,
     digest
-   FROM ( SELECT DISTINCT ON (qc_result.batch, qc_result.attribute, qc_result.result) qc_result.qc_result_id,
-            qc_result.result,
-            qc_result.batch,
-            qc_result.batch_id,
-            qc_result.specimen,
-            qc_result.attribute,
-            qc_result.method,
-            qc_result.value_text,
-            qc_result.value_number,
-            qc_result.censored,
-            qc_result.unit_of_measure,
-            qc_result.sampled_at,
-            qc_result.measured_at,
-            qc_result.status,
-            qc_result.replaces,
-            qc_result.stated_by,
-            qc_result.received_time,
-            qc_result.known_at,
-            qc_result.chain_id,
-            qc_result.block_seq,
-            qc_result.entry,
-            qc_result.digest
-           FROM public.qc_result
-          ORDER BY qc_result.batch, qc_result.attribute, qc_result.result, (qc_result.status = 'preliminary'::text), qc_result.known_at DESC) newest
-  WHERE ((status <> 'invalidated'::text) AND (NOT (EXISTS ( SELECT
-           FROM public.qc_result later
-          WHERE ((later.replaces = newest.result) AND (later.result <> newest.result) AND (later.batch = newest.batch) AND (later.attribute = newest.attribute))))));
+   FROM public.qc_result_known('infinity'::timestamp with time zone) qc_result_known(qc_result_id, result, batch, batch_id, specimen, attribute, method, value_text, value_number, censored, unit_of_measure, sampled_at, measured_at, status, replaces, retest_of, reason, stated_by, stated_at, reportable, received_time, known_at, chain_id, block_seq, entry, digest);
 
 ALTER TABLE public.qc_result ALTER COLUMN qc_result_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.qc_result_qc_result_id_seq
@@ -1015,6 +1039,7 @@ CREATE TABLE public.sampling_plan (
     specimen text NOT NULL,
     at_h double precision NOT NULL,
     due_h double precision NOT NULL,
+    before_release boolean DEFAULT true NOT NULL,
     CONSTRAINT sampling_plan_check CHECK ((due_h >= at_h))
 );
 
@@ -1245,7 +1270,7 @@ CREATE TABLE public.token (
     expires timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
     known_at timestamp with time zone NOT NULL,
-    CONSTRAINT token_scope_check CHECK ((scope = ANY (ARRAY['floor'::text, 'review'::text])))
+    CONSTRAINT token_scope_check CHECK ((scope = ANY (ARRAY['floor'::text, 'review'::text, 'results'::text])))
 );
 
 ALTER TABLE public.token ALTER COLUMN token_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1504,6 +1529,9 @@ ALTER TABLE ONLY public.publisher
 ALTER TABLE ONLY public.publisher_unit
     ADD CONSTRAINT publisher_unit_pkey PRIMARY KEY (publisher, unit_id);
 
+ALTER TABLE ONLY public.qc_replicate
+    ADD CONSTRAINT qc_replicate_pkey PRIMARY KEY (qc_result_id, "position");
+
 ALTER TABLE ONLY public.qc_result
     ADD CONSTRAINT qc_result_digest_key UNIQUE (digest);
 
@@ -1609,6 +1637,8 @@ CREATE INDEX alert_decision_alert ON public.alert_decision USING btree (alert_id
 
 CREATE INDEX audit_event_subject ON public.audit_event USING btree (subject, seq);
 
+CREATE INDEX block_tick_host_time ON public.block_tick USING btree (host_time);
+
 CREATE INDEX entry_disagreement_block ON public.entry_disagreement USING btree (chain_id, block_seq);
 
 CREATE INDEX event_batch ON public.event USING btree (batch_id, source_time);
@@ -1627,7 +1657,11 @@ CREATE INDEX publisher_unit_unit ON public.publisher_unit USING btree (unit_id);
 
 CREATE INDEX qc_result_batch ON public.qc_result USING btree (batch, attribute, known_at);
 
+CREATE INDEX qc_result_pending ON public.qc_result USING btree (batch) WHERE (batch_id IS NULL);
+
 CREATE INDEX qc_result_result ON public.qc_result USING btree (result, known_at);
+
+CREATE INDEX qc_result_specimen ON public.qc_result USING btree (specimen) WHERE (specimen IS NOT NULL);
 
 CREATE INDEX quarantine_block ON public.quarantine USING btree (chain_id, block_seq);
 
@@ -1811,6 +1845,9 @@ ALTER TABLE ONLY public.process_version
 ALTER TABLE ONLY public.publisher_unit
     ADD CONSTRAINT publisher_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.qc_replicate
+    ADD CONSTRAINT qc_replicate_qc_result_id_fkey FOREIGN KEY (qc_result_id) REFERENCES public.qc_result(qc_result_id);
+
 ALTER TABLE ONLY public.qc_result
     ADD CONSTRAINT qc_result_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
 
@@ -1900,6 +1937,14 @@ GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_analytics;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_api;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.qc_result TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.qc_result TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.qc_result TO batchwitness_api;
+GRANT SELECT ON TABLE public.qc_result TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.qc_result TO batchwitness_retain;
+
+GRANT UPDATE(batch_id) ON TABLE public.qc_result TO batchwitness_ingest;
 
 REVOKE ALL ON FUNCTION public.record_interval_revision() FROM PUBLIC;
 
@@ -2282,13 +2327,11 @@ GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_api;
 GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_retain;
 GRANT SELECT ON TABLE public.publisher_unit TO batchwitness_readonly;
 
-GRANT SELECT,INSERT ON TABLE public.qc_result TO batchwitness_ingest;
-GRANT SELECT ON TABLE public.qc_result TO batchwitness_analytics;
-GRANT SELECT ON TABLE public.qc_result TO batchwitness_api;
-GRANT SELECT ON TABLE public.qc_result TO batchwitness_readonly;
-GRANT SELECT ON TABLE public.qc_result TO batchwitness_retain;
-
-GRANT UPDATE(batch_id) ON TABLE public.qc_result TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.qc_replicate TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.qc_replicate TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.qc_replicate TO batchwitness_api;
+GRANT SELECT ON TABLE public.qc_replicate TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.qc_replicate TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.qc_result_now TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.qc_result_now TO batchwitness_analytics;
@@ -2298,7 +2341,7 @@ GRANT SELECT ON TABLE public.qc_result_now TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.quarantine TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.quarantine TO batchwitness_analytics;
-GRANT SELECT ON TABLE public.quarantine TO batchwitness_api;
+GRANT SELECT,INSERT ON TABLE public.quarantine TO batchwitness_api;
 GRANT SELECT ON TABLE public.quarantine TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.reading TO batchwitness_ingest;
@@ -2350,6 +2393,8 @@ GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_retain;
 GRANT UPDATE(at_h) ON TABLE public.sampling_plan TO batchwitness_api;
 
 GRANT UPDATE(due_h) ON TABLE public.sampling_plan TO batchwitness_api;
+
+GRANT UPDATE(before_release) ON TABLE public.sampling_plan TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.schema_migration TO batchwitness_retain;
 

@@ -32,7 +32,7 @@ NO_EXAMPLE = {
     "too_many",
     "not_decoded",
 }
-READERS = {"text", "batch_name", "optional_text", "choice", "whole_number"}
+READERS = {"text", "batch_name", "optional_text", "choice", "whole_number", "read_value"}
 
 
 @pytest.fixture
@@ -159,6 +159,7 @@ def test_what_is_too_large_or_too_deep_and_too_many_tags_end_in_quarantine(recor
         (TopicKind.READINGS, "store/readings.py"),
         (TopicKind.EVENTS, "store/events.py"),
         (TopicKind.RESULTS, "store/results.py"),
+        ("Replicates", "store/replicates.py"),
     ],
 )
 def test_every_field_the_decoder_asks_for_is_explained_and_no_other(heading: str, module: str) -> None:

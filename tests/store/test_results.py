@@ -38,13 +38,24 @@ def start_batch(record: Record) -> None:
         ("no growth", "no growth", None, None),
         (92.1, "92.1", 92.1, None),
         ("1e999", "1e999", None, None),
+        ("≤ 5", "≤ 5", 5.0, "<="),
+        (">=1.2×10^13", ">=1.2×10^13", 1.2e13, ">="),
+        ("-.5", "-.5", -0.5, None),
+        ("0,5", "0,5", None, None),
+        ("10*6", "10*6", None, None),
+        ("conforms", "conforms", None, None),
+        (10**400, None, None, None),
     ],
 )
 def test_a_result_keeps_its_text_beside_the_number(
-    record: Record, value: object, text: str, number: float | None, censored: str | None
+    record: Record, value: object, text: str | None, number: float | None, censored: str | None
 ) -> None:
     start_batch(record)
-    assert record.take(("BR-01/results", result(value=value))).results == 1
+    taken = record.take(("BR-01/results", result(value=value)))
+    if text is None:
+        assert record.ask("SELECT code FROM quarantine") == [("not_finite",)]
+        return
+    assert taken.results == 1
     rows = record.ask("SELECT value_text, value_number, censored, batch_id IS NOT NULL FROM qc_result")
     assert rows == [(text, number, censored, True)]
 
@@ -119,7 +130,9 @@ def test_a_late_preliminary_statement_does_not_replace_a_final_one(record: Recor
 
 
 def test_laboratories_may_number_their_results_by_batch(record: Record) -> None:
-    record.take(("BR-01/results", result(value="95.0")), ("BR-01/results", result(value="70.0", batch="CT-2")))
+    record.take(
+        ("BR-01/results", result(value="95.0")), ("BR-01/results", result(value="70.0", batch="CT-2", specimen="S-2"))
+    )
     assert record.ask("SELECT batch, value_text FROM qc_result_now ORDER BY batch") == [
         ("CT-1", "95.0"),
         ("CT-2", "70.0"),

@@ -152,11 +152,18 @@ EXPECTED: dict[str, Rights] = {
     "publisher_unit": Rights(
         ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
     ),
+    "qc_replicate": Rights(
+        ingest="select insert", analytics="select", api="select insert", readonly="select", retain="select"
+    ),
     "qc_result": Rights(
-        ingest="select insert update(batch_id)", analytics="select", api="select", readonly="select", retain="select"
+        ingest="select insert update(batch_id)",
+        analytics="select",
+        api="select insert",
+        readonly="select",
+        retain="select",
     ),
     "qc_result_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
-    "quarantine": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
+    "quarantine": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
     "reading": Rights(ingest="select insert", analytics="select", api="select", readonly="select", retain="select"),
     "reading_again": Rights(
         ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
@@ -178,7 +185,11 @@ EXPECTED: dict[str, Rights] = {
         ingest="select", analytics="select", api="select insert update(allowed)", readonly="select", retain="select"
     ),
     "sampling_plan": Rights(
-        ingest="select", analytics="select", api="select insert update(at_h due_h)", readonly="select", retain="select"
+        ingest="select",
+        analytics="select",
+        api="select insert update(at_h due_h before_release)",
+        readonly="select",
+        retain="select",
     ),
     "schema_migration": Rights(retain="select"),
     "sequence_gap": Rights(
@@ -250,6 +261,7 @@ APPEND_ONLY = frozenset(
         "interval_revision",
         "limit_version",
         "manual_entry",
+        "qc_replicate",
         "qc_result",
         "quarantine",
         "reading",

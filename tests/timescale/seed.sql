@@ -113,6 +113,13 @@ VALUES
         '2026-01-14Z', '2026-01-14Z', 1, 1, 2, '\x02'),
     ('L-2', 'CT-9', NULL, NULL, 'endotoxin', 'LAL', '<0.5', 0.5, '<', '[EU]/mL', '2026-01-13Z', 'final', 'lab',
         '2026-01-13Z', '2026-01-13 01:00Z', 1, 1, 3, '\x03');
+INSERT INTO qc_result (result, batch, batch_id, specimen, attribute, method, value_text, value_number, unit_of_measure,
+    sampled_at, measured_at, status, retest_of, reason, stated_by, stated_at, reportable, received_time, known_at,
+    chain_id, block_seq, entry, digest)
+VALUES ('L-3', 'CT-1', 1, 'S-9', 'viability', 'NC-200', '90', 90, '%', '2026-01-12Z', '2026-01-13Z', 'final', 'L-1',
+    'OOS-17', 'lab', '2026-01-14Z', 'mean', '2026-01-14Z', '2026-01-14 01:00Z', 1, 1, 4, '\x04');
+INSERT INTO qc_replicate (qc_result_id, position, value_text, value_number, valid, reason) VALUES
+    (4, 0, '90', 90, true, NULL), (4, 1, '12', 12, false, 'clumped');
 INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, known_at)
 OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', '2026-01-15Z');
 INSERT INTO reference_batch (reference_id, batch_id) VALUES (1, 1);

@@ -69,7 +69,7 @@ CREATE TABLE token (
     token_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     actor_id integer NOT NULL REFERENCES actor,
     digest bytea NOT NULL UNIQUE,  -- SHA-256 of the token; the token itself is shown once and kept nowhere
-    scope text NOT NULL CHECK (scope IN ('floor', 'review')),
+    scope text NOT NULL CHECK (scope IN ('floor', 'review', 'results')),
     expires timestamptz NOT NULL,
     revoked_at timestamptz,
     known_at timestamptz NOT NULL

@@ -134,6 +134,7 @@ CREATE TABLE sampling_plan (
     specimen text NOT NULL,
     at_h double precision NOT NULL,   -- process time at which the specimen is drawn
     due_h double precision NOT NULL,  -- process time by which the result is due; may lie after the end of the batch
+    before_release boolean NOT NULL DEFAULT true,  -- whether the batch is not to be released without it
     UNIQUE (process_version_id, attribute, specimen),
     CHECK (due_h >= at_h)
 );
@@ -151,7 +152,7 @@ GRANT UPDATE (context_of_use, amt_designation, reporting_category, regulatory_st
 GRANT UPDATE (tag_old, measurand, sensor_principle_new, sensor_principle_old, known_at) ON tag_correspondence
     TO batchwitness_api;
 GRANT UPDATE (kind, criticality) ON attribute TO batchwitness_api;
-GRANT UPDATE (at_h, due_h) ON sampling_plan TO batchwitness_api;
+GRANT UPDATE (at_h, due_h, before_release) ON sampling_plan TO batchwitness_api;
 GRANT INSERT ON tag TO batchwitness_ingest;  -- an unknown tag is registered, unmapped
 
 CREATE VIEW tag_now AS

@@ -49,6 +49,7 @@ CREATE TABLE block_tick (
     PRIMARY KEY (chain_id, seq),
     FOREIGN KEY (chain_id, seq) REFERENCES block
 );
+CREATE INDEX block_tick_host_time ON block_tick (host_time);  -- what time it was in the plant at an instant
 -- For how long at a stretch the broker sent to a chain's holder; host time. What is not covered is our own absence.
 CREATE TABLE listening (
     chain_id smallint NOT NULL,
@@ -112,7 +113,7 @@ CREATE INDEX quarantine_unit ON quarantine (unit_id, received_time);
 
 GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
     TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
-GRANT INSERT ON block, block_body TO batchwitness_ingest, batchwitness_api;
-GRANT INSERT ON block_unit, block_tick, event, quarantine TO batchwitness_ingest;
+GRANT INSERT ON block, block_body, quarantine TO batchwitness_ingest, batchwitness_api;
+GRANT INSERT ON block_unit, block_tick, event TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON slot TO batchwitness_ingest;
 GRANT INSERT, UPDATE (until) ON listening TO batchwitness_ingest;

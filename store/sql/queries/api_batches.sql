@@ -121,45 +121,6 @@ WHERE event.batch_id = %(batch_id)s AND event.event_id > %(above)s
 ORDER BY event.event_id
 LIMIT %(limit)s;
 
--- results: Every statement of every result of a batch, with the plant's time at which it arrived.
-SELECT stated.result, stated.specimen, stated.attribute, stated.method, stated.value_text, stated.value_number,
-    stated.censored, stated.unit_of_measure, stated.sampled_at, stated.measured_at, stated.status, stated.replaces,
-    stated.stated_by, stated.known_at,
-    EXISTS (SELECT FROM qc_result_now WHERE qc_result_now.qc_result_id = stated.qc_result_id) AS current,
-    plan.due_h, tick.plant_time + (stated.known_at - tick.host_time) * tick.rate AS arrived,
-    specification.low AS specification_low, specification.high AS specification_high
-FROM qc_result AS stated
-LEFT JOIN LATERAL (
-    SELECT min(due_h) AS due_h FROM sampling_plan
-    WHERE sampling_plan.process_version_id = %(process_version_id)s AND sampling_plan.attribute = stated.attribute
-        AND (stated.specimen IS NULL
-            OR stated.specimen IN (sampling_plan.specimen, stated.batch || '-' || sampling_plan.specimen))
-) AS plan ON true
-LEFT JOIN LATERAL (
-    SELECT plant_time, host_time, rate FROM block_tick
-    WHERE block_tick.chain_id = stated.chain_id AND block_tick.seq <= stated.block_seq ORDER BY seq DESC LIMIT 1
-) AS tick ON true
-LEFT JOIN LATERAL (
-    SELECT low, high FROM limit_version
-    WHERE limit_version.process_version_id = %(process_version_id)s AND limit_version.attribute = stated.attribute
-        AND limit_version.kind = 'specification_limit' AND limit_version.effective_from <= stated.measured_at
-    ORDER BY limit_version.effective_from DESC, limit_version.known_at DESC LIMIT 1
-) AS specification ON true
-WHERE stated.batch_id = %(batch_id)s
-ORDER BY stated.attribute, stated.known_at, stated.qc_result_id;
-
--- expected: What the sampling plan asks for and no valid result answers yet.
-SELECT plan.attribute, plan.specimen, plan.at_h, plan.due_h
-FROM sampling_plan AS plan
-WHERE plan.process_version_id = %(process_version_id)s
-    AND NOT EXISTS (
-        SELECT FROM qc_result_now
-        WHERE qc_result_now.batch_id = %(batch_id)s AND qc_result_now.attribute = plan.attribute
-            AND (qc_result_now.specimen IS NULL
-                OR qc_result_now.specimen IN (plan.specimen, qc_result_now.batch || '-' || plan.specimen))
-    )
-ORDER BY plan.due_h, plan.attribute;
-
 -- pending_results: Results of batches nobody knows, waiting to be assigned.
 SELECT result, batch, attribute, value_text, unit_of_measure, status, known_at FROM qc_result
 WHERE batch_id IS NULL ORDER BY known_at DESC LIMIT 200;

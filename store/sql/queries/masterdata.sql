@@ -189,19 +189,20 @@ FROM process_version JOIN product USING (product_id)
 WHERE product.name = %(product)s AND process_version.name = %(process)s;
 
 -- sampling_plan: The sampling plans in the record.
-SELECT product.name AS product, process_version.name AS process, attribute, specimen, at_h, due_h
+SELECT product.name AS product, process_version.name AS process, attribute, specimen, at_h, due_h,
+    before_release
 FROM sampling_plan
 JOIN process_version USING (process_version_id)
 JOIN product USING (product_id);
 
 -- insert_sampling_plan: Add a specimen to be drawn and the result that is due of it.
-INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h)
-SELECT process_version_id, %(attribute)s, %(specimen)s, %(at_h)s, %(due_h)s
+INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h, before_release)
+SELECT process_version_id, %(attribute)s, %(specimen)s, %(at_h)s, %(due_h)s, %(before_release)s
 FROM process_version JOIN product USING (product_id)
 WHERE product.name = %(product)s AND process_version.name = %(process)s;
 
--- update_sampling_plan: Change when a specimen is drawn or its result due.
-UPDATE sampling_plan SET at_h = %(at_h)s, due_h = %(due_h)s
+-- update_sampling_plan: Change when a specimen is drawn or its result due, or whether release waits for it.
+UPDATE sampling_plan SET at_h = %(at_h)s, due_h = %(due_h)s, before_release = %(before_release)s
 FROM process_version JOIN product USING (product_id)
 WHERE process_version.process_version_id = sampling_plan.process_version_id
     AND product.name = %(product)s AND process_version.name = %(process)s

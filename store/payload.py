@@ -1,0 +1,86 @@
+"""The JSON objects of a payload, from a broker or from the API: whatever is sent, reading it is bounded."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from store.errors import PayloadRejected
+from store.fields import shown
+
+MOST_BYTES = 4 * 1024 * 1024  # a payload; a larger one is recorded as refused, with its first bytes
+MOST_OBJECTS = 10_000  # in one message
+MOST_LEVELS = 100  # of arrays and objects inside each other; what is stored is written as JSON again, which has a limit
+
+
+def parse_payload(payload: bytes) -> Sequence[object]:
+    """The objects of a payload. Raises PayloadRejected for what is not JSON, too large or not storable as text.
+
+    NaN and Infinity are not JSON, but they are read, so that the good values beside them can be kept.
+    """
+    if len(payload) > MOST_BYTES:
+        raise PayloadRejected("too_large", f"{len(payload)} bytes; at most {MOST_BYTES} are taken")
+    try:
+        parsed = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        parsed = _parse_lenient(payload, str(error))
+    objects = parsed if isinstance(parsed, list) else [parsed]
+    if len(objects) > MOST_OBJECTS:
+        raise PayloadRejected("too_large", f"{len(objects)} objects; at most {MOST_OBJECTS} are taken")
+    if payload.count(b"[") + payload.count(b"{") > MOST_LEVELS and _levels(objects) > MOST_LEVELS:
+        raise PayloadRejected("too_deep", f"arrays and objects are nested more than {MOST_LEVELS} deep")
+    if b"\\u" in payload:
+        _refuse_unstorable_text(objects)
+    return objects
+
+
+def _parse_lenient(payload: bytes, why: str) -> object:
+    try:
+        parsed: object = json.loads(payload.decode(), parse_int=_parse_int)
+    except (ValueError, RecursionError):
+        raise PayloadRejected("not_json", f"the payload is not JSON: {why}") from None
+    return parsed
+
+
+def _parse_int(digits: str) -> int | float:
+    """As the strict parser reads it: what does not fit 64 bits becomes a float."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
+
+
+def _levels(value: object) -> int:
+    """How deep arrays and objects are nested in a JSON value."""
+    deepest, waiting = 0, [(value, 0)]
+    while waiting:
+        item, level = waiting.pop()
+        if isinstance(item, Mapping | list):
+            deepest = max(deepest, level)
+            inner = item.values() if isinstance(item, Mapping) else item
+            waiting += [(one, level + 1) for one in inner]
+    return deepest
+
+
+def _refuse_unstorable_text(objects: Sequence[object]) -> None:
+    """NUL and lone surrogates can be written as JSON escapes, but no database text can hold them."""
+    for text in _texts(objects):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise PayloadRejected("bad_text", f"a text holds a character that cannot be stored: {shown(text)}")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a JSON value, keys included; however deep it is nested, nothing here recurses."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, Sequence):
+            waiting += item
+
+
+def excerpt(payload: bytes) -> str:
+    """The beginning of a payload as text."""
+    return payload[:1000].decode("utf-8", "backslashreplace")
