@@ -18,8 +18,12 @@ from batchwitness.demo.history import import_history
 from batchwitness.demo.publishing import Publishing
 from batchwitness.demo.state import DemoState
 from batchwitness.embedded.stack import Stack
+from batchwitness.importing.mapping import MAPPING_FILE
+from batchwitness.importing.paper_told import paper_sentences
+from batchwitness.importing.run import Order, import_directory
 from batchwitness.plant.masterdata import masterdata
-from batchwitness.plant.messages import stream
+from batchwitness.plant.messages import PlacedBatch, stream
+from batchwitness.plant.paper import write_paper
 from batchwitness.plant.scenario import HISTORY_INTERVAL_S, history, live_start
 from records.actors import add_person
 from records.masterdata import load_masterdata
@@ -134,7 +138,11 @@ class Preparation:
         with _bar(self._console) as bar:
             task = bar.add_task("simulating 40 batches of history", total=None)
             scenario = history(self.state.seed, end=self.state.end)
-            messages = list(stream(scenario.placed, boot=1, until=scenario.until))
+            bar.update(task, description="typing in the paper record of the old process")
+            if not self._import_paper(stack, [one for one in scenario.placed if _on_paper(one)], stopping):
+                return False
+            placed = [one for one in scenario.placed if not _on_paper(one)]
+            messages = list(stream(placed, boot=1, until=scenario.until))
             if self.state.history_messages >= len(messages):
                 return True
             bar.update(task, description="entering the history", total=len(messages))
@@ -154,6 +162,28 @@ class Preparation:
                 progress=progress,
                 stopping=stopping.is_set,
             )
+
+    def _import_paper(self, stack: Stack, placed: Sequence[PlacedBatch], stopping: threading.Event) -> bool:
+        """Import the record of the old batches as it is found; False when told to stop."""
+        directory = stack.var / "history"
+        written = write_paper(placed, directory)
+        order = Order(
+            conninfo=stack.dsn("batchwitness_ingest"),
+            directory=directory,
+            mapping_file=directory / MAPPING_FILE,
+            faults_file=stack.var / "import" / "history-errors.csv",
+            by=DEMO,
+            reason="the record of the old process",
+        )
+        outcome = import_directory(order, progress=lambda _source, _file: None, stopping=stopping)
+        if outcome.finished:
+            assert outcome.paper is not None
+            aside = sum(file.counts.put_aside for file in outcome.files if file.name.startswith("paper/"))
+            self.state = self.state.model_copy(update={"paper_places": written.places, "paper_put_aside": aside})
+            self.state.save(self._state_file)
+            if outcome.changed:
+                self._console.print(paper_sentences(outcome.paper))
+        return outcome.finished
 
     def _learn(self, connection: psycopg.Connection) -> None:
         """Learn the two references from the history, once."""
@@ -178,6 +208,10 @@ class Preparation:
                 reason=f"all completed {process} batches of the demo's history",
             )
             put_to_use(connection, reference_id, by=DEMO, reason="the demo begins")
+
+
+def _on_paper(one: PlacedBatch) -> bool:
+    return one.batch.spec.process == OLD_PROCESS
 
 
 def _password(file: Path) -> str:

@@ -16,6 +16,10 @@ class DemoState(BaseModel):
     end: datetime  # no source time is later
     history_messages: int = 0  # in the record
     history_readings: int = 0
+    paper_places: int = 0  # values on the pages of the old process
+    paper_put_aside: int = (
+        0  # of those, what two people typed in differently, or read when clocks showed one hour twice
+    )
     live_messages: int = 0  # acknowledged by the broker
     live_readings: int = 0
     plant_us: int | None = None  # plant time of the last acknowledged live message

@@ -42,7 +42,7 @@ def look(connection: psycopg.Connection, state: DemoState) -> Outcome:
     assert row is not None
     stored, conflicts, quarantined, missing, batches, behind = row
     return Outcome(
-        published=state.history_readings + state.live_readings,
+        published=state.history_readings + state.live_readings + state.paper_places - state.paper_put_aside,
         stored=stored,
         conflicts=conflicts,
         quarantined=quarantined,
@@ -57,8 +57,9 @@ def show(connection: psycopg.Connection, outcome: Outcome, state: DemoState, con
     console.rule("summary")
     console.print(
         f"{outcome.batches} batches\n"
-        f"readings     {outcome.published:>11,} published: {state.history_readings:,} as history, "
-        f"{state.live_readings:,} over MQTT\n"
+        f"readings     {outcome.published:>11,} published: {state.paper_places - state.paper_put_aside:,} on paper, "
+        f"{state.history_readings:,} as history, {state.live_readings:,} over MQTT\n"
+        f"             {state.paper_put_aside:>11,} more on paper, put aside: each has its line and its reason\n"
         f"             {outcome.stored:>11,} stored\n"
         f"             {outcome.quarantined:>11,} items quarantined, {outcome.conflicts:,} in conflict, "
         f"{outcome.missing_messages:,} messages missing by sequence number"

@@ -92,6 +92,8 @@ class IntervalsTable:
                 try:
                     started_us = self._instant(fields, "started")
                     ended_us = self._instant(fields, "ended") if fields.get("ended") else None
+                    if fields.get("required_by"):
+                        fields["required_by"] = from_us(self._instant(fields, "required_by")).isoformat()
                 except PayloadRejected as rejection:
                     text = self._mapping.delimiter.join("" if cell is None else str(cell) for cell in row)
                     broken.append(BrokenRow(line=line, text=text, code=rejection.code, reason=rejection.reason))

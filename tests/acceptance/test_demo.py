@@ -60,7 +60,9 @@ def test_Ctrl_C_stops_the_demo_in_order_and_the_second_start_tells_the_rest(var:
     assert second.returncode == 0, output
     assert "everything published is stored exactly once" in output
     assert after["history_messages"] == before["history_messages"]
-    assert f"{after['history_readings'] + after['live_readings']:,} stored" in " ".join(output.split())
+    on_paper = after["paper_places"] - after["paper_put_aside"]
+    assert f"{on_paper + after['history_readings'] + after['live_readings']:,} stored" in " ".join(output.split())
+    assert after["paper_put_aside"] > 0, "people slip when they copy pages"
 
 
 def _demo(var: Path) -> "subprocess.Popen[str]":

@@ -25,7 +25,8 @@ FROM alert_now LEFT JOIN batch USING (batch_id)
 WHERE alert_now.alert_id > %(after)s ORDER BY alert_now.alert_id;
 
 -- totals: What is in the record, and how far analytics is behind.
-SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_conflict), (SELECT count(*) FROM quarantine),
+SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_conflict),
+    (SELECT count(*) FROM quarantine JOIN chain USING (chain_id) WHERE chain.name <> 'import'),
     (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM sequence_gap WHERE filled_time IS NULL),
     (SELECT count(*) FROM batch),
     (
