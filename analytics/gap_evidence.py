@@ -8,8 +8,8 @@ import psycopg
 
 from analytics.fresh import PlantClock
 from analytics.gap_causes import Evidence, Interval, Lost, PutAside
-from analytics.gap_plan import Piece
 from store.model.times import from_us, to_us
+from store.pieces import Piece
 from store.service import NotOwed, ServiceEvent, not_owed
 from store.sql import queries
 

@@ -7,12 +7,13 @@ from datetime import datetime
 import psycopg
 
 from analytics.gap_causes import Interval
-from analytics.gap_plan import EARLIEST_US, LATEST_US, Piece, Plan
+from analytics.gap_plan import Plan
 from analytics.gap_windows import Windows
 from store.model.completeness import GapCause, TagGap
 from store.model.ids import TagId, UnitProcedureId
 from store.model.times import US_PER_S, from_us, to_us
 from store.owing import OVERDUE_INTERVALS, Due
+from store.pieces import EARLIEST_US, LATEST_US, Piece
 from store.sql import queries
 
 Ends = tuple[int | None, int | None]  # the readings before and after a hole; None: there is none

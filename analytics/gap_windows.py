@@ -8,9 +8,10 @@ import numpy as np
 import psycopg
 
 from analytics.fresh import Fresh, PlantClock
-from analytics.gap_plan import EARLIEST_US, LATEST_US, Plan
+from analytics.gap_plan import Plan
 from store.model.times import US_PER_S, from_us, to_us
 from store.owing import OVERDUE_INTERVALS
+from store.pieces import EARLIEST_US, LATEST_US
 from store.sql import queries
 
 APART_US = 3600 * US_PER_S  # new readings of a tag farther apart than this are looked at apart

@@ -30,13 +30,14 @@ from analytics.gap_looks import (
     read_known,
     spans_of,
 )
-from analytics.gap_plan import LATEST_US, Piece, Plan, nodes_of, read_plan
+from analytics.gap_plan import Plan, nodes_of, read_plan
 from analytics.gap_windows import add_readings, find_windows
 from analytics.settings import AnalyticsSettings
 from store.model.completeness import TagGap
 from store.model.ids import TagId, UnitProcedureId
 from store.model.times import US_PER_S, from_us
 from store.owing import Due
+from store.pieces import LATEST_US, Piece
 from store.sql import queries
 
 

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from psycopg import Connection
 
 from api.database import row
+from store.owing import OVERDUE_INTERVALS, TRANSPORT_ALLOWANCE_S
 from store.sql import queries
 
-# What transport, commit and analysis may take before data counts as missing, in seconds of the host's clock.
-TRANSPORT_ALLOWANCE_S = 5.0
 # How far a source's clock may be ahead, in plant seconds, before what it sends says nothing about now.
 AHEAD_ALLOWANCE_S = 60.0
 
@@ -37,7 +36,7 @@ class Clock:
 
     def too_old(self, until: datetime, *, interval_s: float) -> bool:
         """Whether two intervals have passed since `until` without a reading, transport allowed for."""
-        return self.age_s(until) > 2 * interval_s + TRANSPORT_ALLOWANCE_S * self.rate
+        return self.age_s(until) > OVERDUE_INTERVALS * interval_s + TRANSPORT_ALLOWANCE_S * self.rate
 
 
 def read_clock(connection: Connection) -> Clock:

@@ -11,10 +11,11 @@ from itertools import groupby
 from psycopg import Connection
 from pydantic import BaseModel
 
-from api.clock import TRANSPORT_ALLOWANCE_S, Clock
+from api.clock import Clock
 from api.database import Row, row, rows
 from api.series import BatchTag, Span, resolution_for, span
 from store.model.plant import ReportingMode
+from store.owing import TRANSPORT_ALLOWANCE_S
 from store.sql import queries
 
 COARSEST_S = 3600

@@ -13,10 +13,8 @@ from psycopg import Connection
 
 from api.clock import Clock
 from api.database import Row, rows
-from store.model.plant import ReportingMode
+from store.owing import owed_every_s
 from store.sql import queries
-
-INTERVAL_UNLESS_SAID_S = 60.0  # of a periodic tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +56,3 @@ def judge(spoken: Iterable[Mapping[str, Any]], clock: Clock, *, running: bool) -
         ahead=tuple(tag["tag"] for tag in tags if tag["ahead_until"] is not None),
         no_data=running and (not tags or (bool(owing) and len(silent) == len(owing))),
     )
-
-
-def owed_every_s(reporting_mode: str | None, interval_s: float | None) -> float | None:
-    """The longest time between two readings of a tag in plant seconds; None when it owes none at a known time.
-
-    >>> owed_every_s("periodic", None), owed_every_s("on_change", 600.0), owed_every_s("manual", None)
-    (60.0, 600.0, None)
-    """
-    if reporting_mode == ReportingMode.PERIODIC:
-        return interval_s or INTERVAL_UNLESS_SAID_S
-    return interval_s

@@ -3,6 +3,8 @@
 A length of time between a source's clock and ours is negative where the source's clock is ahead.
 """
 
+from bisect import bisect_right
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,11 @@ def bins(lengths_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     array([-1,  0,  1])
     """
     return np.searchsorted(EDGES_US, lengths_us, side="right").astype(np.int64)
+
+
+def bin_of(length_us: int) -> int:
+    """The bin of one length."""
+    return bisect_right(EDGES_US, length_us)
 
 
 def below_us(bin_: int) -> int | None:

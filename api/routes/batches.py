@@ -32,6 +32,7 @@ from api.pseudonyms import shown_body, without
 from api.results import Expected, Results, read_expected, read_results
 from api.routes.alerts import AlertRow, read_queue
 from api.series import batch_row, batch_tags, read_series
+from api.statement import Statement, read_statement
 from store.model.batch import BatchStatus
 from store.model.process import ProcessRole
 from store.sql import queries
@@ -149,6 +150,12 @@ def readings(
 def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH = 0.0, step_s: StepS = None) -> Overlay:
     """One tag of a batch over the new reference and the old process's points: all that a chart needs."""
     return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s)
+
+
+@router.get("/{batch}/completeness")
+def completeness(connection: Reading, batch: BatchName) -> Statement:
+    """What was owed, what came and how, what is missing and why: by tag and in total, and in words. It adds up."""
+    return read_statement(connection, batch)
 
 
 @router.get("/{batch}/results")

@@ -20,10 +20,13 @@ from api.routes.batches import events, list_batches
 from api.routes.operation import read_readiness
 from api.routes.record import gaps, pending_results, quarantine
 from api.series import batch_row
+from api.statement import read_statement
+from api.strips import read_strips
 from records.actors import Actor
 from records.alerts import acknowledge
 from store.errors import Conflict, NotFound
 from store.model.alert import AlertState
+from store.model.completeness import GapCause
 from store.model.process import ProcessRole
 
 router = APIRouter(include_in_schema=False)
@@ -66,6 +69,15 @@ def batch(request: Request, connection: Reading, actor: SignedIn, batch: BatchNa
 def batch_now(request: Request, connection: Reading, actor: SignedIn, batch: BatchName) -> Response:
     """The part of a batch's page that refreshes itself."""
     return render(request, "batch_now.html", **_batch(connection, actor, batch))
+
+
+@router.get("/batches/{batch}/completeness")
+def completeness(request: Request, connection: Reading, batch: BatchName) -> Response:
+    """What was owed, what came and how, what is missing and why."""
+    statement = read_statement(connection, batch)
+    strips = read_strips(connection, statement, batch_row(connection, batch)["batch_id"])
+    kinds = ["received", "late", *GapCause]
+    return render(request, "completeness.html", statement=statement, strips=strips, kinds=kinds)
 
 
 @router.get("/alerts")

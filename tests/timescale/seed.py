@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psycopg
 
+from store.lags import EDGES_US
+
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)  # of CT-1
 ENDED = STARTED + timedelta(days=12)
 
@@ -105,6 +107,11 @@ SAMPLES: dict[str, object] = {
     "floors": [STARTED] * 3,
     "ceilings": [ENDED] * 3,
     "lengths": [5400.0] * 3,
+    "unit_procedure_ids": [1, 2],
+    "wholes_from": [STARTED + 2 * HOUR] * 3,
+    "wholes_to": [STARTED + 3 * HOUR] * 3,
+    "late_after_s": [60.0, 7200.0, 60.0],
+    "edges": EDGES_US,
 }
 
 

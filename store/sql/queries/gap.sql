@@ -103,7 +103,7 @@ VALUES (%(unit_procedure_id)s, %(tag_id)s, %(after_time)s, %(before_time)s, %(fr
     %(interval_s)s, %(cause)s, %(evidence)s, %(found_time)s);
 
 -- service_events: What was reported of the service of units and their tags.
-SELECT unit_id, event_id, kind, source_time, body ->> 'tag' FROM event
+SELECT unit_id, event_id, kind, source_time, body ->> 'tag' AS tag FROM event
 WHERE unit_id = ANY(%(unit_ids)s) AND kind IN ('out_of_service', 'in_service', 'calibration')
 ORDER BY source_time, event_id;
 
