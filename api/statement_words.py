@@ -14,10 +14,9 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
     short = [tag.tag for tag in tags if tag.expected and tag.missed]
     beyond = f", {total.beyond:,} of these beyond what was owed" if total.beyond else ""
     there = total.expected - total.missed
-    said = [
-        f"{total.expected:,} readings were owed{' so far' if runs else ''}. {there:,} of them are in the record: "
-        f"{total.on_time:,} readings came on time, {total.late:,} late, {total.imported:,} were imported{beyond}."
-    ]
+    came = f"{total.on_time:,} readings came on time, {total.late:,} late, {total.imported:,} were imported{beyond}."
+    so_far = " so far" if runs else ""
+    said = [f"{total.expected:,} readings were owed{so_far}. {there:,} of them are in the record: {came}"]
     if total.missed:
         causes = [f"{count:,} {CAUSE_WORDS[cause]}" for cause, count in total.missing.items()]
         causes += [f"{total.slower:,} in no one gap, because a tag reported slower than its interval"] * bool(
