@@ -88,7 +88,7 @@ class Scenario:
         self.record.tick(now_us, host_us=now_us)
 
     def send(self, number: int, *, lag_s: float) -> None:
-        """All tags of one instant, as far as they are not spoiled; one message comes three times, once with a change."""
+        """All tags of one instant as far as they are not spoiled; one message comes three times, once changed."""
         spoiled = {name: (value, cause) for name, numbers, value, cause in SPOILED if number in numbers}
         self.take(number, lag_s, self.message(number, **{name: value for name, (value, _) in spoiled.items()}))
         for name in NAMES:
