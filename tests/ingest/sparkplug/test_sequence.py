@@ -202,6 +202,19 @@ def test_a_message_delivered_twice_is_stored_again_and_moves_nothing(server: Ser
     assert gaps(effects) == []
 
 
+def test_a_late_or_repeated_birth_of_a_device_is_stored_and_defines_nothing(server: ServerSessions, edge: Edge) -> None:
+    older = edge.say(Verb.DBIRTH, [metric("pH", 7.0, alias=20)], device="BR-2")
+    lost = edge.say(Verb.DBIRTH, [metric("pH", 7.1, alias=21)], device="BR-2")
+    newer = edge.say(Verb.DBIRTH, [metric("DO", 40.0, alias=20)], device="BR-2")
+    run(server, [older, newer])
+    server.elapsed(newer.received_us + WAIT_US)
+    effects = run(server, [lost, older])
+    assert values(effects, live=False) == [7.1, 7.0]
+    assert values(effects, live=True) == []
+    after = server.receive(edge.say(Verb.DDATA, [metric(value=41.0, alias=20), metric("pH", 7.2)], device="BR-2"))
+    assert (values(after, live=True), codes(after)) == ([41.0], ["unknown_metric"])
+
+
 def test_a_message_held_twice_is_taken_once_and_stored_once_more(server: ServerSessions, edge: Edge) -> None:
     one, two = several(edge, 2)
     effects = run(server, [two, two, one])
