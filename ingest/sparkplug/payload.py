@@ -112,7 +112,7 @@ def _metric(metric: wire.Metric) -> WireMetric:
 
 def _more_metrics_than(payload: bytes, most: int) -> bool:
     """Whether a payload has more metrics, counted without allocating anything; False where it is no protobuf."""
-    at, count, end = 0, 0, len(payload)
+    at, count, depth, end = 0, 0, 0, len(payload)  # depth: of groups, which no Sparkplug payload has
     try:
         while at < end:
             key, at = _varint(payload, at)
@@ -124,9 +124,11 @@ def _more_metrics_than(payload: bytes, most: int) -> bool:
             elif kind == 2:
                 length, at = _varint(payload, at)
                 at += length
-                count += key >> 3 == wire.Payload.METRICS_FIELD_NUMBER
+                count += depth == 0 and key >> 3 == wire.Payload.METRICS_FIELD_NUMBER
             elif kind == 5:
                 at += 4
+            elif kind in {3, 4}:
+                depth += 1 if kind == 3 else -1
             else:
                 return False
             if count > most:

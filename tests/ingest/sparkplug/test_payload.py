@@ -27,6 +27,16 @@ A_PAYLOAD = payload(
 )
 
 
+# Fields of a payload, whole and broken; 0b … 0c is a group, which the parser passes over with all that is in it.
+PIECES = st.sampled_from(
+    [
+        *(b"\x12\x00", b"\x12\x02\x10\x01", b"\x92\x00\x00", b"\x12\x80\x00", b"\x2a\x02\x12\x00", b"\x18\x01"),
+        *(b"\x09" + b"\x12" * 8, b"\x0d" + b"\x12" * 4, b"\x08" + b"\x80" * 9 + b"\x01"),
+        *(b"\x0b", b"\x0c", b"\x1b", b"\x1c", b"\x12", b"\x0f"),
+    ]
+)
+
+
 def code_of(encoded: bytes) -> str:
     with pytest.raises(PayloadRejected) as refusal:
         decode_payload(encoded)
@@ -90,7 +100,8 @@ def test_a_payload_beyond_the_limits_is_rejected_before_it_is_read() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB; parsing it took 240 MB
 
 
-@given(st.binary(max_size=60), st.integers(0, 5))
+@given(st.lists(PIECES, max_size=12).map(b"".join) | st.binary(max_size=60), st.integers(0, 5))
+@example(b"\x0b\x12\x00\x0c\x12\x00", 1)
 def test_metrics_are_counted_as_the_parser_counts_them(encoded: bytes, most: int) -> None:
     try:
         metrics = len(Payload.FromString(encoded).metrics)

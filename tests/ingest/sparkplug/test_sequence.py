@@ -202,6 +202,13 @@ def test_a_message_delivered_twice_is_stored_again_and_moves_nothing(server: Ser
     assert gaps(effects) == []
 
 
+def test_a_message_delivered_again_long_after_opens_no_gap(server: ServerSessions, edge: Edge) -> None:
+    first, *others = several(edge, 200)
+    run(server, [first, *others])
+    assert values(server.receive(first), live=False) == [1.0]
+    assert gaps(server.elapsed(edge.now_ms * 1000 + WAIT_US)) == []
+
+
 def test_a_late_or_repeated_birth_of_a_device_is_stored_and_defines_nothing(server: ServerSessions, edge: Edge) -> None:
     older = edge.say(Verb.DBIRTH, [metric("pH", 7.0, alias=20)], device="BR-2")
     lost = edge.say(Verb.DBIRTH, [metric("pH", 7.1, alias=21)], device="BR-2")

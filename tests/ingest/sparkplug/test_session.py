@@ -370,6 +370,14 @@ def test_the_loss_of_our_own_link_makes_everything_stale_and_nothing_known(serve
     assert [one.rebirth for one in of(NodeOnline, again)] == [True]
 
 
+def test_a_birth_after_a_death_is_no_rebirth_also_when_our_link_was_lost_between(
+    server: ServerSessions, edge: Edge
+) -> None:
+    run(server, [edge.birth(), edge.death()])
+    server.link_lost(edge.now_ms * 1000)
+    assert [one.rebirth for one in of(NodeOnline, server.receive(edge.birth()))] == [False]
+
+
 def test_what_was_held_when_our_link_was_lost_is_taken_with_its_gap(server: ServerSessions, edge: Edge) -> None:
     server.receive(edge.birth())
     edge.data(1.0)
