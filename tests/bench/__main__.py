@@ -9,6 +9,7 @@ from tests.bench.ingestion import bench_ingest
 from tests.bench.latency import bench_latency
 from tests.bench.outage import bench_outage
 from tests.bench.plant_alerts import bench_plant_alerts
+from tests.bench.storage import bench_storage
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "ingest": bench_ingest,
@@ -16,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "fuzz": bench_fuzz,
     "latency": bench_latency,
     "outage": bench_outage,
+    "storage": bench_storage,
     "plant_alerts": bench_plant_alerts,
 }
 
