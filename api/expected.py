@@ -8,8 +8,11 @@ from pydantic import BaseModel
 
 from api.clock import read_clock
 from api.database import Row, row, rows
+from api.fields import to_ms
 from store.model.result import Expectation
 from store.sql import queries
+
+OPEN = frozenset({Expectation.NOT_YET_DRAWN, Expectation.AWAITED, Expectation.OVERDUE})
 
 
 class PlanRow(BaseModel):
@@ -51,6 +54,24 @@ def read_plan(
         "limit": limit,
     }
     return [_line(found, now) for found in rows(connection, queries("api_results")["plan"], asked)]
+
+
+def flat_lines(lines: Sequence[PlanRow], now: datetime) -> list[dict[str, str | int | float | bool | None]]:
+    """Lines as flat rows, `time` being when the result is due."""
+    return [
+        {
+            "time": to_ms(line.due),
+            "batch": line.batch,
+            "unit": line.unit,
+            "attribute": line.attribute,
+            "specimen": line.specimen,
+            "state": line.state,
+            "before_release": line.before_release,
+            "sample_at": to_ms(line.sample_at),
+            "overdue_h": round((now - line.due).total_seconds() / 3600, 3) if line.overdue else None,
+        }
+        for line in lines
+    ]
 
 
 def plant_now(connection: Connection, as_known_at: datetime | None) -> datetime:

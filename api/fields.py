@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from store.model.times import to_us
 
@@ -34,6 +34,8 @@ Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="millisecond
 KnownAt = Annotated[
     AwareDatetime | None, Query(description="an instant: what the record held then; absent: what it holds now")
 ]
+# A form that nobody has filled in sends an empty text.
+KnownOrEmpty = Annotated[AwareDatetime | None, BeforeValidator(lambda said: said or None), Query()]
 
 
 def split(names: str) -> list[str]:

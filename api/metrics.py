@@ -12,6 +12,7 @@ SENTENCES = {
     "batches_running": "Batches that run",
     "alerts_raised": "Alerts nobody has acknowledged",
     "quarantined": "Items in quarantine",
+    "results_overdue": "Lines of sampling plans whose final result is overdue by the plant's clock",
     "gaps_open": "Sequence gaps that were not filled",
     "blocks": "Blocks in the journal",
     "analytics_lag_blocks": "Blocks analytics has not worked off",

@@ -7,12 +7,10 @@ from psycopg import Connection
 from pydantic import BaseModel
 
 from api.database import Row, row, rows
-from api.expected import PlanRow, plant_now, read_plan
+from api.expected import OPEN, PlanRow, plant_now, read_plan
 from api.flat import ROW_CAP
-from store.model.result import Expectation, ReportableRule, ResultStatus
+from store.model.result import ReportableRule, ResultStatus
 from store.sql import queries
-
-OPEN = frozenset({Expectation.NOT_YET_DRAWN, Expectation.AWAITED, Expectation.OVERDUE})
 
 
 class ReplicateRow(BaseModel):
@@ -56,6 +54,11 @@ class ResultRow(BaseModel):
     specification_low: float | None
     specification_high: float | None
     within_specification: bool | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which result of the batch it speaks of."""
+        return self.attribute, self.result
 
 
 class Results(BaseModel):

@@ -3,9 +3,11 @@
 from fastapi import APIRouter, Response
 
 from api.board import read_board
+from api.clock import read_clock
 from api.database import Reading, rows
+from api.expected import OPEN, flat_lines, read_plan
 from api.fields import to_ms
-from api.flat import FlatRow, flat
+from api.flat import ROW_CAP, FlatRow, flat
 from store.sql import queries
 
 router = APIRouter(prefix="/grafana/floor", tags=["grafana floor"])
@@ -42,3 +44,11 @@ def floor_units(connection: Reading) -> Response:
 def floor_alerts(connection: Reading) -> Response:
     """Alerts of running batches and of units that nobody has closed, in order of time."""
     return flat(rows(connection, queries("api_grafana")["floor_alerts"]))
+
+
+@router.get("/samples", response_model=list[FlatRow])
+def floor_samples(connection: Reading) -> Response:
+    """What is to be drawn, awaited or overdue of all batches, by due time; ended batches owe what they owe."""
+    now = read_clock(connection).now
+    lines = read_plan(connection, batches=None, now=now, open_only=True, limit=ROW_CAP + 1)
+    return flat(flat_lines([line for line in lines if line.state in OPEN], now))

@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from api.clock import read_clock
 from api.database import Reading, Row, rows
+from api.expected import flat_lines, read_plan
 from api.fields import LATEST_MS, LONGEST_STEP_S, Milliseconds, Names, from_ms, split, to_ms
 from api.flat import ROW_CAP, FlatRow, flat
 from api.overlay import hour_of, read_compared, read_phases
@@ -131,6 +132,14 @@ def alerts(connection: Reading, batch: Names = "", since: From = 0, until: To = 
 def results(connection: Reading, batch: Names = "") -> Response:
     """Every statement of every result of batches."""
     return _query(connection, "results", {"batches": split(batch)})
+
+
+@router.get("/expected", response_model=list[FlatRow])
+def expected(connection: Reading, batch: Names = "") -> Response:
+    """The sampling plan of batches line by line, in order of due time, what was received among it."""
+    now = read_clock(connection).now
+    lines = read_plan(connection, batches=split(batch), now=now, limit=ROW_CAP + 1)
+    return flat(flat_lines(lines, now))
 
 
 @router.get("/stream", response_model=list[FlatRow])

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from api.clock import read_clock
 from api.database import Reading, row, transaction
+from api.expected import read_plan
+from api.flat import ROW_CAP
 from api.metrics import exposition
 from api.rendering import instant
 from store.errors import StoreUnavailable
@@ -83,8 +85,16 @@ def metrics(request: Request, connection: Reading) -> Response:
     totals = row(connection, queries("api_record")["totals"])
     assert totals is not None
     behind = (readiness.blocks_not_taken or 0) + (readiness.blocks_not_worked_off or 0)
+    now = read_clock(connection).now
+    owed = read_plan(connection, batches=None, now=now, open_only=True, limit=ROW_CAP)
     text, media_type = exposition(
-        totals | {"analytics_lag_blocks": behind, "tick_age_seconds": readiness.tick_age_s}, request.app.state.pool
+        totals
+        | {
+            "analytics_lag_blocks": behind,
+            "tick_age_seconds": readiness.tick_age_s,
+            "results_overdue": sum(line.overdue for line in owed),
+        },
+        request.app.state.pool,
     )
     return Response(text, media_type=media_type)
 

@@ -12,9 +12,9 @@ from api.board import read_board
 from api.clock import read_clock
 from api.comparison import read_comparison
 from api.database import Reading, Writing
-from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, OptionalName
+from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.rendering import render
-from api.results import read_results
+from api.results import read_expected, read_results
 from api.routes.alerts import MOST_VERSIONS, read_alert, read_queue
 from api.routes.batches import events, list_batches
 from api.routes.operation import read_readiness
@@ -78,6 +78,18 @@ def completeness(request: Request, connection: Reading, batch: BatchName) -> Res
     strips = read_strips(connection, statement, batch_row(connection, batch)["batch_id"])
     kinds = ["received", "late", *GapCause]
     return render(request, "completeness.html", statement=statement, strips=strips, kinds=kinds)
+
+
+@router.get("/batches/{batch}/results")
+def results(request: Request, connection: Reading, batch: BatchName, as_known_at: KnownOrEmpty = None) -> Response:
+    """Every statement of the results of a batch, now or as known at an instant, and what is missing."""
+    made = batch_row(connection, batch)
+    return render(
+        request,
+        "results.html",
+        results=read_results(connection, made, as_known_at=as_known_at),
+        expected=read_expected(connection, made, as_known_at=as_known_at),
+    )
 
 
 @router.get("/alerts")

@@ -20,7 +20,7 @@ from tests.api.conftest import PASSWORD, PEOPLE, Tokens, sign_in
 from tests.api.seed import Plant, add_alert, add_batch, add_event
 
 OPEN = {("GET", "/health"), ("GET", "/login"), ("POST", "/login"), ("POST", "/logout")}
-FLOOR = {("GET", "/grafana/floor/units"), ("GET", "/grafana/floor/alerts"), ("GET", "/ready")}
+FLOOR = {("GET", f"/grafana/floor/{what}") for what in ("units", "alerts", "samples")} | {("GET", "/ready")}
 MAY_ACKNOWLEDGE = {"otto", "mia", "quinn"}
 
 

@@ -17,7 +17,10 @@ UNITS = (
     "unit area batch process phase state in_envelope data_until age_s open_alerts process_hour worst_ratio worst_tag"
     " process_version reference next_action"
 )
+LINES = "time batch unit attribute specimen state before_release sample_at overdue_h"
 COLUMNS = {
+    "/grafana/floor/samples": LINES,
+    "/grafana/expected?batch=CT-1": LINES,
     "/grafana/floor/units": UNITS,
     "/grafana/floor/alerts": "time alert unit batch kind sentence state next_action",
     "/grafana/batches": "batch process role status unit started ended open_alerts",
