@@ -53,6 +53,17 @@ def ingest() -> None:
 
 
 @app.command()
+def sparkplug() -> None:
+    """The Sparkplug host: edge nodes to store."""
+    from batchwitness.embedded.stage import announce
+    from batchwitness.logs import log_to_stderr
+    from ingest.sparkplug.main import run
+
+    log_to_stderr()
+    raise typer.Exit(run(announce))
+
+
+@app.command()
 def analytics() -> None:
     """The analytics stage: journal to alerts."""
     from analytics.main import run

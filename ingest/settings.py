@@ -14,8 +14,8 @@ from store.clock import PlantClock
 from store.errors import SettingsContradict
 
 
-class IngestSettings(BaseSettings):
-    """PostgreSQL is found through libpq's own PG* variables."""
+class MqttSettings(BaseSettings):
+    """The MQTT broker: where it is, who we are to it and it to us."""
 
     model_config = SettingsConfigDict(env_prefix="BATCHWITNESS_", frozen=True, extra="ignore")
 
@@ -34,6 +34,28 @@ class IngestSettings(BaseSettings):
         default=None, description="Our certificate for the broker, with its chain, PEM."
     )
     mqtt_tls_key: Path | None = Field(default=None, description="Its private key, PEM, without a passphrase.")
+
+    def mqtt_password(self) -> str | None:
+        """The broker password. Raises SettingsContradict for a user without a password file."""
+        if self.mqtt_password_file is None:
+            if self.mqtt_user is not None:
+                raise SettingsContradict("BATCHWITNESS_MQTT_USER is set but BATCHWITNESS_MQTT_PASSWORD_FILE is not")
+            return None
+        return self.mqtt_password_file.read_text(encoding="utf-8").strip()
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How the broker proves itself to us and we to it; None without TLS. Raises SettingsContradict."""
+        return tls_context(self.mqtt_tls_ca, self.mqtt_tls_certificate, self.mqtt_tls_key)
+
+    @staticmethod
+    def holder() -> str:
+        """Who claims slots and chains."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class IngestSettings(MqttSettings):
+    """PostgreSQL is found through libpq's own PG* variables."""
+
     mqtt_client_id: str = Field(
         default="batchwitness-ingest",
         description="The session at the broker, the slot and the chain; partitions add a number to it.",
@@ -58,23 +80,6 @@ class IngestSettings(BaseSettings):
     clock_host_anchor: str | None = Field(default=None, description="Demo only: host time of the anchor, RFC 3339.")
     clock_rate: float | None = Field(default=None, gt=0, description="Demo only: plant seconds a host second.")
 
-    def mqtt_password(self) -> str | None:
-        """The broker password. Raises SettingsContradict for a user without a password file."""
-        if self.mqtt_password_file is None:
-            if self.mqtt_user is not None:
-                raise SettingsContradict("BATCHWITNESS_MQTT_USER is set but BATCHWITNESS_MQTT_PASSWORD_FILE is not")
-            return None
-        return self.mqtt_password_file.read_text(encoding="utf-8").strip()
-
-    def tls(self) -> ssl.SSLContext | None:
-        """How the broker proves itself to us and we to it; None without TLS. Raises SettingsContradict."""
-        return tls_context(self.mqtt_tls_ca, self.mqtt_tls_certificate, self.mqtt_tls_key)
-
     def clock(self) -> PlantClock:
         """The plant clock: the host's, unless a demo says otherwise in all three settings."""
         return PlantClock.from_settings(self.clock_anchor, self.clock_host_anchor, self.clock_rate)
-
-    @staticmethod
-    def holder() -> str:
-        """Who claims the chain."""
-        return f"{socket.gethostname()}:{os.getpid()}"

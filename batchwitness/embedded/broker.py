@@ -1,8 +1,8 @@
 """The MQTT broker of the embedded stack: mosquitto where it is installed, else rumqttd out of a Python wheel.
 
-It listens on 127.0.0.1 only and knows two users: `plant` publishes, `ingest` subscribes. A started broker has
-accepted ingest's password. Mosquitto keeps what waits for an absent session through its own restarts; killed,
-it may lose the last second (autosave). rumqttd keeps nothing: `survives_restart` and `warnings` say so.
+It listens on 127.0.0.1 only and knows three users: `plant` publishes, `ingest` subscribes, `sparkplug` is the Sparkplug
+host. A started broker has accepted ingest's password. Mosquitto keeps what waits for an absent session through its own
+restarts; killed, it may lose the last second (autosave). rumqttd keeps nothing: `survives_restart` and `warnings` say so.
 """
 
 import socket
@@ -21,7 +21,7 @@ from batchwitness.embedded.logs import rotate, tail
 from batchwitness.embedded.passwords import Passwords
 from batchwitness.embedded.ports import HOST
 
-USERS = ("ingest", "plant")
+USERS = ("ingest", "plant", "sparkplug")
 
 
 class BrokerKind(Enum):

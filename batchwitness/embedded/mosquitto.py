@@ -21,6 +21,12 @@ topic read $SYS/#
 
 user plant
 topic write batchwitness/v1/#
+topic readwrite spBv1.0/#
+
+user sparkplug
+topic read spBv1.0/#
+topic write spBv1.0/STATE/#
+topic write spBv1.0/+/NCMD/+
 """
 
 # mosquitto's own number; the passwords are 32 random bytes, so more iterations would protect nothing.

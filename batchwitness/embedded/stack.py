@@ -25,6 +25,7 @@ from batchwitness.embedded.supervisor import Status, Supervisor
 API_PORT = 8000
 MQTT_PORT = 1883
 READY_WITHIN_S, PREPARED_WITHIN_S = 60.0, 900.0
+DATABASE_ROLE = {"sparkplug": "ingest"}  # it appends to the record as ingest does
 COMMAND = (sys.executable, "-m", "batchwitness")
 
 
@@ -77,6 +78,7 @@ class Stack:
                 self.broker,
                 *([] if prepare is None else [Preparing(lambda stopping: self._prepare(prepare, stopping))]),
                 self._stage("ingest", wrote(self._ready_file("ingest"))),
+                *self._sparkplug(),
                 self._stage("analytics", wrote(self._ready_file("analytics"))),
                 self._stage("api", answers(f"{self.api_url}/health"), port=self.api_port),
             ],
@@ -132,7 +134,7 @@ class Stack:
         if stage in USERS:
             mine["BATCHWITNESS_MQTT_USER"] = stage
             mine["BATCHWITNESS_MQTT_PASSWORD_FILE"] = str(self.broker.passwords.file(stage))
-        role = f"batchwitness_{stage}"
+        role = f"batchwitness_{DATABASE_ROLE.get(stage, stage)}"
         if role in STAGE_ROLES:
             mine |= {
                 "PGHOST": str(self.database.socket_dir),
@@ -169,6 +171,11 @@ class Stack:
             environment=lambda: self.environment(name),
             port=port,
         )
+
+    def _sparkplug(self) -> list[Stage]:
+        """The Sparkplug host, where it was given a name."""
+        name = (dict(os.environ) | self._environment).get("BATCHWITNESS_SPARKPLUG_HOST_ID")
+        return [self._stage("sparkplug", wrote(self._ready_file("sparkplug")))] if name else []
 
     def _ready_file(self, stage: str) -> Path:
         return self.var / "run" / f"{stage}.ready"

@@ -12,13 +12,14 @@ import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.client import KEEPALIVE_S, PAHO_VERSION
 from ingest.sparkplug.settings import SparkplugSettings
+from ingest.sparkplug.topic import NAMESPACE
+from ingest.versions import Version
 
-KEEPALIVE_S = 20
 CONNECT_WITHIN_S = 5.0
 QOS = 1  # of subscriptions, and of STATE
 MOST_GRANTED = 2  # what is above it in a SUBACK is a refusal
-NAMESPACE = "spBv1.0"
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class Connection:
         self,
         settings: SparkplugSettings,
         *,
+        version: Version,
         will: bytes,
         heard: Heard,
         connected: Callable[[], None],
@@ -52,14 +54,18 @@ class Connection:
         self._subscribed = threading.Event()
         self._ended = threading.Event()
         self._refusal: str | None = None
-        five = settings.sparkplug_mqtt == "5"
+        self._answer: int | None = None
+        self._five = version is Version.V5
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"batchwitness-sparkplug-{settings.sparkplug_host_id}",
-            clean_session=None if five else True,
-            protocol=mqtt.MQTTv5 if five else mqtt.MQTTv311,
+            clean_session=None if self._five else True,
+            protocol=PAHO_VERSION[version],
             reconnect_on_failure=False,
         )
+        context = settings.tls()
+        if context is not None:
+            self._client.tls_set_context(context)
         self._client.connect_timeout = CONNECT_WITHIN_S
         if settings.mqtt_user is not None:
             self._client.username_pw_set(settings.mqtt_user, settings.mqtt_password())
@@ -80,13 +86,18 @@ class Connection:
         return self._ended.is_set()
 
     @property
+    def answer(self) -> int | None:
+        """The reason code of the CONNACK, None without one."""
+        return self._answer
+
+    @property
     def refusal(self) -> str | None:
         """Why the server will not have us, None unless it said so."""
         return self._refusal
 
     def open(self) -> None:
         """Connect and subscribe in the background. Raises OSError when nobody answers."""
-        if self._settings.sparkplug_mqtt == "5":
+        if self._five:
             # Clean start; without a session expiry the session ends with the connection.
             self._client.connect(
                 self._settings.mqtt_host, self._settings.mqtt_port, keepalive=KEEPALIVE_S, clean_start=True
@@ -118,6 +129,7 @@ class Connection:
     def _on_connect(
         self, client: mqtt.Client, _data: object, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
+        self._answer = reason.value
         if reason.is_failure:
             self._refusal = str(reason)
             self._end()

@@ -14,10 +14,12 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from ingest.sparkplug import state
-from ingest.sparkplug.client import NAMESPACE, Connection
+from ingest.sparkplug.client import Connection
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.spool import Arrival, LinkLost, LinkUp, Spool, now_us
 from ingest.sparkplug.state import Answer, HostState
+from ingest.sparkplug.topic import NAMESPACE
+from ingest.versions import Versions
 
 LOOK_EVERY_S = 0.2
 FIRST_WAIT_S = 0.5
@@ -63,6 +65,7 @@ class Link:
         self._on_online = on_online
         self._state_topic = f"{NAMESPACE}/STATE/{settings.sparkplug_host_id}"
         self._state = HostState()
+        self._versions = Versions(settings.mqtt_protocol)
         self._lock = threading.Lock()  # of the state and of what is published about it
         self._connection: Connection | None = None
         self._listening = False  # LinkUp was told, LinkLost not yet
@@ -115,6 +118,9 @@ class Link:
     def _step(self) -> None:
         connection = self._connection
         if connection is not None and connection.ended:
+            if connection.answer is not None:
+                self._versions.answered(connection.answer)
+            self._versions.ended(answered=connection.answer is not None)
             if connection.refusal is not None:
                 log.error("the server refuses us", reason=connection.refusal)
             self._close()
@@ -144,7 +150,12 @@ class Link:
             self._paused = self._reconnect = False
             will = state.encode(self._state.connecting(now_us() // 1000))
         connection = Connection(
-            self._settings, will=will, heard=self._heard, connected=self._connected, changed=self._wake.set
+            self._settings,
+            version=self._versions.current,
+            will=will,
+            heard=self._heard,
+            connected=self._connected,
+            changed=self._wake.set,
         )
         try:
             connection.open()
@@ -185,6 +196,7 @@ class Link:
     def _close(self) -> None:
         if self._connection is None:
             return
+        ours = not self._connection.ended
         self._connection.close()
         self._connection = None
         with self._lock:
@@ -193,7 +205,7 @@ class Link:
         online_gauge.set(0)
         if self._listening:
             self._listening = False
-            self._spool.mark(LinkLost(now_us()))
+            self._spool.mark(LinkLost(now_us(), ours))
 
     def _try_later(self) -> None:
         self._next_try = time.monotonic() + self._wait_s

@@ -27,7 +27,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """Where a metric belongs, by name; whether there is such a unit is another question."""
 
     site: str
@@ -66,7 +66,7 @@ class Mapping:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._rows: list[_Row] = []
-        self._known: dict[tuple[str, str, str, str], Place | None] = {}
+        self._known: dict[tuple[str, str, str, str], Target | None] = {}
         self._read_at = float("-inf")
 
     def refresh(self, connection: psycopg.Connection) -> None:
@@ -84,7 +84,7 @@ class Mapping:
             self._rows, self._known = rows, {}
         self._read_at = time.monotonic()
 
-    def place(self, group: str, node: str, device: str, metric: str) -> Place | None:
+    def target(self, group: str, node: str, device: str, metric: str) -> Target | None:
         """Where a metric belongs, None when neither the table nor the rule says. `device` is "" for the node itself."""
         key = (group, node, device, metric)
         if key not in self._known:
@@ -93,17 +93,17 @@ class Mapping:
             self._known[key] = self._look_up(group, node, device, metric)
         return self._known[key]
 
-    def _look_up(self, group: str, node: str, device: str, metric: str) -> Place | None:
+    def _look_up(self, group: str, node: str, device: str, metric: str) -> Target | None:
         last = metric.rsplit("/", 1)[-1]
         for row in self._rows:
             if row.fits(group, node, device, metric):
-                return Place(row.site, row.area, row.unit, row.position, row.tag or last)
+                return Target(row.site, row.area, row.unit, row.position, row.tag or last)
         site, colon, area = group.partition(":")
         if self._rule is Rule.NONE or not (site and colon and area):
             return None
         if self._rule is Rule.NODE:
-            return Place(site, area, node, device or None, last)
-        return Place(site, area, device or node, None, last)
+            return Target(site, area, node, device or None, last)
+        return Target(site, area, device or node, None, last)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

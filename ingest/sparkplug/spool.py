@@ -27,6 +27,7 @@ class LinkLost:
     """The connection to the server ended."""
 
     at_us: int
+    ours: bool = False  # we ended it: nothing was lost before
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from analytics.settings import AnalyticsSettings
 from api.settings import ApiSettings
 from batchwitness.cli import app
 from ingest.settings import IngestSettings
+from ingest.sparkplug.settings import SparkplugSettings
 
 STAGES: dict[str, type[BaseSettings]] = {
     "ingest": IngestSettings,
+    "sparkplug": SparkplugSettings,
     "analytics": AnalyticsSettings,
     "api": ApiSettings,
 }

@@ -1,0 +1,67 @@
+"""The sparkplug stage as a process."""
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+from prometheus_client import start_http_server
+
+from ingest.sparkplug.host import Host
+from ingest.sparkplug.link import Link
+from ingest.sparkplug.settings import SparkplugSettings
+from ingest.sparkplug.spool import Spool
+from store.errors import SettingsContradict
+
+log = structlog.get_logger()
+
+
+def run(ready: Callable[[], None]) -> int:
+    """Until SIGTERM or SIGINT: 0. Raises SettingsContradict without a host id.
+
+    `ready` is called whenever STATE has become online. A process that stands by is not ready: nothing is wrong with it.
+    """
+    settings = SparkplugSettings()
+    if not settings.sparkplug_host_id:
+        raise SettingsContradict("the sparkplug stage was started but BATCHWITNESS_SPARKPLUG_HOST_ID is not set")
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    if settings.sparkplug_metrics_port is not None:
+        start_http_server(settings.sparkplug_metrics_port, addr="127.0.0.1")
+    host, link = assembled(settings, stop, ready=ready)
+    link.start()
+    log.info("sparkplug started", host=settings.sparkplug_host_id, server=settings.server)
+    try:
+        host.run()
+    finally:
+        link.leave()
+        host.finish()
+    return 0
+
+
+def assembled(
+    settings: SparkplugSettings, stop: threading.Event, *, ready: Callable[[], None], conninfo: str = ""
+) -> tuple[Host, Link]:
+    """The host and its link, connected to each other and not started."""
+    spool = Spool(most=settings.sparkplug_spool, most_bytes=settings.sparkplug_spool_bytes)
+
+    def command(topic: str, payload: bytes) -> bool:
+        return link.command(topic, payload)
+
+    host = Host(
+        settings=settings,
+        holder=f"{settings.holder()}:{uuid.uuid4().hex[:8]}",
+        spool=spool,
+        command=command,
+        stop=stop,
+        conninfo=conninfo,
+    )
+    link = Link(settings, spool, wish=host.wish, may_connect=host.may_connect, on_online=ready)
+    return host, link
