@@ -1,15 +1,17 @@
 """Summaries of readings at a few resolutions.
 
 A bucket seen for the first time is summarised from the block itself; one that was there before is derived anew from
-the readings, so that late and backfilled readings end up in it as well.
+the readings as they hold, so that late and corrected readings end up in it as well.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import numpy as np
 import psycopg
 
 from analytics.fresh import Fresh
+from analytics.intake import Stretch
 from analytics.segment import Bytes8, Floats, Int32s, Int64s
 from store.model.reading import Quality
 from store.model.times import US_PER_S, from_us
@@ -22,8 +24,12 @@ ABSURD = 1e100  # the largest float is a common stand-in for "bad"; PostgreSQL s
 
 def derive_overviews(connection: psycopg.Connection, fresh: Fresh) -> None:
     """Bring overviews and newest values up to date with a stretch, in the caller's transaction."""
-    if not len(fresh.tag_id):
-        return
+    if len(fresh.tag_id):
+        _take_readings(connection, fresh)
+    _take_corrections(connection, fresh.stretch)
+
+
+def _take_readings(connection: psycopg.Connection, fresh: Fresh) -> None:
     tag_id, time_us, value, quality = fresh.tag_id, fresh.time_us, fresh.value, fresh.quality
     order = np.lexsort((time_us, tag_id))
     tag_id, time_us, value, quality = tag_id[order], time_us[order], value[order], quality[order]
@@ -62,16 +68,32 @@ def _bring_up_to_date(
     known = set(new.fetchall())
     touched = [key for key in zip(tags, buckets, strict=True) if key not in known]
     if touched:
-        connection.execute(
-            sql["derive_overview"],
-            {
-                "resolution_s": resolution_s,
-                "width": timedelta(seconds=resolution_s),
-                "absurd": ABSURD,
-                "tag_ids": [tag for tag, _ in touched],
-                "buckets": [bucket for _, bucket in touched],
-            },
-        )
+        _derive(connection, resolution_s, touched)
+
+
+def _take_corrections(connection: psycopg.Connection, stretch: Stretch) -> None:
+    """Derive anew what corrections of a stretch touched."""
+    sql = queries("rerun")
+    parameters = {"after": stretch.after, "until": stretch.until}
+    for resolution_s in RESOLUTIONS_S:
+        width = {"width": timedelta(seconds=resolution_s)}
+        touched = connection.execute(sql["revised_buckets"], parameters | width).fetchall()
+        if touched:
+            _derive(connection, resolution_s, touched)
+    connection.execute(sql["revise_latest"], parameters)
+
+
+def _derive(connection: psycopg.Connection, resolution_s: int, touched: Sequence[tuple[int, datetime]]) -> None:
+    connection.execute(
+        queries("analytics")["derive_overview"],
+        {
+            "resolution_s": resolution_s,
+            "width": timedelta(seconds=resolution_s),
+            "absurd": ABSURD,
+            "tag_ids": [tag for tag, _ in touched],
+            "buckets": [bucket for _, bucket in touched],
+        },
+    )
 
 
 def _set_latest(

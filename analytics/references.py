@@ -1,8 +1,6 @@
 """Learn a reference from batches in the record, write it down, put it to use: each step audited."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import orjson
@@ -11,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from analytics.curves import curves
 from analytics.grid import Grid
+from analytics.inputs import CompletedBatch, completed_run
 from analytics.learning import learn_new
 from analytics.learning_old import learn_old
 from analytics.reference import Blind, ReferenceModel
@@ -25,53 +24,6 @@ from store.model.times import US_PER_H
 from store.sql import queries
 
 CELL_WIDTH_US = US_PER_H // 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletedBatch:
-    """A completed batch with where and when it ran."""
-
-    batch_id: int
-    name: str
-    unit_id: int
-    position_id: int
-    started: datetime
-    ended: datetime
-
-    @property
-    def hours(self) -> float:
-        """How long it took."""
-        return (self.ended - self.started).total_seconds() / 3600
-
-
-def completed_batches(connection: psycopg.Connection, process: str) -> list[CompletedBatch]:
-    """The completed batches of a process version, oldest first."""
-    rows = connection.execute(queries("reference")["completed_batches"], {"process": process})
-    return [
-        CompletedBatch(
-            batch_id=batch_id, name=name, unit_id=unit_id, position_id=position_id, started=started, ended=ended
-        )
-        for batch_id, name, unit_id, position_id, started, ended in rows
-    ]
-
-
-def completed_run(connection: psycopg.Connection, batch: CompletedBatch) -> CompletedRun:
-    """The usable readings of a batch by tag and hour."""
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    parameters = {
-        "unit_id": batch.unit_id,
-        "position_id": batch.position_id,
-        "started": batch.started,
-        "ended": batch.ended,
-    }
-    for tag, hour, value in connection.execute(queries("reference")["batch_readings"], parameters):
-        hours, values = series.setdefault(tag, ([], []))
-        hours.append(hour)
-        values.append(value)
-    return CompletedRun(
-        batch=batch.name,
-        tags={tag: (np.array(hours), np.array(values)) for tag, (hours, values) in series.items()},
-    )
 
 
 def learn_reference(
@@ -95,7 +47,7 @@ def learn_reference(
         model = learn_old(runs, grid=grid, tags=tags)
     name = f"{role} reference for {judges} of {len(batches)} batches"
     with connection.transaction():
-        return _write(connection, model, name=name, judges=judges, batches=batches, by=by, reason=reason)
+        return _write(connection, model, name=name, judges=judges, batches=batches, runs=runs, by=by, reason=reason)
 
 
 def put_to_use(connection: psycopg.Connection, reference_id: ReferenceId, *, by: str, reason: str) -> None:
@@ -130,6 +82,7 @@ def _write(
     name: str,
     judges: str,
     batches: Sequence[CompletedBatch],
+    runs: Sequence[CompletedRun],
     by: str,
     reason: str,
 ) -> ReferenceId:
@@ -160,6 +113,7 @@ def _write(
         },
     ).fetchone()
     assert row is not None
-    for batch in batches:
-        connection.execute(sql["insert_batch"], {"reference_id": row[0], "batch_id": batch.batch_id})
+    for batch, run in zip(batches, runs, strict=True):
+        learned = {"reference_id": row[0], "batch_id": batch.batch_id, "input_digest": run.digest()}
+        connection.execute(sql["insert_batch"], learned)
     return ReferenceId(row[0])

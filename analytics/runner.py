@@ -3,8 +3,9 @@
 DETECT-1: what a monitor does depends on the recorded order and its own state alone, so a killed runner's successor
 raises the same alerts, bit for bit. One transaction a round holds the overviews, what is missing and how the rest
 arrived, the monitors' states and positions and their alerts, and no monitor passes the overviews: whoever sees an alert
-sees the summaries of what it rests on. Nothing is done twice and nothing is left out. Several runners may share the
-work: positions are locked while they move.
+sees the summaries of what it rests on. None passes the follower of batches either, so that a run goes exactly as far as
+the correction that ends it. Nothing is done twice and nothing is left out. Several runners may share the work:
+positions are locked while they move.
 """
 
 import time
@@ -81,7 +82,7 @@ class Runner:
                     derive_overviews(connection, fresh)
                     derive_gaps(connection, fresh, self.settings)
                     worked = True
-            reach = position_of(connection, "overviews")
+            reach = min(position_of(connection, name) for name in ("overviews", "batches"))
             round_ends = time.monotonic() + ROUND_S
             while time.monotonic() < round_ends and advance_monitor(connection, reach, self.settings, self.cache):
                 advances_total.inc()

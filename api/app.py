@@ -22,6 +22,7 @@ from api.rendering import VERSION
 from api.routes import (
     alerts,
     batches,
+    corrections,
     grafana_floor,
     grafana_review,
     health,
@@ -67,7 +68,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     app.include_router(results.router, prefix="/v1", dependencies=[Depends(STATE)])
 
     # People and machines that read everything
-    for router in (units.router, batches.router, alerts.router, record.router):
+    for router in (units.router, batches.router, alerts.router, corrections.router, record.router):
         app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
     for router in (grafana_review.router, operation.router, pages.router):
         app.include_router(router, dependencies=[Depends(REVIEW)])

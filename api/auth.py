@@ -74,6 +74,7 @@ FLOOR = Access(roles=PEOPLE_WHO_READ | {"floor"}, scopes=frozenset({"floor", "re
 ACKNOWLEDGE = Access(roles=frozenset({"operator", "msat", "qa"}), scopes=frozenset())
 # Who states results answers for them with a name; a laboratory's machine has a token that opens nothing else.
 STATE = Access(roles=MAY_STATE, scopes=frozenset({"results"}))
+CORRECT = Access(roles=frozenset({"msat", "qa"}), scopes=frozenset())
 
 
 def require_own_page(request: Request) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from store.model.times import to_us
 
@@ -31,11 +31,24 @@ Limit = Annotated[int, Query(ge=1, le=500, description="rows on a page")]
 OptionalName = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME, pattern=NAME)]
 Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", description="names, separated by commas")]
 Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="milliseconds since 1970-01-01T00:00Z")]
+
+
+def _in_range(time: datetime) -> datetime:
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError("must lie between the years 1970 and 2100")
+    return time
+
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime.fromtimestamp(LATEST_MS / 1000, UTC)
+Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
 KnownAt = Annotated[
-    AwareDatetime | None, Query(description="an instant: what the record held then; absent: what it holds now")
+    Instant | None, Query(description="an instant: what the record held then; absent: what it holds now")
 ]
 # A form that nobody has filled in sends an empty text.
-KnownOrEmpty = Annotated[AwareDatetime | None, BeforeValidator(lambda said: said or None), Query()]
+KnownOrEmpty = Annotated[Instant | None, BeforeValidator(lambda said: said or None), Query()]
+Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+Count = Annotated[int, Field(ge=0, le=BIGGEST_ID)]
 
 
 def split(names: str) -> list[str]:

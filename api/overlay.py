@@ -4,7 +4,7 @@ Hours are process hours since the start of the batch. Old-process points are giv
 old tag stands for the new one, and only in the phases they stated it for; nothing is said between the points.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from api.clock import read_clock
 from api.database import Row, rows
-from api.series import FAR_FUTURE, batch_row, batch_tags, read_series
+from api.series import FAR_FUTURE, BatchTag, batch_row, batch_tags, read_series
 from store.errors import NotFound
 from store.model.alert import AlertKind, AlertState
+from store.model.correction import RevisionKind
 from store.model.result import LimitKind
 from store.sql import queries
 
@@ -29,6 +30,20 @@ class Series(BaseModel):
     value: list[float]
     minimum: list[float]
     maximum: list[float]
+    corrected: list[int]  # how many readings of the step somebody corrected
+
+
+class Revised(BaseModel):
+    """What somebody said of readings of the tag in one act, on the axis of process hours."""
+
+    correction: int
+    kind: RevisionKind
+    from_h: float
+    to_h: float
+    readings: int
+    actor: str
+    reason: str
+    known_at: datetime
 
 
 class Compared(BaseModel):
@@ -87,6 +102,7 @@ class Overlay(BaseModel):
     data_until: datetime | None  # of this tag, whatever the others do
     until_h: float | None
     series: Series
+    revised: list[Revised]  # what holds of readings by the word of a person
     reference: Compared | None
     old: Compared | None
     alerts: list[Marker]
@@ -121,7 +137,9 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
             value=[point["value"] for point in found],
             minimum=[point["minimum"] for point in found],
             maximum=[point["maximum"] for point in found],
+            corrected=[point["corrected"] for point in found],
         ),
+        revised=read_revised(connection, made, tags),
         reference=compared.get("new"),
         old=compared.get("old"),
         alerts=read_markers(connection, made, tag),
@@ -155,6 +173,18 @@ def read_phases(connection: Connection, made: Row) -> list[PhaseHours]:
     ]
 
 
+def read_revised(connection: Connection, made: Row, tags: Sequence[BatchTag]) -> list[Revised]:
+    """Which readings of a tag hold otherwise than they arrived, act by act, at most 200."""
+    start = made["started"]
+    found = []
+    for tag in tags:
+        asked = {"tag_id": tag.tag_id, "started": tag.started, "ended": tag.ended or FAR_FUTURE}
+        for revised in rows(connection, queries("api_corrections")["revised"], asked):
+            first, last = revised.pop("first_time"), revised.pop("last_time")
+            found.append(Revised(**revised, from_h=hour_of(first, start), to_h=hour_of(last, start)))
+    return found
+
+
 def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
     """The alerts of a batch, with whether each concerns `tag`."""
     asked = {
@@ -163,6 +193,7 @@ def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
         "kind": None,
         "state": None,
         "open_only": False,
+        "superseded": False,
         "limit": 500,
     }
     found = rows(connection, queries("api_alerts")["queue"], asked)

@@ -14,6 +14,7 @@ from api.rendering import render
 from store.errors import (
     BatchwitnessError,
     Conflict,
+    InputInvalid,
     NotAllowed,
     NotFound,
     PayloadRejected,
@@ -46,6 +47,7 @@ STATUS: dict[type[BatchwitnessError], HTTPStatus] = {
     NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    InputInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     PayloadRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,

@@ -81,7 +81,7 @@ def read_series(
     step_s: int | None,
     limit: int,
 ) -> list[Row]:
-    """Rows of tag_id, time, value, minimum and maximum in order of time, at most `limit`.
+    """Rows of tag_id, time, value, minimum, maximum and corrected (how many were) in order of time, at most `limit`.
 
     `step_s` 0: the readings as they are; None: as coarse as a chart can take, or as they are when they are few.
     A time is the beginning of its step, or of the batch when that is later.
@@ -93,6 +93,42 @@ def read_series(
         if lower < upper:
             ids = [tag.tag_id for tag in members]
             found += _interval(connection, ids, lower, upper, step_s, limit - len(found))
+    return found
+
+
+def windows_as_known(connection: Connection, batch_id: int, known_at: datetime, names: Sequence[str]) -> list[BatchTag]:
+    """The tags of a batch with the intervals they had as known at an instant; no `names`: all of them."""
+    asked = {"batch_id": batch_id, "known_at": known_at}
+    found = rows(connection, queries("api_batches")["windows_as_known"], asked)
+    return [BatchTag(**tag) for tag in found if not names or tag["tag"] in names]
+
+
+def read_series_as_known(
+    connection: Connection,
+    tags: Sequence[BatchTag],
+    *,
+    since: datetime,
+    until: datetime,
+    step_s: int,
+    limit: int,
+    known_at: datetime,
+    original: bool,
+) -> list[Row]:
+    """As `read_series`, from the readings as corrected by `known_at`, or as they arrived by then."""
+    found: list[Row] = []
+    for (started, ended), members in groupby(tags, key=lambda tag: (tag.started, tag.ended)):
+        lower, upper = max(started, since), min(ended or FAR_FUTURE, until)
+        if lower < upper:
+            asked = {
+                "tag_ids": [tag.tag_id for tag in members],
+                "started": lower,
+                "ended": upper,
+                "step_s": step_s,
+                "known_at": known_at,
+                "original": original,
+                "limit": limit - len(found),
+            }
+            found += rows(connection, queries("api_series")["as_known"], asked)
     return found
 
 

@@ -5,6 +5,7 @@ Whatever cannot be applied is quarantined with its reason; an event that was app
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -75,7 +76,7 @@ def write_event(cursor: psycopg.Cursor, event: DraftEvent, entries: list[Entry],
         return False
     try:
         with cursor.connection.transaction():
-            batch_id, note = APPLY[event.kind](cursor, event)
+            applied = APPLY[event.kind](cursor, event)
             cursor.execute(
                 sql["insert"],
                 {
@@ -83,12 +84,14 @@ def write_event(cursor: psycopg.Cursor, event: DraftEvent, entries: list[Entry],
                     "block_seq": seq,
                     "entry": event.entry,
                     "unit_id": event.unit_id,
-                    "batch_id": batch_id,
+                    "batch_id": applied.batch_id,
+                    "unit_procedure_id": applied.unit_procedure_id,
+                    "ended_unit_procedure_id": applied.ended_unit_procedure_id,
                     "kind": event.kind,
                     "source_time": event.time,
                     "received_time": from_us(entries[event.entry].received_us),
                     "body": Jsonb(event.body),
-                    "note": note,
+                    "note": applied.note,
                     "digest": digest,
                 },
             )
@@ -101,7 +104,14 @@ def write_event(cursor: psycopg.Cursor, event: DraftEvent, entries: list[Entry],
     return True
 
 
-Applied = tuple[int | None, str | None]  # batch_id, note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What an event was about and did."""
+
+    batch_id: int | None
+    unit_procedure_id: int | None = None  # the one it began, ended or had a phase in
+    ended_unit_procedure_id: int | None = None  # the one it ended besides, as inferred
+    note: str | None = None
 
 
 def _start(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -112,8 +122,11 @@ def _start(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
     if batch_id is not None and cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone():
         name = event.body["batch"]
         raise PayloadRejected("batch_started_twice", f"batch {name} is already running and was started again")
-    note = _vacate(cursor, position_id, event.time)
-    return _occupy(cursor, event, batch_id, process_id, position_id, ended=None), note
+    vacated = _vacate(cursor, position_id, event.time)
+    applied = _occupy(cursor, event, batch_id, process_id, position_id, ended=None)
+    if vacated is None:
+        return applied
+    return replace(applied, ended_unit_procedure_id=vacated[0], note=f"ended {vacated[1]} as inferred")
 
 
 def _record_unit_procedure(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -127,11 +140,11 @@ def _record_unit_procedure(cursor: psycopg.Cursor, event: DraftEvent) -> Applied
     runs = batch_id is not None and cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone()
     if runs and outcome != "continues":
         raise PayloadRejected("batch_started_twice", f"batch {event.body['batch']} is running, so it is not {outcome}")
-    batch_id = _occupy(cursor, event, batch_id, process_id, _position(event), ended=_ended(event))
+    applied = _occupy(cursor, event, batch_id, process_id, _position(event), ended=_ended(event))
     if outcome != "continues":
         reason = optional_text(event.body, "reason")
-        cursor.execute(sql["end_batch"], {"batch_id": batch_id, "status": OUTCOMES[outcome], "reason": reason})
-    return batch_id, None
+        cursor.execute(sql["end_batch"], {"batch_id": applied.batch_id, "status": OUTCOMES[outcome], "reason": reason})
+    return applied
 
 
 def _record_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -147,7 +160,7 @@ def _record_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
         )
     name = event.body["phase"]
     cursor.execute(sql["insert_phase"], {"unit_procedure_id": row[0], "name": name, "during": during})
-    return batch_id, None
+    return Applied(batch_id=batch_id, unit_procedure_id=row[0])
 
 
 def _started_before(cursor: psycopg.Cursor, event: DraftEvent, process_id: int) -> int | None:
@@ -176,8 +189,8 @@ def _occupy(
     position_id: int,
     *,
     ended: datetime | None,
-) -> int:
-    """Write the unit procedure, and the batch where it is new; returns the batch's id."""
+) -> Applied:
+    """Write the unit procedure, and the batch where it is new."""
     sql = queries("event")
     if batch_id is None:
         name = event.body["batch"]
@@ -196,7 +209,7 @@ def _occupy(
         # A result that another chain states right now sees this batch, or is seen here.
         cursor.execute(queries("result")["alone"])
         cursor.execute(sql["assign_results"], {"batch_id": batch_id, "name": name})
-    cursor.execute(
+    started = cursor.execute(
         sql["insert_unit_procedure"],
         {
             "batch_id": batch_id,
@@ -204,12 +217,13 @@ def _occupy(
             "position_id": position_id,
             "during": Range(event.time, ended),
         },
-    )
-    return batch_id
+    ).fetchone()
+    assert started is not None
+    return Applied(batch_id=batch_id, unit_procedure_id=started[0])
 
 
-def _vacate(cursor: psycopg.Cursor, position_id: int, time: datetime) -> str | None:
-    """End whatever still occupies the position, as inferred."""
+def _vacate(cursor: psycopg.Cursor, position_id: int, time: datetime) -> tuple[int, str] | None:
+    """End whatever still occupies the position, as inferred; which unit procedure of which batch it was."""
     sql = queries("event")
     occupied = cursor.execute(sql["open_at_position"], {"position_id": position_id}).fetchone()
     if occupied is None:
@@ -223,13 +237,12 @@ def _vacate(cursor: psycopg.Cursor, position_id: int, time: datetime) -> str | N
         )
     cursor.execute(sql["end_unit_procedure"], {"unit_procedure_id": unit_procedure_id, "ended": time, "inferred": True})
     cursor.execute(sql["end_phases"], {"unit_procedure_id": unit_procedure_id, "ended": time})
-    return f"ended {other} as inferred"
+    return unit_procedure_id, other
 
 
 def _end(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
     batch_id = _batch(cursor, event)
-    _end_open(cursor, event, batch_id, required=True)
-    return batch_id, None
+    return Applied(batch_id=batch_id, unit_procedure_id=_end_open(cursor, event, batch_id, required=True))
 
 
 def _end_batch(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -239,22 +252,23 @@ def _end_batch(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
         raise PayloadRejected("batch_over", f"batch {event.body['batch']} is {status} already")
     if not cursor.execute(sql["was_here"], {"batch_id": batch_id, "unit_id": event.unit_id}).fetchone():
         raise PayloadRejected("other_unit", f"batch {event.body['batch']} was never in this unit")
-    _end_open(cursor, event, batch_id, required=False)
+    unit_procedure_id = _end_open(cursor, event, batch_id, required=False)
     status = "completed" if event.kind == "batch_ended" else "terminated"
     cursor.execute(
         sql["end_batch"],
         {"batch_id": batch_id, "status": status, "reason": optional_text(event.body, "reason")},
     )
-    return batch_id, None
+    return Applied(batch_id=batch_id, unit_procedure_id=unit_procedure_id)
 
 
-def _end_open(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int, *, required: bool) -> None:
+def _end_open(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int, *, required: bool) -> int | None:
     sql = queries("event")
     row = cursor.execute(sql["open_of_batch"], {"batch_id": batch_id}).fetchone()
     if row is None:
         if required:
             raise PayloadRejected("not_running", f"batch {event.body['batch']} has no running unit procedure to end")
-        return
+        return None
+    unit_procedure_id: int
     unit_procedure_id, started, unit_id = row
     if unit_id != event.unit_id:
         raise PayloadRejected("other_unit", f"batch {event.body['batch']} is running in another unit")
@@ -263,6 +277,7 @@ def _end_open(cursor: psycopg.Cursor, event: DraftEvent, batch_id: int, *, requi
         sql["end_unit_procedure"], {"unit_procedure_id": unit_procedure_id, "ended": event.time, "inferred": False}
     )
     cursor.execute(sql["end_phases"], {"unit_procedure_id": unit_procedure_id, "ended": event.time})
+    return unit_procedure_id
 
 
 def _start_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -282,7 +297,7 @@ def _start_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
         sql["insert_phase"],
         {"unit_procedure_id": unit_procedure_id, "name": event.body["phase"], "during": Range(event.time, None)},
     )
-    return batch_id, note
+    return Applied(batch_id=batch_id, unit_procedure_id=unit_procedure_id, note=note)
 
 
 def _end_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
@@ -294,15 +309,15 @@ def _end_phase(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
         raise PayloadRejected("not_running", f"phase {shown(event.body['phase'])} is not running")
     _after(row[2], event, "its start")
     cursor.execute(sql["end_phase"], {"phase_id": row[0], "ended": event.time})
-    return batch_id, None
+    return Applied(batch_id=batch_id, unit_procedure_id=unit_procedure_id)
 
 
 def _note(cursor: psycopg.Cursor, event: DraftEvent) -> Applied:
     name = optional_text(event.body, "batch")
     if name is None:
-        return None, None
+        return Applied(batch_id=None)
     row = cursor.execute(queries("event")["batch"], {"name": name}).fetchone()
-    return (None, f"no batch {name} is known") if row is None else (row[0], None)
+    return Applied(batch_id=None, note=f"no batch {name} is known") if row is None else Applied(batch_id=row[0])
 
 
 APPLY: dict[str, Callable[[psycopg.Cursor, DraftEvent], Applied]] = {

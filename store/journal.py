@@ -92,13 +92,14 @@ def append_block(
     return seq, digest
 
 
-def append_control(connection: psycopg.Connection, what: str, payload: bytes) -> None:
-    """Write down, in the caller's transaction, a decision that analytics reacts to."""
+def append_control(connection: psycopg.Connection, what: str, payload: bytes) -> tuple[int, int]:
+    """Write down, in the caller's transaction, a decision that analytics reacts to; the chain and seq of its block."""
     now_us = time.time_ns() // 1000
     lease = claim_chain(connection, name=CONTROL_CHAIN, kind="control", holder=what)
     entry = Entry(kind=EntryKind.CONTROL, topic=what, payload=payload, received_us=now_us)
     with connection.cursor() as cursor:
-        append_block(cursor, lease, [entry], readings=0, committed_us=now_us)
+        seq, _ = append_block(cursor, lease, [entry], readings=0, committed_us=now_us)
+    return lease.chain_id, seq
 
 
 def append_tick(cursor: psycopg.Cursor, lease: ChainLease, seq: int, tick: Tick) -> None:

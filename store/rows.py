@@ -36,6 +36,16 @@ class UnitRows:
     value: npt.NDArray[np.float64]
     quality: Bytes8
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "UnitRows":
+        """The chosen ones, in their order."""
+        return UnitRows(
+            entry=self.entry[chosen],
+            tag_id=self.tag_id[chosen],
+            time_us=self.time_us[chosen],
+            value=self.value[chosen],
+            quality=self.quality[chosen],
+        )
+
 
 def encode_rows(rows: UnitRows) -> bytes:
     """The bytes of these rows, in whatever order they are; no tag may have two of one time."""

@@ -86,16 +86,17 @@ def template_database(postgres_server: EmbeddedPostgres) -> str:
 @pytest.fixture
 def database(postgres_server: EmbeddedPostgres, template_database: str) -> Iterator[Database]:
     """A fresh database with the whole schema."""
-    yield from _database(postgres_server, template_database)
+    yield from copy_of(postgres_server, template_database)
 
 
 @pytest.fixture
 def empty_database(postgres_server: EmbeddedPostgres) -> Iterator[Database]:
     """A fresh database without any schema, owned by the owner: what the first migration meets."""
-    yield from _database(postgres_server, "template0")
+    yield from copy_of(postgres_server, "template0")
 
 
-def _database(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
+def copy_of(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
+    """A database of its own that begins as another one is, dropped afterwards."""
     database = Database(name=f"test_{next(_numbers)}", server=server)
     create_database(server, database.name, template=template)
     yield database

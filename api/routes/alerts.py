@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from psycopg import Connection
 from pydantic import BaseModel, Field
 
@@ -15,6 +15,7 @@ from records.actors import Actor
 from records.alerts import acknowledge
 from store.errors import NotFound
 from store.model.alert import AlertKind, AlertState
+from store.model.correction import AlertOutcome
 from store.sql import queries
 
 MOST_VERSIONS = 2**31 - 1
@@ -45,6 +46,10 @@ class AlertRow(BaseModel):
     comment: str | None
     version: int  # how often it changed since it was raised
     spread_to: list[str]  # tags it did not have when somebody decided about it; such an alert is raised again
+    run: int | None  # of its monitor; a correction begins another
+    superseded: bool  # a run after a correction has taken the place of the one that raised it
+    outcome: AlertOutcome | None = None  # what the correction did to it; null: not asked for, or of no monitor
+    earlier_alert: int | None = None  # the alert of an earlier run that it is, or takes the place of
     software: str
     reference_digest: str | None
 
@@ -111,12 +116,20 @@ def alert_queue(
     state: AlertState | None = None,
     *,
     open_only: bool = False,
+    superseded: Annotated[bool, Query(description="also those that a correction superseded")] = False,
     cursor: Cursor = BIGGEST_ID,
     limit: Limit = 100,
 ) -> Page[AlertRow]:
     """Alerts, newest first."""
     found = read_queue(
-        connection, batch=batch, kind=kind, state=state, open_only=open_only, below=cursor, limit=limit + 1
+        connection,
+        batch=batch,
+        kind=kind,
+        state=state,
+        open_only=open_only,
+        superseded=superseded,
+        below=cursor,
+        limit=limit + 1,
     )
     return page(found, [alert.alert for alert in found], limit)
 
@@ -143,12 +156,35 @@ def read_queue(
     kind: str | None = None,
     state: str | None = None,
     open_only: bool = False,
+    superseded: bool = False,
     below: int = BIGGEST_ID,
     limit: int,
 ) -> list[AlertRow]:
     """Alerts below a number, newest first."""
-    asked = {"below": below, "batch": batch, "kind": kind, "state": state, "open_only": open_only, "limit": limit}
+    asked = {
+        "below": below,
+        "batch": batch,
+        "kind": kind,
+        "state": state,
+        "open_only": open_only,
+        "superseded": superseded,
+        "limit": limit,
+    }
     return models(connection, AlertRow, queries("api_alerts")["queue"], asked)
+
+
+def read_batch_alerts(connection: Connection, batch: str) -> list[AlertRow]:
+    """The newest 500 alerts of a batch with what corrections did to them; each once, however many runs raised it."""
+    found = read_queue(connection, batch=batch, superseded=True, limit=500)
+    outcomes = {
+        row["alert"]: row
+        for row in rows(connection, queries("api_alerts")["outcomes"], {"alert_ids": [row.alert for row in found]})
+    }
+    for alert in found:
+        if alert.alert in outcomes:
+            alert.outcome = AlertOutcome(outcomes[alert.alert]["outcome"])
+            alert.earlier_alert = outcomes[alert.alert]["earlier_alert"]
+    return [alert for alert in found if alert.outcome not in (AlertOutcome.RAISED_AGAIN, AlertOutcome.REPLACED)]
 
 
 def read_alert(connection: Connection, alert: int) -> AlertDetail:
@@ -157,6 +193,9 @@ def read_alert(connection: Connection, alert: int) -> AlertDetail:
     found = row(connection, sql["detail"], {"alert_id": alert})
     if found is None:
         raise NotFound(f"there is no alert {alert}")
+    outcome = row(connection, sql["outcomes"], {"alert_ids": [alert]})
+    if outcome is not None:
+        found |= {"outcome": outcome["outcome"], "earlier_alert": outcome["earlier_alert"]}
     contributions = [Contribution(tag=tag, share=share) for tag, share in found.pop("contributions")]
     return AlertDetail(
         **found,

@@ -30,8 +30,15 @@ from api.overlay import Overlay, read_overlay
 from api.paging import Page, page
 from api.pseudonyms import shown_body, without
 from api.results import Expected, Results, read_expected, read_results
-from api.routes.alerts import AlertRow, read_queue
-from api.series import batch_row, batch_tags, read_series
+from api.routes.alerts import AlertRow, read_batch_alerts
+from api.series import (
+    FAR_FUTURE,
+    batch_row,
+    batch_tags,
+    read_series,
+    read_series_as_known,
+    windows_as_known,
+)
 from api.statement import Statement, read_statement
 from store.model.batch import BatchStatus
 from store.model.process import ProcessRole
@@ -91,6 +98,7 @@ class ReadingRow(BaseModel):
     value: float
     minimum: float
     maximum: float
+    corrected: int  # how many readings in it somebody corrected
 
 
 class Readings(BaseModel):
@@ -110,24 +118,39 @@ def readings(
     step_s: StepS = None,
     from_h: FromH = 0.0,
     to_h: Annotated[float, Query(ge=0, le=LONGEST_H, description="process hours to end before")] = LONGEST_H,
+    as_known_at: KnownAt = None,
+    *,
+    original: Annotated[bool, Query(description="as they arrived, without corrections")] = False,
 ) -> Response:
-    """Readings of a batch between two process hours, of all its tags unless some are named."""
+    """Readings of a batch between two process hours, of all its tags unless some are named.
+
+    As known at an instant the batch's intervals are those of then too, and hours count from its start as known then;
+    such readings, and original ones, come each as it is unless a step is named.
+    """
     made = batch_row(connection, batch)
-    found = batch_tags(connection, made["batch_id"], split(tags) or None)
-    start = made["started"]
-    series = (
-        read_series(
-            connection,
-            found,
-            since=start + timedelta(hours=from_h),
-            until=start + timedelta(hours=to_h),
-            step_s=step_s,
-            limit=ROW_CAP + 1,
-        )
-        if start is not None
-        else []
-    )
-    names = {tag.tag_id: tag.tag for tag in found}
+    names = split(tags)
+    if as_known_at is None and not original:
+        found = batch_tags(connection, made["batch_id"], names or None)
+    else:
+        found = windows_as_known(connection, made["batch_id"], as_known_at or FAR_FUTURE, names)
+    start = min((tag.started for tag in found), default=None) if as_known_at is not None else made["started"]
+    series = []
+    if start is not None:
+        since, until = start + timedelta(hours=from_h), start + timedelta(hours=to_h)
+        if as_known_at is None and not original:
+            series = read_series(connection, found, since=since, until=until, step_s=step_s, limit=ROW_CAP + 1)
+        else:
+            series = read_series_as_known(
+                connection,
+                found,
+                since=since,
+                until=until,
+                step_s=step_s or 0,
+                limit=ROW_CAP + 1,
+                known_at=as_known_at or FAR_FUTURE,
+                original=original,
+            )
+    of = {tag.tag_id: tag.tag for tag in found}
     body = {
         "batch": batch,
         "units_of_measure": {tag.tag: tag.unit_of_measure for tag in found},
@@ -135,10 +158,11 @@ def readings(
         "readings": [
             {
                 "time": point["time"],
-                "tag": names[point["tag_id"]],
+                "tag": of[point["tag_id"]],
                 "value": point["value"],
                 "minimum": point["minimum"],
                 "maximum": point["maximum"],
+                "corrected": point["corrected"],
             }
             for point in series[:ROW_CAP]
         ],
@@ -172,9 +196,9 @@ def expected(connection: Reading, batch: BatchName, as_known_at: KnownAt = None)
 
 @router.get("/{batch}/alerts")
 def batch_alerts(connection: Reading, batch: BatchName) -> list[AlertRow]:
-    """The newest 500 alerts of a batch, newest first."""
+    """The newest 500 alerts of a batch, newest first, with what corrections did to them; `superseded` ones too."""
     batch_row(connection, batch)
-    return read_queue(connection, batch=batch, limit=500)
+    return read_batch_alerts(connection, batch)
 
 
 class EventRow(BaseModel):

@@ -71,6 +71,7 @@ def readings(
                         "value": point["value"],
                         "minimum": point["minimum"],
                         "maximum": point["maximum"],
+                        "corrected": point["corrected"],
                     },
                 )
             )

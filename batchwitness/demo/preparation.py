@@ -13,7 +13,8 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from analytics.references import completed_batches, learn_reference, put_to_use
+from analytics.inputs import completed_batches
+from analytics.references import learn_reference, put_to_use
 from batchwitness.demo.history import import_history
 from batchwitness.demo.publishing import Publishing
 from batchwitness.demo.state import DemoState

@@ -2,7 +2,8 @@
 
 It listens on 127.0.0.1 only and knows three users: `plant` publishes, `ingest` subscribes, `sparkplug` is the Sparkplug
 host. A started broker has accepted ingest's password. Mosquitto keeps what waits for an absent session through its own
-restarts; killed, it may lose the last second (autosave). rumqttd keeps nothing: `survives_restart` and `warnings` say so.
+restarts; killed, it may lose the last second (autosave). rumqttd keeps nothing: `survives_restart` and `warnings` say
+so.
 """
 
 import socket

@@ -4,17 +4,9 @@ from typing import Any, Protocol
 
 import psycopg
 
-from analytics.intake import Stretch
-from analytics.monitor import BatchMonitor
-from analytics.plan import ApprovedRange, TagCorrespondence
-from analytics.reference import ReferenceModel
-from analytics.segment import Segment, Tick
-from analytics.watching import play
+from analytics.playing import read_run, replay
 from store.model.alert import Alert
-from store.model.ids import PositionId, TagId, UnitId
-from store.model.plant import ReportingMode, Tag
-from store.model.result import LimitKind
-from store.model.times import from_us, to_us
+from store.model.times import from_us
 
 Told = tuple[Any, ...]
 
@@ -30,13 +22,6 @@ UPDATED = (
     " alert_update.contributions, alert_update.cells"
     " FROM alert_update JOIN alert USING (alert_id) JOIN batch USING (batch_id)"
     " ORDER BY batch.name, alert.ordinal, alert_update.version"
-)
-WATCHED = (
-    "SELECT batch.batch_id, batch.name, unit_procedure.unit_id, lower(unit_procedure.during), monitor.configuration,"
-    " monitor.software, monitor.started_ordinal, monitor.position, new.model, old.model"
-    " FROM monitor JOIN batch USING (batch_id) JOIN unit_procedure USING (unit_procedure_id)"
-    " LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id"
-    " LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id ORDER BY batch.name"
 )
 
 
@@ -60,43 +45,19 @@ def replayed(system: Asked) -> tuple[list[Told], list[Told]]:
     """The same, computed anew in this process from the journal in the order that was recorded (DETECT-1)."""
     raised: list[Told] = []
     updated: list[Told] = []
-    for row in system.ask(WATCHED):
-        batch_id, batch, unit_id, started, configuration, software, started_ordinal, position, new, old = row
-        monitor = BatchMonitor.start(
-            batch=batch,
-            start_us=to_us(started),
-            tags=[_tag(fields) for fields in configuration["tags"]],
-            reference_new=None if new is None else ReferenceModel.from_bytes(new),
-            reference_old=None if old is None else ReferenceModel.from_bytes(old),
-            ranges=[
-                ApprovedRange(**fields | {"kind": LimitKind(fields["kind"])}) for fields in configuration["ranges"]
-            ],
-            correspondences=[TagCorrespondence(**fields) for fields in configuration["correspondences"]],
-            software=software,
-            lateness_us=int(configuration["cell_lateness_s"] * 1_000_000),
-        )
-        if configuration["first_tick"] is not None:
-            monitor.feed(Segment.of_tick(Tick(**configuration["first_tick"])))
-        versions: dict[int, int] = {}
-        with system.connect() as connection:
-            for _, alerts, _ in play(
-                connection,
-                monitor,
-                Stretch(after=started_ordinal - 1, until=position),
-                batch_id=batch_id,
-                batch=batch,
-                unit_id=unit_id,
-                transport_allowance_s=configuration["transport_allowance_s"],
-                started_event_id=configuration["started_event_id"],
-            ):
+    with system.connect() as connection:
+        for (monitor_id,) in system.ask("SELECT monitor_id FROM monitor ORDER BY monitor_id"):
+            run = read_run(connection, monitor_id)
+            versions: dict[int, int] = {}
+            for _, alerts, _ in replay(connection, run):
                 for alert in alerts:
                     if alert.ordinal not in versions:
-                        raised.append(_raised(batch, alert))
+                        raised.append(_raised(run.batch, alert))
                         versions[alert.ordinal] = 0
                         if alert.ended_us is None:
                             continue
                     versions[alert.ordinal] += 1
-                    updated.append(_updated(batch, alert, versions[alert.ordinal]))
+                    updated.append(_updated(run.batch, alert, versions[alert.ordinal]))
     return _exact(sorted(raised, key=lambda one: one[:2])), _exact(sorted(updated, key=lambda one: one[:3]))
 
 
@@ -149,16 +110,3 @@ def _bits(value: Any) -> Any:
     if isinstance(value, dict):
         return tuple(sorted((key, _bits(item)) for key, item in value.items()))
     return value
-
-
-def _tag(fields: dict[str, Any]) -> Tag:
-    position = fields["position_id"]
-    return Tag(
-        **fields
-        | {
-            "tag_id": TagId(fields["tag_id"]),
-            "unit_id": UnitId(fields["unit_id"]),
-            "position_id": None if position is None else PositionId(position),
-            "reporting_mode": ReportingMode(fields["reporting_mode"]),
-        }
-    )

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import psycopg
 
-from analytics.references import completed_batches, learn_reference, put_to_use
+from analytics.inputs import completed_batches
+from analytics.references import learn_reference, put_to_use
 from batchwitness.demo.history import import_history
 from batchwitness.embedded import child
 from batchwitness.embedded.database import DATABASE, OWNER

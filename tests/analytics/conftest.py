@@ -9,13 +9,15 @@ import numpy as np
 import psycopg
 import pytest
 
+from analytics.inputs import completed_batches
 from analytics.reference import ReferenceModel
-from analytics.references import completed_batches, learn_reference, put_to_use
+from analytics.references import learn_reference, put_to_use
 from analytics.runner import Runner
 from analytics.settings import AnalyticsSettings
+from batchwitness.embedded.postgres import EmbeddedPostgres
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import new_reference, old_reference
-from tests.fix_postgres import Database
+from tests.fix_postgres import Database, copy_of
 from tests.store.record import Record, opened
 
 HOURS = 24
@@ -53,11 +55,19 @@ class Watched:
         return self.record.ask(ALERTS)
 
 
-@pytest.fixture
-def watched(database: Database) -> Iterator[Watched]:
-    with opened(database) as record:
+@pytest.fixture(scope="session")
+def history(postgres_server: EmbeddedPostgres, template_database: str) -> Iterator[str]:
+    """Name of a database with a history and a reference in use, copied for every test that watches batches."""
+    for database in copy_of(postgres_server, template_database):
         enter_history(database)
-        yield Watched(record=record, database=database)
+        yield database.name
+
+
+@pytest.fixture
+def watched(postgres_server: EmbeddedPostgres, history: str) -> Iterator[Watched]:
+    for database in copy_of(postgres_server, history):
+        with opened(database) as record:
+            yield Watched(record=record, database=database)
 
 
 def enter_history(database: Database) -> None:

@@ -50,7 +50,7 @@ def test_imported_history_is_not_watched(watched: Watched) -> None:
     assert watched.record.ask("SELECT count(*) FROM monitor") == [(0,)]
 
 
-def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watched, database: Database) -> None:
+def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watched) -> None:
     seen: list[list[tuple[Any, ...]]] = []
     messages = drifting()
     for block in blocks(messages, 7):
@@ -86,10 +86,10 @@ def test_two_workers_share_the_monitors_and_do_nothing_twice(watched: Watched) -
     assert watched.record.ask("SELECT DISTINCT position FROM consumer") == head
 
 
-def test_no_alert_is_seen_before_the_overviews_of_what_it_rests_on(watched: Watched, database: Database) -> None:
+def test_no_alert_is_seen_before_the_overviews_of_what_it_rests_on(watched: Watched) -> None:
     watched.analyse()  # the history, which is not watched
     watched.record.take(*drifting())
-    with psycopg.connect(database.dsn("analytics")) as other:
+    with psycopg.connect(watched.database.dsn("analytics")) as other:
         other.execute("SELECT FROM consumer WHERE name = 'overviews' FOR UPDATE")
         watched.analyse()
         assert watched.alerts() == []

@@ -25,7 +25,7 @@ COLUMNS = {
     "/grafana/floor/alerts": "time alert unit batch kind sentence state next_action",
     "/grafana/batches": "batch process role status unit started ended open_alerts",
     "/grafana/tags?batch=CT-1,CT-2": "tag measurand unit_of_measure",
-    "/grafana/readings?batch=CT-1,CT-2&tags=pH,glucose&step=600": "time tag value minimum maximum",
+    "/grafana/readings?batch=CT-1,CT-2&tags=pH,glucose&step=600": "time tag value minimum maximum corrected",
     "/grafana/overlay?batch=CT-1&tag=glucose": "time value center lower upper",
     "/grafana/old-points?batch=CT-1&tag=glucose": "time value lower upper",
     "/grafana/alerts?batch=CT-1": "time timeEnd title text tags alert batch unit kind state",

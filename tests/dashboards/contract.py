@@ -55,7 +55,7 @@ ANSWERS: dict[str, list[Row]] = {
     "/grafana/batches": BATCHES,
     "/grafana/tags": TAGS,
     "/grafana/readings": [
-        {"time": time, "tag": "pH", "value": 7.1, "minimum": 7.0, "maximum": 7.2} for time in STEPS
+        {"time": time, "tag": "pH", "value": 7.1, "minimum": 7.0, "maximum": 7.2, "corrected": 0} for time in STEPS
     ],
     "/grafana/overlay": [{"time": time, "value": 7.1, "center": 7.0, "lower": 6.9, "upper": 7.2} for time in STEPS],
     "/grafana/old-points": [{"time": T0_MS, "value": 7.1, "lower": 6.8, "upper": 7.3}],

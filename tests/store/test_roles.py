@@ -34,6 +34,7 @@ EXPECTED: dict[str, Rights] = {
         ingest="select", analytics="select", api="select insert", readonly="select", retain="select"
     ),
     "alert_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
+    "alert_outcome": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "alert_update": Rights(
         ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
     ),
@@ -70,6 +71,7 @@ EXPECTED: dict[str, Rights] = {
         api="select insert update(epoch seq digest holder claimed_at)",
         retain="select",
     ),
+    "correction": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "entry_disagreement": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
     "edge_device": Rights(
@@ -125,7 +127,7 @@ EXPECTED: dict[str, Rights] = {
     ),
     "monitor": Rights(
         ingest="select",
-        analytics="select insert update(position closed failure state snapshot)",
+        analytics="select insert update(until_ordinal position closed failure state snapshot)",
         api="select",
         readonly="select",
         retain="select",
@@ -137,7 +139,11 @@ EXPECTED: dict[str, Rights] = {
         ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"
     ),
     "phase": Rights(
-        ingest="select insert update(during)", analytics="select", api="select", readonly="select", retain="select"
+        ingest="select insert update(during)",
+        analytics="select",
+        api="select update(during)",
+        readonly="select",
+        retain="select",
     ),
     "position": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "process_version": Rights(
@@ -164,12 +170,21 @@ EXPECTED: dict[str, Rights] = {
     ),
     "qc_result_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "quarantine": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
+    "quarantine_decision": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
+    "quarantine_now": Rights(ingest="select", analytics="select", api="select", retain="select"),
     "reading": Rights(ingest="select insert", analytics="select", api="select", readonly="select", retain="select"),
     "reading_again": Rights(
         ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
     ),
     "reading_conflict": Rights(
         ingest="select insert", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "reading_conflict_now": Rights(
+        ingest="select", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "reading_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
+    "reading_revision": Rights(
+        ingest="select", analytics="select", api="select insert", readonly="select", retain="select"
     ),
     "reference": Rights(
         ingest="select",
@@ -183,6 +198,12 @@ EXPECTED: dict[str, Rights] = {
     ),
     "registered_publisher": Rights(
         ingest="select", analytics="select", api="select insert update(allowed)", readonly="select", retain="select"
+    ),
+    "reference_input": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
+    "reference_input_changed": Rights(
+        ingest="select", analytics="select", api="select", readonly="select", retain="select"
     ),
     "sampling_plan": Rights(
         ingest="select",
@@ -234,13 +255,25 @@ EXPECTED: dict[str, Rights] = {
     "unit_procedure": Rights(
         ingest="select insert update(during end_inferred)",
         analytics="select",
-        api="select",
+        api="select update(batch_id during end_inferred)",
         readonly="select",
         retain="select",
     ),
 }
 
-VIEWS = frozenset({"alert_now", "qc_result_now", "tag_now", "unit_edge_state"})
+VIEWS = frozenset(
+    {
+        "alert_now",
+        "alert_outcome",
+        "qc_result_now",
+        "quarantine_now",
+        "reading_conflict_now",
+        "reading_now",
+        "reference_input_changed",
+        "tag_now",
+        "unit_edge_state",
+    }
+)
 # What was written once stays as it was written. qc_result gets its batch when that becomes known.
 APPEND_ONLY = frozenset(
     {
@@ -252,6 +285,7 @@ APPEND_ONLY = frozenset(
         "block_body",
         "block_tick",
         "block_unit",
+        "correction",
         "entry_disagreement",
         "edge_node_event",
         "edge_unit",
@@ -264,9 +298,12 @@ APPEND_ONLY = frozenset(
         "qc_replicate",
         "qc_result",
         "quarantine",
+        "quarantine_decision",
         "reading",
         "reading_conflict",
+        "reading_revision",
         "reference_batch",
+        "reference_input",
         "tag_version",
     }
 )

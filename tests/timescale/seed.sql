@@ -52,10 +52,11 @@ FROM generate_series(1, 3) AS seq;
 INSERT INTO block_body (chain_id, seq, raw) SELECT 1, seq, '\xabcd' FROM generate_series(1, 3) AS seq;
 INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows) VALUES (1, 1, 1, 1, '\x00'), (1, 2, 2, 1, '\x01');
 INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate) VALUES (1, 3, '2026-01-25Z', '2026-02-01Z', 60);
-INSERT INTO event (chain_id, block_seq, entry, unit_id, batch_id, kind, source_time, received_time, body, note, digest)
+INSERT INTO event (chain_id, block_seq, entry, unit_id, batch_id, unit_procedure_id, kind, source_time, received_time,
+    body, note, digest)
 VALUES
-    (1, 1, 0, 1, 1, 'unit_procedure_started', '2026-01-01Z', '2026-01-01Z', '{"phase": "activation"}', NULL, '\x01'),
-    (1, 2, 0, 1, 1, 'intervention', '2026-01-02Z', '2026-01-02Z', '{"comment": "fed"}', 'fed', '\x02');
+    (1, 1, 0, 1, 1, 1, 'unit_procedure_started', '2026-01-01Z', '2026-01-01Z', '{"phase": "activation"}', NULL, '\x01'),
+    (1, 2, 0, 1, 1, NULL, 'intervention', '2026-01-02Z', '2026-01-02Z', '{"comment": "fed"}', 'fed', '\x02');
 INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest) VALUES
     (1, 2, 1, 'batchwitness/v1/leiden/hall/BR-01/readings', 'values.pH', 'not_a_number', 'x is no number', 'x',
     '2026-01-02Z', '\x01');
@@ -69,6 +70,8 @@ INSERT INTO manual_entry (tag_id, source_time, value_text, capture_mode, checked
     (3, '2026-01-02Z', '37.0', 'manual', 'double_entry', 'mara', '2026-01-02 04:00Z', 'ben', 'p1.png', 900, 0.1, 1, 1, 0);
 INSERT INTO entry_disagreement (tag_id, source_time, first_text, first_by, second_text, second_by, chain_id, block_seq,
     entry) VALUES (3, '2026-01-03Z', '37.0', 'mara', '37.5', 'ben', 1, 1, 0);
+INSERT INTO quarantine_decision (quarantine_id, sequence, state, actor, reason, known_at) VALUES
+    (1, 1, 'requested', 'mara', 'described', '2026-01-03Z');
 INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
 INSERT INTO publisher_unit (publisher, unit_id, found_time) VALUES ('edge-1', 1, '2026-01-01Z');
 INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, after_time, before_time, found_time) VALUES
@@ -86,6 +89,21 @@ FROM (VALUES (1, 60), (2, 60), (3, 720), (4, 1440)) AS tag (tag_id, every_min),
 ORDER BY tag_id, source_time;
 INSERT INTO reading_conflict (tag_id, source_time, value, quality, received_time, chain_id, block_seq, entry) VALUES
     (1, '2026-01-02Z', 99, 192, '2026-01-02Z', 1, 2, 0);
+-- One act about three readings of a tag, a day of another taken back, and an end that was told too late.
+INSERT INTO correction (correction_id, kind, sentence, actor, reason, known_at, chain_id, block_seq)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, 'readings', 'three readings', 'mara', 'the probe was out', '2026-02-06Z', 1, 1),
+    (2, 'intervals', 'the end of CT-1', 'mara', 'the log book', '2026-02-07Z', 1, 2);
+INSERT INTO reading_revision (tag_id, source_time, sequence, kind, value, quality, correction_id, known_at) VALUES
+    (1, '2026-01-01 03:00Z', 1, 'corrected', 36.5, 192, 1, '2026-02-06Z'),
+    (1, '2026-01-02 03:00Z', 1, 'invalidated', 38.5, 0, 1, '2026-02-06Z'),
+    (1, '2026-01-02 04:00Z', 1, 'invalidated', 37, 0, 1, '2026-02-06Z'),
+    (1, '2026-01-02 04:00Z', 2, 'reinstated', 37, 192, 1, '2026-02-06Z');
+SELECT set_config('batchwitness.correction', '2', false);
+UPDATE unit_procedure SET during = '[2026-01-01 00:00Z,2026-01-13 00:30Z)' WHERE unit_procedure_id = 1;
+UPDATE phase SET during = '[2026-01-01 00:30Z,2026-01-03 00:00Z)' WHERE phase_id = 1;
+SELECT set_config('batchwitness.correction', '', false);
+UPDATE interval_revision SET known_at = '2026-01-14Z' WHERE correction_id IS NULL;
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
 SELECT tag_id, 3600, source_time, 1, value, value, value, value FROM reading WHERE tag_id IN (1, 2) AND quality > 0;
 INSERT INTO tag_latest (tag_id, source_time, value, quality)
@@ -122,7 +140,8 @@ INSERT INTO qc_replicate (qc_result_id, position, value_text, value_number, vali
     (4, 0, '90', 90, true, NULL), (4, 1, '12', 12, false, 'clumped');
 INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, known_at)
 OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', '2026-01-15Z');
-INSERT INTO reference_batch (reference_id, batch_id) VALUES (1, 1);
+INSERT INTO reference_batch (reference_id, batch_id, input_digest) VALUES (1, 1, '\x01');
+INSERT INTO reference_input (reference_id, batch_id, correction_id, input_digest) VALUES (1, 1, 1, '\x02');
 INSERT INTO intake (ordinal, chain_id, seq) VALUES (1, 1, 1), (2, 1, 2);
 INSERT INTO monitor (monitor_id, batch_id, unit_procedure_id, reference_new_id, software, configuration,
     started_ordinal, position, snapshot)

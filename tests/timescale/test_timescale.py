@@ -14,7 +14,7 @@ from tests.store.privileges import privileges
 from tests.store.test_roles import EXPECTED
 from tests.timescale.seed import STARTED, sample
 
-FROM_READING = re.compile(r"\b(FROM|JOIN)\s+reading\b")
+FROM_READING = re.compile(r"\b(FROM|JOIN)\s+reading(_now|_conflict_now)?\b")
 WRITES = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!DO )(?<!FOR )UPDATE)\s+(\w+)")
 TELLS_THE_TIME = ("clock_timestamp()", "append_audit(")  # two servers never answer these alike
 ZONE = "UTC"

@@ -80,6 +80,8 @@ CREATE TABLE event (
     entry integer NOT NULL,
     unit_id integer NOT NULL REFERENCES unit,
     batch_id integer REFERENCES batch,
+    unit_procedure_id integer REFERENCES unit_procedure,        -- the one it began, ended or had a phase in
+    ended_unit_procedure_id integer REFERENCES unit_procedure,  -- the one it ended besides, as inferred
     kind text NOT NULL,
     source_time timestamptz NOT NULL,
     received_time timestamptz NOT NULL,
@@ -90,6 +92,9 @@ CREATE TABLE event (
 );
 CREATE INDEX event_block ON event (chain_id, block_seq);
 CREATE INDEX event_batch ON event (batch_id, source_time);
+CREATE INDEX event_unit_procedure ON event (unit_procedure_id);
+CREATE INDEX event_ended_unit_procedure ON event (ended_unit_procedure_id) WHERE ended_unit_procedure_id IS NOT NULL;
+ALTER TABLE correction ADD FOREIGN KEY (chain_id, block_seq) REFERENCES block;
 
 CREATE TABLE quarantine (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -110,10 +115,33 @@ CREATE TABLE quarantine (
 );
 CREATE INDEX quarantine_block ON quarantine (chain_id, block_seq);
 CREATE INDEX quarantine_unit ON quarantine (unit_id, received_time);
+CREATE INDEX quarantine_entry ON quarantine (chain_id, block_seq, entry);
+-- What became of it, and who decided: a person asks, and ingest answers what it is asked to take again.
+CREATE TABLE quarantine_decision (
+    quarantine_id bigint NOT NULL REFERENCES quarantine,
+    sequence integer NOT NULL CHECK (sequence > 0),
+    state text NOT NULL CHECK (state IN ('open', 'requested', 'stored', 'replaced', 'set_aside')),
+    actor text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    known_at timestamptz NOT NULL,
+    PRIMARY KEY (quarantine_id, sequence)
+);
+CREATE VIEW quarantine_now AS
+SELECT quarantine.*, coalesce(newest.state, 'open') AS state, coalesce(newest.sequence, 0) AS version,
+    newest.actor AS decided_by, newest.reason AS decided_why, newest.known_at AS decided_at
+FROM quarantine
+LEFT JOIN (
+    SELECT * FROM quarantine_decision AS decision
+    WHERE NOT EXISTS (
+        SELECT FROM quarantine_decision AS later
+        WHERE later.quarantine_id = decision.quarantine_id AND later.sequence > decision.sequence
+    )
+) AS newest USING (quarantine_id);
 
 GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
     TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
 GRANT INSERT ON block, block_body, quarantine TO batchwitness_ingest, batchwitness_api;
 GRANT INSERT ON block_unit, block_tick, event TO batchwitness_ingest;
+GRANT INSERT ON quarantine_decision TO batchwitness_ingest, batchwitness_api;
 GRANT INSERT, UPDATE ON slot TO batchwitness_ingest;
 GRANT INSERT, UPDATE (until) ON listening TO batchwitness_ingest;

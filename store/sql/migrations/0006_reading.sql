@@ -44,6 +44,43 @@ CREATE TABLE reading_again (
     tag_ids integer[] NOT NULL
 );
 CREATE INDEX reading_again_unit ON reading_again (unit_id, source_time);
+-- What a person said of a reading instead: appended, never written over the reading. The highest sequence holds.
+CREATE TABLE reading_revision (
+    tag_id integer NOT NULL REFERENCES tag,
+    source_time timestamptz NOT NULL,
+    sequence integer NOT NULL CHECK (sequence > 0),
+    kind text NOT NULL CHECK (kind IN ('corrected', 'invalidated', 'reinstated', 'settled')),
+    value double precision NOT NULL,
+    quality smallint NOT NULL,       -- bad for an invalidated reading
+    settled_through bigint,          -- the newest reading_conflict that was decided about
+    correction_id bigint NOT NULL REFERENCES correction,
+    known_at timestamptz NOT NULL,   -- that of the correction
+    PRIMARY KEY (tag_id, source_time, sequence)
+);
+CREATE INDEX reading_revision_correction ON reading_revision (correction_id);
+CREATE VIEW reading_now AS
+SELECT reading.tag_id, reading.source_time, coalesce(revision.value, reading.value) AS value,
+    coalesce(revision.quality, reading.quality) AS quality, reading.received_time, reading.chain_id,
+    reading.block_seq, reading.value AS original_value, reading.quality AS original_quality,
+    revision.kind AS revised, coalesce(revision.sequence, 0) AS version
+FROM reading
+LEFT JOIN (
+    SELECT * FROM reading_revision AS newest
+    WHERE NOT EXISTS (
+        SELECT FROM reading_revision AS later
+        WHERE later.tag_id = newest.tag_id AND later.source_time = newest.source_time
+            AND later.sequence > newest.sequence
+    )
+) AS revision ON revision.tag_id = reading.tag_id AND revision.source_time = reading.source_time;
+-- A conflict is open until somebody decides which value holds.
+CREATE VIEW reading_conflict_now AS
+SELECT reading_conflict.*, EXISTS (
+    SELECT FROM reading_revision
+    WHERE reading_revision.tag_id = reading_conflict.tag_id
+        AND reading_revision.source_time = reading_conflict.source_time
+        AND reading_revision.settled_through >= reading_conflict.reading_conflict_id
+) AS settled
+FROM reading_conflict;
 
 -- Which sequence numbers of a publisher are missing. A number that arrives later splits or closes its gap.
 CREATE TABLE publisher (
@@ -80,6 +117,7 @@ CREATE INDEX sequence_gap_filled ON sequence_gap (filled_time) WHERE filled_time
 CREATE INDEX sequence_gap_open ON sequence_gap (publisher, boot, first_seq) WHERE filled_time IS NULL;
 
 GRANT INSERT ON reading, reading_conflict, reading_again, publisher_unit TO batchwitness_ingest;
+GRANT INSERT ON reading_revision TO batchwitness_api;
 GRANT INSERT, UPDATE ON publisher, sequence_gap TO batchwitness_ingest;
 DO $$
 BEGIN

@@ -15,8 +15,28 @@ CREATE UNIQUE INDEX reference_in_use ON reference (process_version_id, role) WHE
 CREATE TABLE reference_batch (
     reference_id integer NOT NULL REFERENCES reference,
     batch_id integer NOT NULL REFERENCES batch,
+    input_digest bytea NOT NULL,  -- of the readings it was learned from, SHA-256
     PRIMARY KEY (reference_id, batch_id)
 );
+-- What became of the inputs of a reference when somebody corrected them. The reference itself stays as it is.
+CREATE TABLE reference_input (
+    reference_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    correction_id bigint NOT NULL REFERENCES correction,
+    input_digest bytea NOT NULL,  -- of the batch's readings as corrected
+    PRIMARY KEY (reference_id, batch_id, correction_id),
+    FOREIGN KEY (reference_id, batch_id) REFERENCES reference_batch
+);
+CREATE VIEW reference_input_changed AS
+SELECT reference_batch.reference_id, reference_batch.batch_id, newest.correction_id
+FROM reference_batch
+CROSS JOIN LATERAL (
+    SELECT * FROM reference_input
+    WHERE reference_input.reference_id = reference_batch.reference_id
+        AND reference_input.batch_id = reference_batch.batch_id
+    ORDER BY correction_id DESC LIMIT 1
+) AS newest
+WHERE newest.input_digest <> reference_batch.input_digest;
 
 -- The one order in which analytics took the blocks of all chains. A replay follows it.
 CREATE TABLE intake (
@@ -36,7 +56,10 @@ INSERT INTO consumer (name) VALUES ('intake'), ('batches'), ('overviews');
 CREATE TABLE monitor (
     monitor_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id integer NOT NULL REFERENCES batch,
-    unit_procedure_id integer NOT NULL UNIQUE REFERENCES unit_procedure,
+    unit_procedure_id integer NOT NULL REFERENCES unit_procedure,
+    run integer NOT NULL DEFAULT 1 CHECK (run > 0),  -- a correction of what it saw begins another
+    corrected_ordinal bigint,  -- of the intake: corrections up to it are applied; null: none
+    until_ordinal bigint,      -- of the intake: the correction that ended this run; null: nothing has
     reference_new_id integer REFERENCES reference,
     reference_old_id integer REFERENCES reference,
     software text NOT NULL,
@@ -46,8 +69,10 @@ CREATE TABLE monitor (
     closed boolean NOT NULL DEFAULT false,
     failure text,  -- why it cannot go on; an alert says so
     state bytea,
-    snapshot jsonb NOT NULL DEFAULT '{}'
+    snapshot jsonb NOT NULL DEFAULT '{}',
+    UNIQUE (unit_procedure_id, run)
 );
+CREATE UNIQUE INDEX monitor_current ON monitor (unit_procedure_id) WHERE until_ordinal IS NULL;
 CREATE INDEX monitor_open ON monitor (position) WHERE NOT closed;
 CREATE INDEX monitor_batch ON monitor (batch_id);
 
@@ -73,6 +98,7 @@ CREATE TABLE alert (
     software text NOT NULL,
     intake_ordinal bigint NOT NULL,
     committed_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    same_as bigint REFERENCES alert,  -- the first run's alert that was raised just like this one, before a correction
     UNIQUE NULLS NOT DISTINCT (monitor_id, ordinal, unit_id)
 );
 CREATE INDEX alert_batch ON alert (batch_id, raised_time);
@@ -102,7 +128,9 @@ CREATE TABLE alert_decision (
 );
 CREATE INDEX alert_decision_alert ON alert_decision (alert_id, known_at);
 
--- A decision covers what its maker saw: an alert that has spread to further tags since is raised again.
+-- A decision covers what its maker saw: an alert that has spread to further tags since is raised again. After a
+-- correction a later run takes the place of an earlier one as far as it has come; what was decided about an alert that
+-- it raises in the same way goes on.
 CREATE VIEW alert_now AS
 SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind,
     coalesce(newest.detector, alert.detector) AS detector, coalesce(newest.tags, alert.tags) AS tags,
@@ -112,34 +140,104 @@ SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.or
     coalesce(newest.contributions, alert.contributions) AS contributions,
     coalesce(newest.cells, alert.cells) AS cells,
     alert.reference_digest, alert.software, alert.intake_ordinal, alert.committed_time,
-    CASE WHEN coalesce(newest.tags, alert.tags) <@ coalesce(seen.tags, alert.tags)
+    CASE WHEN coalesce(newest.tags, alert.tags) <@ coalesce(seen.tags, decided.tags, alert.tags)
         THEN coalesce(decision.state, 'raised') ELSE 'raised' END AS state,
     decision.actor AS decided_by, decision.comment, decision.known_at AS decided_at,
     coalesce(newest.version, 0) AS version,
     CASE WHEN decision.state IS NULL THEN '{}' ELSE ARRAY(
-        SELECT unnest(coalesce(newest.tags, alert.tags)) EXCEPT SELECT unnest(coalesce(seen.tags, alert.tags))
+        SELECT unnest(coalesce(newest.tags, alert.tags))
+        EXCEPT SELECT unnest(coalesce(seen.tags, decided.tags, alert.tags))
         ORDER BY 1
-    ) END AS spread_to  -- tags it did not have when it was decided about
+    ) END AS spread_to,  -- tags it did not have when it was decided about
+    alert.same_as, monitor.run,
+    coalesce(later.closed OR later.position >= alert.intake_ordinal, false) AS superseded
 FROM alert
+LEFT JOIN monitor USING (monitor_id)
+LEFT JOIN monitor AS later ON monitor.until_ordinal IS NOT NULL
+    AND later.unit_procedure_id = monitor.unit_procedure_id AND later.until_ordinal IS NULL
 LEFT JOIN LATERAL (
     SELECT * FROM alert_update WHERE alert_update.alert_id = alert.alert_id ORDER BY version DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM alert_decision WHERE alert_decision.alert_id = alert.alert_id ORDER BY known_at DESC LIMIT 1
+    SELECT * FROM alert_decision WHERE alert_decision.alert_id IN (alert.alert_id, alert.same_as)
+    ORDER BY known_at DESC LIMIT 1
 ) AS decision ON true
-LEFT JOIN alert_update AS seen ON seen.alert_id = alert.alert_id AND seen.version = decision.version;
+LEFT JOIN alert AS decided ON decided.alert_id = decision.alert_id
+LEFT JOIN alert_update AS seen ON seen.alert_id = decision.alert_id AND seen.version = decision.version;
+
+-- What a correction did to alerts: of two runs one after the other of the same batch. A run's alert that was raised
+-- otherwise is the nearest of the same kind with a tag in common.
+CREATE VIEW alert_outcome AS
+WITH raised AS NOT MATERIALIZED (
+    SELECT alert.*, monitor.unit_procedure_id, monitor.run, monitor.until_ordinal,
+        coalesce(alert.same_as, alert.alert_id) AS first_alert_id
+    FROM alert JOIN monitor USING (monitor_id)
+), changed AS NOT MATERIALIZED (
+    SELECT later.alert_id, earlier.alert_id AS earlier_alert_id
+    FROM raised AS later
+    CROSS JOIN LATERAL (
+        SELECT earlier.alert_id FROM raised AS earlier
+        WHERE earlier.unit_procedure_id = later.unit_procedure_id AND earlier.run = later.run - 1
+            AND earlier.batch_id = later.batch_id AND earlier.kind = later.kind
+            AND (earlier.tags && later.tags OR earlier.tags = later.tags)
+            AND NOT EXISTS (
+                SELECT FROM raised AS same
+                WHERE same.unit_procedure_id = later.unit_procedure_id AND same.run = later.run
+                    AND same.first_alert_id = earlier.first_alert_id
+            )
+        ORDER BY greatest(earlier.raised_time - later.raised_time, later.raised_time - earlier.raised_time),
+            earlier.alert_id
+        LIMIT 1
+    ) AS earlier
+    WHERE later.same_as IS NULL AND later.run > 1
+)
+SELECT raised.alert_id, raised.batch_id, raised.run,
+    CASE
+        WHEN raised.until_ordinal IS NOT NULL AND NOT alert_now.superseded THEN 'recomputing'
+        WHEN raised.until_ordinal IS NOT NULL THEN
+            CASE
+                WHEN EXISTS (SELECT FROM raised AS same WHERE same.unit_procedure_id = raised.unit_procedure_id
+                    AND same.run > raised.run AND same.first_alert_id = raised.first_alert_id) THEN 'raised_again'
+                WHEN EXISTS (SELECT FROM changed WHERE changed.earlier_alert_id = raised.alert_id) THEN 'replaced'
+                ELSE 'no_longer_raised'
+            END
+        WHEN raised.run = 1 THEN 'uncorrected'
+        WHEN raised.same_as IS NOT NULL THEN
+            CASE WHEN before.became IS NOT DISTINCT FROM after.became THEN 'unchanged' ELSE 'changed' END
+        WHEN changed.alert_id IS NOT NULL THEN 'changed'
+        ELSE 'new'
+    END AS outcome,
+    coalesce(changed.earlier_alert_id, last.alert_id) AS earlier_alert_id
+FROM raised
+JOIN alert_now USING (alert_id)
+LEFT JOIN changed ON changed.alert_id = raised.alert_id
+LEFT JOIN LATERAL (  -- the newest earlier run that raised it in the same way
+    SELECT same.alert_id, same.until_ordinal FROM raised AS same
+    WHERE raised.same_as IS NOT NULL AND same.unit_procedure_id = raised.unit_procedure_id
+        AND same.run < raised.run AND same.first_alert_id = raised.same_as
+    ORDER BY same.run DESC LIMIT 1
+) AS last ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg((version, ended_time, detector, tags, score, limit_value)::text ORDER BY version) AS became
+    FROM alert_update WHERE alert_update.alert_id = last.alert_id
+) AS before ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg((version, ended_time, detector, tags, score, limit_value)::text ORDER BY version) AS became
+    FROM alert_update WHERE alert_update.alert_id = raised.alert_id AND intake_ordinal <= last.until_ordinal
+) AS after ON true;
 
 -- Summaries that are always derivable again from reading.
 CREATE TABLE overview (
     tag_id integer NOT NULL REFERENCES tag,
     resolution_s integer NOT NULL,
     bucket timestamptz NOT NULL,
-    count integer NOT NULL,
-    minimum double precision NOT NULL,
-    mean double precision NOT NULL,
-    maximum double precision NOT NULL,
-    last double precision NOT NULL,
-    PRIMARY KEY (tag_id, resolution_s, bucket)
+    count integer NOT NULL,  -- 0 where everything was invalidated
+    minimum double precision,
+    mean double precision,
+    maximum double precision,
+    last double precision,
+    PRIMARY KEY (tag_id, resolution_s, bucket),
+    CHECK (num_nulls(minimum, mean, maximum, last) = CASE count WHEN 0 THEN 4 ELSE 0 END)
 );
 CREATE TABLE tag_latest (
     tag_id integer PRIMARY KEY REFERENCES tag,
@@ -152,7 +250,8 @@ GRANT INSERT ON reference, reference_batch TO batchwitness_analytics, batchwitne
 GRANT UPDATE (state) ON reference TO batchwitness_api;
 GRANT INSERT ON intake TO batchwitness_analytics;
 GRANT INSERT, UPDATE ON consumer TO batchwitness_analytics;
-GRANT INSERT, UPDATE (position, closed, failure, state, snapshot) ON monitor TO batchwitness_analytics;
+GRANT INSERT ON reference_input TO batchwitness_analytics;
+GRANT INSERT, UPDATE (position, closed, failure, state, snapshot, until_ordinal) ON monitor TO batchwitness_analytics;
 GRANT INSERT ON alert, alert_update TO batchwitness_analytics;
 GRANT INSERT ON alert_decision TO batchwitness_api;
 GRANT INSERT, UPDATE ON overview, tag_latest TO batchwitness_analytics;

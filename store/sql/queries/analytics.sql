@@ -38,18 +38,17 @@ SELECT coalesce(max(ordinal), 0) FROM intake;
 
 -- batch_events: What happened to batches in a stretch of the intake, with the kind of chain it came over.
 SELECT intake.ordinal, chain.kind, event.event_id, event.kind, event.source_time, event.batch_id, event.unit_id,
-    event.note
+    event.unit_procedure_id, event.note
 FROM intake
 JOIN chain USING (chain_id)
 JOIN event ON event.chain_id = intake.chain_id AND event.block_seq = intake.seq
 WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.batch_id IS NOT NULL
 ORDER BY intake.ordinal, event.entry, event.event_id;
 
--- started_procedure: The unit procedure an event started, with the batch and its process.
-SELECT unit_procedure.unit_procedure_id, unit_procedure.position_id, batch.name, batch.process_version_id
-FROM unit_procedure JOIN batch USING (batch_id)
-WHERE unit_procedure.batch_id = %(batch_id)s AND unit_procedure.unit_id = %(unit_id)s
-    AND lower(unit_procedure.during) = %(started)s;
+-- started_procedure: Where an event started a unit procedure, with the batch that it named and its process.
+SELECT unit_procedure.position_id, batch.name, batch.process_version_id
+FROM unit_procedure CROSS JOIN batch
+WHERE unit_procedure.unit_procedure_id = %(unit_procedure_id)s AND batch.batch_id = %(batch_id)s;
 
 -- first_ordinal: The first block before a start that holds readings from after it, else the block of the start itself.
 SELECT coalesce(min(intake.ordinal), %(ordinal)s)
@@ -92,19 +91,22 @@ INSERT INTO monitor (batch_id, unit_procedure_id, reference_new_id, reference_ol
     started_ordinal, position, state)
 VALUES (%(batch_id)s, %(unit_procedure_id)s, %(reference_new_id)s, %(reference_old_id)s, %(software)s,
     %(configuration)s, %(ordinal)s, %(position)s, %(state)s)
-ON CONFLICT (unit_procedure_id) DO NOTHING;
+ON CONFLICT (unit_procedure_id, run) DO NOTHING;
 
--- claim_monitor: The open monitor that is farthest behind, locked; nothing when all are up to date or taken.
-SELECT monitor.monitor_id, monitor.batch_id, batch.name, unit_procedure.unit_id, monitor.position, monitor.state,
-    (monitor.configuration ->> 'transport_allowance_s')::double precision,
-    (monitor.configuration ->> 'started_event_id')::bigint, new.model, old.model
+-- claim_monitor: The open run that is farthest behind, locked, those that catch up after a correction last.
+SELECT monitor.monitor_id, monitor.unit_procedure_id, monitor.run, monitor.batch_id, batch.name,
+    unit_procedure.unit_id, monitor.position, monitor.until_ordinal, monitor.state
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
-LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id
-LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id
-WHERE NOT monitor.closed AND monitor.failure IS NULL AND monitor.position < %(head)s
-ORDER BY monitor.position, monitor.monitor_id
+WHERE NOT monitor.closed AND monitor.failure IS NULL
+    AND monitor.position < least(%(head)s, monitor.until_ordinal)
+    AND NOT EXISTS (  -- a run begins when the one before it has come to its end
+        SELECT FROM monitor AS earlier
+        WHERE earlier.unit_procedure_id = monitor.unit_procedure_id AND earlier.run < monitor.run
+            AND NOT earlier.closed AND earlier.failure IS NULL
+    )
+ORDER BY monitor.position < coalesce(monitor.corrected_ordinal, 0), monitor.position, monitor.monitor_id
 LIMIT 1
 FOR UPDATE OF monitor SKIP LOCKED;
 
@@ -118,12 +120,13 @@ WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
     AND (block_unit.rows IS NOT NULL OR block_tick.plant_time IS NOT NULL)
 ORDER BY intake.ordinal;
 
--- unit_events: What happened in one unit in a stretch of the intake.
-SELECT intake.ordinal, event.event_id, event.entry, event.kind, event.source_time, event.batch_id, event.note,
-    event.body ->> 'phase'
+-- procedure_events: What events did to one unit procedure in a stretch of the intake, and whether by the way.
+SELECT intake.ordinal, event.entry, event.kind, event.source_time, event.body ->> 'phase',
+    event.ended_unit_procedure_id IS NOT DISTINCT FROM %(unit_procedure_id)s
 FROM intake
 JOIN event ON event.chain_id = intake.chain_id AND event.block_seq = intake.seq
-WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.unit_id = %(unit_id)s
+WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
+    AND %(unit_procedure_id)s IN (event.unit_procedure_id, event.ended_unit_procedure_id)
 ORDER BY intake.ordinal, event.entry, event.event_id;
 
 -- save_monitor: What a monitor knows after a stretch of the intake.
@@ -139,10 +142,10 @@ FROM alert WHERE monitor_id = %(monitor_id)s AND ordinal = %(ordinal)s;
 
 -- insert_alert: Raise an alert.
 INSERT INTO alert (monitor_id, batch_id, unit_id, ordinal, kind, detector, tags, raised_time, onset_time, phase_time_h,
-    score, limit_value, sentence, contributions, cells, reference_digest, software, intake_ordinal)
+    score, limit_value, sentence, contributions, cells, reference_digest, software, intake_ordinal, same_as)
 VALUES (%(monitor_id)s, %(batch_id)s, %(unit_id)s, %(ordinal)s, %(kind)s, %(detector)s, %(tags)s, %(raised_time)s,
     %(onset_time)s, %(phase_time_h)s, %(score)s, %(limit_value)s, %(sentence)s, %(contributions)s, %(cells)s,
-    %(reference_digest)s, %(software)s, %(intake_ordinal)s)
+    %(reference_digest)s, %(software)s, %(intake_ordinal)s, %(same_as)s)
 RETURNING alert_id;
 
 -- update_alert: What became of an alert's episode.
@@ -187,15 +190,15 @@ FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::inte
 ON CONFLICT DO NOTHING
 RETURNING tag_id, bucket;
 
--- derive_overview: Derive touched buckets anew from the readings; an absurd value is cut before it enters the mean.
+-- derive_overview: Derive touched buckets anew from what holds of the readings; an absurd value is cut before it enters the mean.
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
-SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(*), min(reading.value),
-    avg(greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, reading.value))),
-    max(reading.value), (array_agg(reading.value ORDER BY reading.source_time DESC))[1]
+SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(known.value), min(known.value),
+    avg(CASE WHEN known.value IS NOT NULL
+        THEN greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, known.value)) END),
+    max(known.value), (array_agg(known.value ORDER BY known.source_time DESC))[1]
 FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[]) AS touched (tag_id, bucket)
-JOIN reading ON reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
-    AND reading.source_time < touched.bucket + %(width)s::interval
-WHERE reading.quality > 0
+LEFT JOIN reading_now AS known ON known.tag_id = touched.tag_id AND known.source_time >= touched.bucket
+    AND known.source_time < touched.bucket + %(width)s::interval AND known.quality > 0
 GROUP BY touched.tag_id, touched.bucket
 ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
     mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;

@@ -2,7 +2,7 @@
 SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
-    alert_now.version, alert_now.spread_to,
+    alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
     batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
     alert_now.reference_digest
 FROM alert_now
@@ -14,6 +14,7 @@ WHERE alert_now.alert_id < %(below)s
     AND (%(kind)s::text IS NULL OR alert_now.kind = %(kind)s)
     AND (%(state)s::text IS NULL OR alert_now.state = %(state)s)
     AND (NOT %(open_only)s OR alert_now.state <> 'closed')
+    AND (%(superseded)s OR NOT alert_now.superseded)
 ORDER BY alert_now.alert_id DESC
 LIMIT %(limit)s;
 
@@ -21,7 +22,7 @@ LIMIT %(limit)s;
 SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
-    alert_now.version, alert_now.spread_to,
+    alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
     batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
     alert_now.reference_digest, alert_now.contributions, alert_now.cells, alert_now.ordinal,
     alert_now.intake_ordinal, alert_now.committed_time, reference.name AS reference,
@@ -46,3 +47,7 @@ SELECT alert_decision.version, alert_decision.state, alert_decision.actor, actor
     alert_decision.known_at
 FROM alert_decision LEFT JOIN actor ON actor.name = alert_decision.actor
 WHERE alert_decision.alert_id = %(alert_id)s ORDER BY alert_decision.known_at;
+
+-- outcomes: What corrections did to alerts.
+SELECT alert_id AS alert, outcome, earlier_alert_id AS earlier_alert FROM alert_outcome
+WHERE alert_id = ANY(%(alert_ids)s::bigint[]) ORDER BY alert_id;

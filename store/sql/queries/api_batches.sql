@@ -13,7 +13,7 @@ LEFT JOIN LATERAL (
 ) AS made ON true
 LEFT JOIN LATERAL (
     SELECT count(*) FILTER (WHERE alert_now.state <> 'closed') AS alerts, count(*) AS total
-    FROM alert_now WHERE alert_now.batch_id = batch.batch_id
+    FROM alert_now WHERE alert_now.batch_id = batch.batch_id AND NOT alert_now.superseded
 ) AS open ON true
 WHERE batch.batch_id < %(below)s
     AND (%(process)s::text IS NULL OR process_version.name = %(process)s)
@@ -49,6 +49,22 @@ JOIN tag_now ON tag_now.unit_id = unit_procedure.unit_id
 WHERE unit_procedure.batch_id = %(batch_id)s
 ORDER BY lower(unit_procedure.during), tag_now.tag_id;
 
+-- windows_as_known: The tags of a batch, each with the interval in which it spoke of this batch as known at an instant.
+SELECT tag_now.tag_id, tag_now.name AS tag, coalesce(tag_now.measurand, '') AS measurand,
+    coalesce(tag_now.unit_of_measure, '') AS unit_of_measure, tag_now.mapped, tag_now.reporting_mode,
+    tag_now.interval_s, unit.name AS unit, lower(known.new_during) AS started, upper(known.new_during) AS ended
+FROM unit_procedure
+CROSS JOIN LATERAL (
+    SELECT new_during, new_batch_id FROM interval_revision
+    WHERE interval_revision.unit_procedure_id = unit_procedure.unit_procedure_id AND known_at <= %(known_at)s
+    ORDER BY interval_revision_id DESC LIMIT 1
+) AS known
+JOIN unit USING (unit_id)
+JOIN tag_now ON tag_now.unit_id = unit_procedure.unit_id
+    AND (tag_now.position_id IS NULL OR tag_now.position_id = unit_procedure.position_id)
+WHERE known.new_batch_id = %(batch_id)s
+ORDER BY started, tag_now.tag_id;
+
 -- phases: The phases of a batch in order.
 SELECT phase.name AS phase, lower(phase.during) AS started, upper(phase.during) AS ended, unit.name AS unit
 FROM phase
@@ -67,9 +83,9 @@ SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest
 FROM reference
 WHERE reference.reference_id IN (
     SELECT unnest(ARRAY[monitor.reference_new_id, monitor.reference_old_id])
-    FROM monitor WHERE monitor.batch_id = %(batch_id)s
+    FROM monitor WHERE monitor.batch_id = %(batch_id)s AND monitor.until_ordinal IS NULL
 ) OR (reference.process_version_id = %(process_version_id)s AND reference.state = 'in_use'
-    AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s))
+    AND NOT EXISTS (SELECT FROM monitor WHERE monitor.batch_id = %(batch_id)s AND monitor.until_ordinal IS NULL))
 ORDER BY reference.role, reference.reference_id;
 
 -- newest: The newest usable reading of the batch's tags, or of one, inside its intervals and not from a clock ahead.
@@ -79,9 +95,9 @@ JOIN tag ON tag.unit_id = unit_procedure.unit_id
     AND (tag.position_id IS NULL OR tag.position_id = unit_procedure.position_id)
 CROSS JOIN LATERAL (
     SELECT looked_at.source_time FROM (
-        SELECT source_time, quality FROM reading
-        WHERE reading.tag_id = tag.tag_id AND reading.source_time >= lower(unit_procedure.during)
-            AND reading.source_time < coalesce(upper(unit_procedure.during), %(latest)s)
+        SELECT source_time, quality FROM reading_now
+        WHERE reading_now.tag_id = tag.tag_id AND reading_now.source_time >= lower(unit_procedure.during)
+            AND reading_now.source_time < coalesce(upper(unit_procedure.during), %(latest)s)
         ORDER BY source_time DESC LIMIT 10000
     ) AS looked_at
     WHERE looked_at.quality > 0 ORDER BY looked_at.source_time DESC LIMIT 1

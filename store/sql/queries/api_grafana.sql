@@ -7,7 +7,7 @@ SELECT floor(extract(epoch FROM alert_now.raised_time) * 1000)::bigint AS time, 
 FROM alert_now
 JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
-WHERE alert_now.state <> 'closed'
+WHERE alert_now.state <> 'closed' AND NOT alert_now.superseded
     AND (batch.status = 'running' OR (alert_now.batch_id IS NULL AND alert_now.ended_time IS NULL))
 ORDER BY alert_now.raised_time, alert_now.alert_id
 LIMIT 1000;
@@ -16,7 +16,8 @@ LIMIT 1000;
 SELECT batch.name AS batch, process_version.name AS process, process_version.role, batch.status, made.unit,
     floor(extract(epoch FROM made.started) * 1000)::bigint AS started,
     floor(extract(epoch FROM made.ended) * 1000)::bigint AS ended,
-    (SELECT count(*) FROM alert_now WHERE alert_now.batch_id = batch.batch_id AND alert_now.state <> 'closed')
+    (SELECT count(*) FROM alert_now
+        WHERE alert_now.batch_id = batch.batch_id AND alert_now.state <> 'closed' AND NOT alert_now.superseded)
         AS open_alerts
 FROM batch
 JOIN process_version USING (process_version_id)
@@ -50,7 +51,7 @@ SELECT floor(extract(epoch FROM alert_now.onset_time) * 1000)::bigint AS time,
 FROM alert_now
 JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
-WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s))
+WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s)) AND NOT alert_now.superseded
     AND alert_now.onset_time <= %(until)s
     AND coalesce(alert_now.ended_time, greatest(%(now)s, alert_now.raised_time)) >= %(since)s
 ORDER BY alert_now.onset_time, alert_now.alert_id

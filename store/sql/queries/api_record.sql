@@ -103,7 +103,7 @@ SELECT
 
 -- totals: Counts for Prometheus that cost no scan of the readings.
 SELECT (SELECT count(*) FROM batch WHERE status = 'running') AS batches_running,
-    (SELECT count(*) FROM alert_now WHERE state = 'raised') AS alerts_raised,
+    (SELECT count(*) FROM alert_now WHERE state = 'raised' AND NOT superseded) AS alerts_raised,
     (SELECT count(*) FROM quarantine) AS quarantined,
     (SELECT count(*) FROM sequence_gap WHERE filled_time IS NULL) AS gaps_open,
     (SELECT coalesce(sum(seq), 0)::bigint FROM chain) AS blocks;

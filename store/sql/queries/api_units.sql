@@ -25,8 +25,8 @@ LEFT JOIN unit_procedure AS occupied ON occupied.unit_id = tag_now.unit_id AND u
 LEFT JOIN LATERAL (
     -- A sensor that sends nothing but bad values for days must not make a screen slow: so many are looked at.
     SELECT newest.source_time FROM (
-        SELECT source_time, quality FROM reading
-        WHERE reading.tag_id = tag_now.tag_id AND source_time <= %(latest)s
+        SELECT source_time, quality FROM reading_now
+        WHERE reading_now.tag_id = tag_now.tag_id AND source_time <= %(latest)s
             AND source_time >= coalesce(lower(occupied.during), '-infinity')
         ORDER BY source_time DESC LIMIT 10000
     ) AS newest
@@ -57,7 +57,7 @@ LEFT JOIN LATERAL (
     SELECT block.committed_time FROM intake JOIN block ON block.chain_id = intake.chain_id AND block.seq = intake.seq
     WHERE intake.ordinal > monitor.position ORDER BY intake.ordinal LIMIT 1
 ) AS next ON true
-WHERE CASE WHEN %(batch_id)s::integer IS NULL THEN upper_inf(unit_procedure.during)
+WHERE monitor.until_ordinal IS NULL AND CASE WHEN %(batch_id)s::integer IS NULL THEN upper_inf(unit_procedure.during)
     ELSE monitor.batch_id = %(batch_id)s END
 ORDER BY monitor.monitor_id;
 
@@ -84,13 +84,13 @@ LEFT JOIN LATERAL (
     SELECT phase.name, lower(phase.during) AS started FROM phase
     WHERE phase.unit_procedure_id = occupied.unit_procedure_id ORDER BY lower(phase.during) DESC LIMIT 1
 ) AS phase ON true
-LEFT JOIN monitor ON monitor.unit_procedure_id = occupied.unit_procedure_id
+LEFT JOIN monitor ON monitor.unit_procedure_id = occupied.unit_procedure_id AND monitor.until_ordinal IS NULL
 LEFT JOIN reference ON reference.reference_id = monitor.reference_new_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS alerts,
         count(*) FILTER (WHERE alert_now.state = 'raised' OR alert_now.ended_time IS NULL) AS urgent
     FROM alert_now
-    WHERE alert_now.state <> 'closed'
+    WHERE alert_now.state <> 'closed' AND NOT alert_now.superseded
         AND CASE WHEN occupied.batch_id IS NULL THEN alert_now.batch_id IS NULL AND alert_now.unit_id = unit.unit_id
                 AND alert_now.ended_time IS NULL
             ELSE alert_now.batch_id = occupied.batch_id
@@ -101,7 +101,7 @@ LEFT JOIN LATERAL (
     SELECT alert_now.alert_id AS alert, alert_now.sentence, alert_now.state AS alert_state,
         alert_now.ended_time IS NULL AS alert_lasts, alert_now.decided_by
     FROM alert_now
-    WHERE alert_now.state <> 'closed'
+    WHERE alert_now.state <> 'closed' AND NOT alert_now.superseded
         AND CASE WHEN occupied.batch_id IS NULL THEN alert_now.batch_id IS NULL AND alert_now.unit_id = unit.unit_id
                 AND alert_now.ended_time IS NULL
             ELSE alert_now.batch_id = occupied.batch_id

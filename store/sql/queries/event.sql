@@ -2,9 +2,10 @@
 SELECT 1 FROM event WHERE digest = %(digest)s;
 
 -- insert: Record an event.
-INSERT INTO event (chain_id, block_seq, entry, unit_id, batch_id, kind, source_time, received_time, body, note, digest)
-VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(unit_id)s, %(batch_id)s, %(kind)s, %(source_time)s,
-    %(received_time)s, %(body)s, %(note)s, %(digest)s);
+INSERT INTO event (chain_id, block_seq, entry, unit_id, batch_id, unit_procedure_id, ended_unit_procedure_id, kind,
+    source_time, received_time, body, note, digest)
+VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(unit_id)s, %(batch_id)s, %(unit_procedure_id)s,
+    %(ended_unit_procedure_id)s, %(kind)s, %(source_time)s, %(received_time)s, %(body)s, %(note)s, %(digest)s);
 
 -- batch: A batch by name.
 SELECT batch_id, process_version_id, status FROM batch WHERE name = %(name)s;
@@ -39,7 +40,8 @@ UPDATE qc_result SET batch_id = %(batch_id)s WHERE batch = %(name)s AND batch_id
 
 -- insert_unit_procedure: A batch occupies a position.
 INSERT INTO unit_procedure (batch_id, unit_id, position_id, during)
-VALUES (%(batch_id)s, %(unit_id)s, %(position_id)s, %(during)s);
+VALUES (%(batch_id)s, %(unit_id)s, %(position_id)s, %(during)s)
+RETURNING unit_procedure_id;
 
 -- end_unit_procedure: A batch leaves a position.
 UPDATE unit_procedure SET during = tstzrange(lower(during), %(ended)s), end_inferred = %(inferred)s

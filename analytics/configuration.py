@@ -1,0 +1,78 @@
+"""What a run of a monitor is pinned to besides its references: written down when it begins, to be played again."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from analytics.monitor import BatchMonitor
+from analytics.plan import ApprovedRange, TagCorrespondence
+from analytics.reference import ReferenceModel
+from analytics.segment import Segment, Tick
+from store.model.ids import PositionId, ProcessVersionId, TagId, UnitId
+from store.model.plant import ReportingMode, Tag
+from store.model.result import LimitKind
+from store.model.times import US_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Tags, approved ranges and correspondences as they were when the batch was first watched, and when it began."""
+
+    started_us: int
+    process_version_id: ProcessVersionId
+    tags: tuple[Tag, ...]
+    ranges: tuple[ApprovedRange, ...]
+    correspondences: tuple[TagCorrespondence, ...]
+    cell_lateness_s: float
+    transport_allowance_s: float  # host seconds
+    first_tick: Tick | None  # the last one before the run's first block
+
+    def begin(
+        self, *, batch: str, new: ReferenceModel | None, old: ReferenceModel | None, software: str
+    ) -> BatchMonitor:
+        """A monitor at its very beginning."""
+        monitor = BatchMonitor.start(
+            batch=batch,
+            start_us=self.started_us,
+            tags=self.tags,
+            reference_new=new,
+            reference_old=old,
+            ranges=self.ranges,
+            correspondences=self.correspondences,
+            software=software,
+            lateness_us=int(self.cell_lateness_s * US_PER_S),
+        )
+        if self.first_tick is not None:  # so that a clock that is ahead is held back from the first reading on
+            monitor.feed(Segment.of_tick(self.first_tick))
+        return monitor
+
+    def to_fields(self) -> dict[str, Any]:
+        """JSON fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """The configuration those fields describe."""
+        return cls(
+            started_us=fields["started_us"],
+            process_version_id=ProcessVersionId(fields["process_version_id"]),
+            tags=tuple(_tag(tag) for tag in fields["tags"]),
+            ranges=tuple(ApprovedRange(**{**range_, "kind": LimitKind(range_["kind"])}) for range_ in fields["ranges"]),
+            correspondences=tuple(TagCorrespondence(**match) for match in fields["correspondences"]),
+            cell_lateness_s=fields["cell_lateness_s"],
+            transport_allowance_s=fields["transport_allowance_s"],
+            first_tick=None if fields["first_tick"] is None else Tick(**fields["first_tick"]),
+        )
+
+
+def _tag(fields: Mapping[str, Any]) -> Tag:
+    position_id = fields["position_id"]
+    return Tag(
+        **{
+            **fields,
+            "tag_id": TagId(fields["tag_id"]),
+            "unit_id": UnitId(fields["unit_id"]),
+            "position_id": None if position_id is None else PositionId(position_id),
+            "reporting_mode": ReportingMode(fields["reporting_mode"]),
+        }
+    )

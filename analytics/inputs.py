@@ -1,0 +1,84 @@
+"""Completed batches as references learn from them, and whether what a reference learned from was corrected since."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import psycopg
+
+from analytics.runs import CompletedRun
+from store.sql import queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedBatch:
+    """A completed batch with where and when it ran."""
+
+    batch_id: int
+    name: str
+    unit_id: int
+    position_id: int
+    started: datetime
+    ended: datetime
+
+    @property
+    def hours(self) -> float:
+        """How long it took."""
+        return (self.ended - self.started).total_seconds() / 3600
+
+
+def completed_batches(connection: psycopg.Connection, process: str) -> list[CompletedBatch]:
+    """The completed batches of a process version, oldest first."""
+    return _completed(connection, process=process, batch_id=None)
+
+
+def completed_run(connection: psycopg.Connection, batch: CompletedBatch) -> CompletedRun:
+    """The usable readings of a batch by tag and hour, as they hold now."""
+    series: dict[str, tuple[list[float], list[float]]] = {}
+    parameters = {
+        "unit_id": batch.unit_id,
+        "position_id": batch.position_id,
+        "started": batch.started,
+        "ended": batch.ended,
+    }
+    for tag, hour, value in connection.execute(queries("reference")["batch_readings"], parameters):
+        hours, values = series.setdefault(tag, ([], []))
+        hours.append(hour)
+        values.append(value)
+    return CompletedRun(
+        batch=batch.name,
+        tags={tag: (np.array(hours), np.array(values)) for tag, (hours, values) in series.items()},
+    )
+
+
+def note_changed_inputs(connection: psycopg.Connection, correction_id: int) -> None:
+    """Write down what a correction made of the inputs of references, in the caller's transaction. Nothing is learned.
+
+    A batch that is no longer completed, or has no readings left, is one without readings.
+    """
+    sql = queries("rerun")
+    digests: dict[int, bytes] = {}
+    for reference_id, batch_id, name in connection.execute(sql["inputs"], {"correction_id": correction_id}).fetchall():
+        if batch_id not in digests:
+            found = _completed(connection, process=None, batch_id=batch_id)
+            run = completed_run(connection, found[0]) if found else CompletedRun(batch=name, tags={})
+            digests[batch_id] = run.digest()
+        connection.execute(
+            sql["insert_input"],
+            {
+                "reference_id": reference_id,
+                "batch_id": batch_id,
+                "correction_id": correction_id,
+                "input_digest": digests[batch_id],
+            },
+        )
+
+
+def _completed(connection: psycopg.Connection, *, process: str | None, batch_id: int | None) -> list[CompletedBatch]:
+    rows = connection.execute(queries("reference")["completed_batches"], {"process": process, "batch_id": batch_id})
+    return [
+        CompletedBatch(
+            batch_id=found, name=name, unit_id=unit_id, position_id=position_id, started=started, ended=ended
+        )
+        for found, name, unit_id, position_id, started, ended in rows
+    ]

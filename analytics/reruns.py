@@ -1,0 +1,109 @@
+"""After a correction: watch what it touched anew, in recorded order, beside what was said before it.
+
+A run that a correction touches goes as far as that correction and no further; the next run begins at the beginning,
+with the same references, tags and ranges, and with everything that was corrected by then. Alerts of earlier runs stay.
+"""
+
+from dataclasses import replace
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from analytics.batch_setup import setup, tick_before
+from analytics.corrections import corrections_at, interval_at
+from analytics.inputs import note_changed_inputs
+from analytics.playing import Run, read_run
+from analytics.settings import AnalyticsSettings
+from analytics.software import software
+from store.model.ids import ProcessVersionId
+from store.model.times import from_us, to_us
+from store.sql import queries
+
+
+def follow_correction(
+    connection: psycopg.Connection, correction_id: int, ordinal: int, settings: AnalyticsSettings
+) -> None:
+    """React to the correction that is at an ordinal of the intake, in the caller's transaction."""
+    sql = queries("rerun")
+    asked = {"correction_id": correction_id}
+    touched = [monitor_id for (monitor_id,) in connection.execute(sql["by_intervals"], asked)]
+    for monitor_id, unit_procedure_id, first, last in connection.execute(sql["by_readings"], asked):
+        interval = interval_at(connection, unit_procedure_id, ordinal)
+        if last >= interval.started and (interval.ended is None or first < interval.ended):
+            touched.append(monitor_id)
+    for monitor_id in sorted(set(touched)):
+        run_again(connection, monitor_id, ordinal, settings)
+    note_changed_inputs(connection, correction_id)
+
+
+def run_again_if_corrected(
+    connection: psycopg.Connection, unit_procedure_id: int, ordinal: int, settings: AnalyticsSettings
+) -> None:
+    """For a batch that is first watched at an ordinal: what was corrected before that was taken applies too."""
+    row = connection.execute(queries("rerun")["of_procedure"], {"unit_procedure_id": unit_procedure_id}).fetchone()
+    assert row is not None
+    run = read_run(connection, row[0])
+    told = interval_at(connection, unit_procedure_id, 0)
+    truly = interval_at(connection, unit_procedure_id, ordinal)
+    applied = corrections_at(connection, unit_procedure_id, ordinal, [tag.tag_id for tag in run.configuration.tags])
+    told_otherwise = (told.started, told.batch_id) != (truly.started, truly.batch_id)
+    if told_otherwise or applied.end_corrected or applied.phases or applied.revised:
+        run_again(connection, run.monitor_id, ordinal, settings)
+
+
+def run_again(connection: psycopg.Connection, monitor_id: int, ordinal: int, settings: AnalyticsSettings) -> None:
+    """End a run at an ordinal of the intake and begin the next, in the caller's transaction."""
+    sql = queries("rerun")
+    connection.execute(sql["end_run"], {"monitor_id": monitor_id, "ordinal": ordinal})
+    before = read_run(connection, monitor_id)
+    interval = interval_at(connection, before.unit_procedure_id, ordinal)
+    run = before._replace(run=before.run + 1, batch_id=interval.batch_id, batch=interval.batch, software=software())
+    if interval.process_version_id != before.configuration.process_version_id:
+        made = setup(
+            connection,
+            unit_id=interval.unit_id,
+            position_id=interval.position_id,
+            process_version_id=ProcessVersionId(interval.process_version_id),
+            settings=settings,
+        )
+        run = run._replace(
+            configuration=replace(made.configuration, first_tick=before.configuration.first_tick),
+            reference_new_id=made.reference_new_id,
+            reference_old_id=made.reference_old_id,
+            model_new=made.model_new,
+            model_old=made.model_old,
+        )
+    run = _from_start(connection, run, started_us=to_us(interval.started), before=before)
+    connection.execute(
+        sql["insert_run"],
+        {
+            "batch_id": run.batch_id,
+            "unit_procedure_id": run.unit_procedure_id,
+            "run": run.run,
+            "corrected_ordinal": ordinal,
+            "reference_new_id": run.reference_new_id,
+            "reference_old_id": run.reference_old_id,
+            "software": run.software,
+            "configuration": Jsonb(run.configuration.to_fields()),
+            "ordinal": run.started_ordinal,
+            "position": run.started_ordinal - 1,
+            "state": run.begin().to_bytes(),
+        },
+    )
+
+
+def _from_start(connection: psycopg.Connection, run: Run, *, started_us: int, before: Run) -> Run:
+    """The run from its true start: an earlier one may be in blocks that the run before it had no need of."""
+    configuration = replace(run.configuration, started_us=started_us)
+    if started_us >= before.configuration.started_us:
+        return run._replace(configuration=configuration)
+    asked = {
+        "unit_id": run.unit_id,
+        "position_id": interval_at(connection, run.unit_procedure_id, 0).position_id,
+        "started": from_us(started_us),
+        "ordinal": run.started_ordinal,
+    }
+    first = connection.execute(queries("analytics")["first_ordinal"], asked).fetchone()
+    assert first is not None
+    tick = tick_before(connection, first[0], configuration.transport_allowance_s)
+    return run._replace(configuration=replace(configuration, first_tick=tick), started_ordinal=first[0])
