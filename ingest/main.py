@@ -11,8 +11,9 @@ from prometheus_client import start_http_server
 
 from ingest.keeper import Keeper
 from ingest.partitions import partitions
+from ingest.reprocess import CHAIN, Reprocessor
 from ingest.settings import IngestSettings
-from ingest.worker import Worker
+from ingest.worker import Worker, open_session
 
 log = structlog.get_logger()
 
@@ -44,6 +45,13 @@ def run(ready: Callable[[], None]) -> int:
         ),
         stop=stop,
     )
+    reprocessor = Reprocessor(
+        connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness ingest"),
+        open_session=lambda: open_session(settings, chain=CHAIN, kind="live"),
+        holder=settings.holder(),
+        stop=stop,
+    )
+    threading.Thread(target=reprocessor.run, name="reprocess", daemon=True).start()
     log.info("ingest started", broker=f"{settings.mqtt_host}:{settings.mqtt_port}", rate=clock.rate)
     keeper.run()
     for why in keeper.failures:

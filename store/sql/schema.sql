@@ -95,17 +95,29 @@ CREATE FUNCTION public.record_interval_revision() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    made correction;
+    is_unit_procedure CONSTANT boolean := TG_TABLE_NAME = 'unit_procedure';
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.during = OLD.during THEN
+    IF TG_OP = 'UPDATE' AND NEW.during = OLD.during
+        AND to_jsonb(NEW) -> 'batch_id' IS NOT DISTINCT FROM to_jsonb(OLD) -> 'batch_id' THEN
         RETURN NULL;
     END IF;
-    INSERT INTO interval_revision (unit_procedure_id, phase_id, old_during, new_during, reason)
+    SELECT * INTO made FROM correction
+    WHERE correction.correction_id = nullif(current_setting('batchwitness.correction', true), '')::bigint;
+    INSERT INTO interval_revision (unit_procedure_id, phase_id, old_during, new_during, old_batch_id, new_batch_id,
+        actor, reason, known_at, correction_id)
     VALUES (
-        CASE TG_TABLE_NAME WHEN 'unit_procedure' THEN NEW.unit_procedure_id END,
-        CASE TG_TABLE_NAME WHEN 'phase' THEN (to_jsonb(NEW) ->> 'phase_id')::integer END,
+        CASE WHEN is_unit_procedure THEN NEW.unit_procedure_id END,
+        CASE WHEN NOT is_unit_procedure THEN (to_jsonb(NEW) ->> 'phase_id')::integer END,
         CASE TG_OP WHEN 'UPDATE' THEN OLD.during END,
         NEW.during,
-        coalesce(current_setting('batchwitness.reason', true), 'event')
+        CASE TG_OP WHEN 'UPDATE' THEN (to_jsonb(OLD) ->> 'batch_id')::integer END,
+        (to_jsonb(NEW) ->> 'batch_id')::integer,
+        coalesce(made.actor, 'ingest'),
+        coalesce(made.reason, 'event'),
+        coalesce(made.known_at, clock_timestamp()),
+        made.correction_id
     );
     RETURN NULL;
 END
@@ -155,6 +167,7 @@ CREATE TABLE public.alert (
     software text NOT NULL,
     intake_ordinal bigint NOT NULL,
     committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    same_as bigint,
     CONSTRAINT alert_kind_check CHECK ((kind = ANY (ARRAY['drift'::text, 'departure'::text, 'range'::text, 'silence'::text, 'signal'::text])))
 );
 
@@ -204,6 +217,26 @@ CREATE TABLE public.alert_update (
     committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+CREATE TABLE public.monitor (
+    monitor_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    unit_procedure_id integer NOT NULL,
+    run integer DEFAULT 1 NOT NULL,
+    corrected_ordinal bigint,
+    until_ordinal bigint,
+    reference_new_id integer,
+    reference_old_id integer,
+    software text NOT NULL,
+    configuration jsonb NOT NULL,
+    started_ordinal bigint NOT NULL,
+    "position" bigint NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    failure text,
+    state bytea,
+    snapshot jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT monitor_run_check CHECK ((run > 0))
+);
+
 CREATE VIEW public.alert_now AS
  SELECT alert.alert_id,
     alert.monitor_id,
@@ -227,7 +260,7 @@ CREATE VIEW public.alert_now AS
     alert.intake_ordinal,
     alert.committed_time,
         CASE
-            WHEN (COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, alert.tags)) THEN COALESCE(decision.state, 'raised'::text)
+            WHEN (COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, decided.tags, alert.tags)) THEN COALESCE(decision.state, 'raised'::text)
             ELSE 'raised'::text
         END AS state,
     decision.actor AS decided_by,
@@ -238,10 +271,15 @@ CREATE VIEW public.alert_now AS
             WHEN (decision.state IS NULL) THEN '{}'::text[]
             ELSE ARRAY( SELECT unnest(COALESCE(newest.tags, alert.tags)) AS unnest
             EXCEPT
-             SELECT unnest(COALESCE(seen.tags, alert.tags)) AS unnest
+             SELECT unnest(COALESCE(seen.tags, decided.tags, alert.tags)) AS unnest
       ORDER BY 1)
-        END AS spread_to
-   FROM (((public.alert
+        END AS spread_to,
+    alert.same_as,
+    monitor.run,
+    COALESCE((later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded
+   FROM ((((((public.alert
+     LEFT JOIN public.monitor USING (monitor_id))
+     LEFT JOIN public.monitor later ON (((monitor.until_ordinal IS NOT NULL) AND (later.unit_procedure_id = monitor.unit_procedure_id) AND (later.until_ordinal IS NULL))))
      LEFT JOIN LATERAL ( SELECT alert_update.alert_id,
             alert_update.version,
             alert_update.ended_time,
@@ -266,10 +304,94 @@ CREATE VIEW public.alert_now AS
             alert_decision.comment,
             alert_decision.known_at
            FROM public.alert_decision
-          WHERE (alert_decision.alert_id = alert.alert_id)
+          WHERE (alert_decision.alert_id = ANY (ARRAY[alert.alert_id, alert.same_as]))
           ORDER BY alert_decision.known_at DESC
          LIMIT 1) decision ON (true))
-     LEFT JOIN public.alert_update seen ON (((seen.alert_id = alert.alert_id) AND (seen.version = decision.version))));
+     LEFT JOIN public.alert decided ON ((decided.alert_id = decision.alert_id)))
+     LEFT JOIN public.alert_update seen ON (((seen.alert_id = decision.alert_id) AND (seen.version = decision.version))));
+
+CREATE VIEW public.alert_outcome AS
+ WITH raised AS NOT MATERIALIZED (
+         SELECT alert.alert_id,
+            alert.monitor_id,
+            alert.batch_id,
+            alert.unit_id,
+            alert.ordinal,
+            alert.kind,
+            alert.detector,
+            alert.tags,
+            alert.raised_time,
+            alert.onset_time,
+            alert.phase_time_h,
+            alert.score,
+            alert.limit_value,
+            alert.sentence,
+            alert.contributions,
+            alert.cells,
+            alert.reference_digest,
+            alert.software,
+            alert.intake_ordinal,
+            alert.committed_time,
+            alert.same_as,
+            monitor.unit_procedure_id,
+            monitor.run,
+            monitor.until_ordinal,
+            COALESCE(alert.same_as, alert.alert_id) AS first_alert_id
+           FROM (public.alert
+             JOIN public.monitor USING (monitor_id))
+        ), changed AS NOT MATERIALIZED (
+         SELECT later.alert_id,
+            earlier.alert_id AS earlier_alert_id
+           FROM (raised later
+             CROSS JOIN LATERAL ( SELECT earlier_1.alert_id
+                   FROM raised earlier_1
+                  WHERE ((earlier_1.unit_procedure_id = later.unit_procedure_id) AND (earlier_1.run = (later.run - 1)) AND (earlier_1.batch_id = later.batch_id) AND (earlier_1.kind = later.kind) AND ((earlier_1.tags && later.tags) OR (earlier_1.tags = later.tags)) AND (NOT (EXISTS ( SELECT
+                           FROM raised same
+                          WHERE ((same.unit_procedure_id = later.unit_procedure_id) AND (same.run = later.run) AND (same.first_alert_id = earlier_1.first_alert_id))))))
+                  ORDER BY GREATEST((earlier_1.raised_time - later.raised_time), (later.raised_time - earlier_1.raised_time)), earlier_1.alert_id
+                 LIMIT 1) earlier)
+          WHERE ((later.same_as IS NULL) AND (later.run > 1))
+        )
+ SELECT raised.alert_id,
+    raised.batch_id,
+    raised.run,
+        CASE
+            WHEN ((raised.until_ordinal IS NOT NULL) AND (NOT alert_now.superseded)) THEN 'recomputing'::text
+            WHEN (raised.until_ordinal IS NOT NULL) THEN
+            CASE
+                WHEN (EXISTS ( SELECT
+                   FROM raised same
+                  WHERE ((same.unit_procedure_id = raised.unit_procedure_id) AND (same.run > raised.run) AND (same.first_alert_id = raised.first_alert_id)))) THEN 'raised_again'::text
+                WHEN (EXISTS ( SELECT
+                   FROM changed changed_1
+                  WHERE (changed_1.earlier_alert_id = raised.alert_id))) THEN 'replaced'::text
+                ELSE 'no_longer_raised'::text
+            END
+            WHEN (raised.run = 1) THEN 'uncorrected'::text
+            WHEN (raised.same_as IS NOT NULL) THEN
+            CASE
+                WHEN (NOT (before.became IS DISTINCT FROM after.became)) THEN 'unchanged'::text
+                ELSE 'changed'::text
+            END
+            WHEN (changed.alert_id IS NOT NULL) THEN 'changed'::text
+            ELSE 'new'::text
+        END AS outcome,
+    COALESCE(changed.earlier_alert_id, last.alert_id) AS earlier_alert_id
+   FROM (((((raised
+     JOIN public.alert_now USING (alert_id))
+     LEFT JOIN changed ON ((changed.alert_id = raised.alert_id)))
+     LEFT JOIN LATERAL ( SELECT same.alert_id,
+            same.until_ordinal
+           FROM raised same
+          WHERE ((raised.same_as IS NOT NULL) AND (same.unit_procedure_id = raised.unit_procedure_id) AND (same.run < raised.run) AND (same.first_alert_id = raised.same_as))
+          ORDER BY same.run DESC
+         LIMIT 1) last ON (true))
+     LEFT JOIN LATERAL ( SELECT array_agg((ROW(alert_update.version, alert_update.ended_time, alert_update.detector, alert_update.tags, alert_update.score, alert_update.limit_value))::text ORDER BY alert_update.version) AS became
+           FROM public.alert_update
+          WHERE (alert_update.alert_id = last.alert_id)) before ON (true))
+     LEFT JOIN LATERAL ( SELECT array_agg((ROW(alert_update.version, alert_update.ended_time, alert_update.detector, alert_update.tags, alert_update.score, alert_update.limit_value))::text ORDER BY alert_update.version) AS became
+           FROM public.alert_update
+          WHERE ((alert_update.alert_id = raised.alert_id) AND (alert_update.intake_ordinal <= last.until_ordinal))) after ON (true));
 
 CREATE TABLE public.area (
     area_id integer NOT NULL,
@@ -436,6 +558,28 @@ CREATE TABLE public.consumer (
     "position" bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.correction (
+    correction_id bigint NOT NULL,
+    kind text NOT NULL,
+    sentence text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    chain_id smallint NOT NULL,
+    block_seq bigint NOT NULL,
+    CONSTRAINT correction_kind_check CHECK ((kind = ANY (ARRAY['readings'::text, 'intervals'::text]))),
+    CONSTRAINT correction_reason_check CHECK ((reason <> ''::text))
+);
+
+ALTER TABLE public.correction ALTER COLUMN correction_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.correction_correction_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.edge_device (
     edge_node_id integer NOT NULL,
     device text NOT NULL,
@@ -542,6 +686,8 @@ CREATE TABLE public.event (
     entry integer NOT NULL,
     unit_id integer NOT NULL,
     batch_id integer,
+    unit_procedure_id integer,
+    ended_unit_procedure_id integer,
     kind text NOT NULL,
     source_time timestamp with time zone NOT NULL,
     received_time timestamp with time zone NOT NULL,
@@ -644,9 +790,14 @@ CREATE TABLE public.interval_revision (
     phase_id integer,
     old_during tstzrange,
     new_during tstzrange NOT NULL,
+    old_batch_id integer,
+    new_batch_id integer,
+    actor text NOT NULL,
     reason text NOT NULL,
-    revised_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT interval_revision_check CHECK ((num_nonnulls(unit_procedure_id, phase_id) = 1))
+    known_at timestamp with time zone NOT NULL,
+    correction_id bigint,
+    CONSTRAINT interval_revision_check CHECK ((num_nonnulls(unit_procedure_id, phase_id) = 1)),
+    CONSTRAINT interval_revision_check1 CHECK (((unit_procedure_id IS NULL) = (new_batch_id IS NULL)))
 );
 
 ALTER TABLE public.interval_revision ALTER COLUMN interval_revision_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -757,22 +908,6 @@ ALTER TABLE public.manufacturing_change ALTER COLUMN manufacturing_change_id ADD
     CACHE 1
 );
 
-CREATE TABLE public.monitor (
-    monitor_id integer NOT NULL,
-    batch_id integer NOT NULL,
-    unit_procedure_id integer NOT NULL,
-    reference_new_id integer,
-    reference_old_id integer,
-    software text NOT NULL,
-    configuration jsonb NOT NULL,
-    started_ordinal bigint NOT NULL,
-    "position" bigint NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    failure text,
-    state bytea,
-    snapshot jsonb DEFAULT '{}'::jsonb NOT NULL
-);
-
 ALTER TABLE public.monitor ALTER COLUMN monitor_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.monitor_monitor_id_seq
     START WITH 1
@@ -796,10 +931,15 @@ CREATE TABLE public.overview (
     resolution_s integer NOT NULL,
     bucket timestamp with time zone NOT NULL,
     count integer NOT NULL,
-    minimum double precision NOT NULL,
-    mean double precision NOT NULL,
-    maximum double precision NOT NULL,
-    last double precision NOT NULL
+    minimum double precision,
+    mean double precision,
+    maximum double precision,
+    last double precision,
+    CONSTRAINT overview_check CHECK ((num_nulls(minimum, mean, maximum, last) =
+CASE count
+    WHEN 0 THEN 4
+    ELSE 0
+END))
 );
 
 CREATE TABLE public.phase (
@@ -948,6 +1088,50 @@ CREATE TABLE public.quarantine (
     digest bytea NOT NULL
 );
 
+CREATE TABLE public.quarantine_decision (
+    quarantine_id bigint NOT NULL,
+    sequence integer NOT NULL,
+    state text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    CONSTRAINT quarantine_decision_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT quarantine_decision_sequence_check CHECK ((sequence > 0)),
+    CONSTRAINT quarantine_decision_state_check CHECK ((state = ANY (ARRAY['open'::text, 'requested'::text, 'stored'::text, 'replaced'::text, 'set_aside'::text])))
+);
+
+CREATE VIEW public.quarantine_now AS
+ SELECT quarantine.quarantine_id,
+    quarantine.chain_id,
+    quarantine.block_seq,
+    quarantine.entry,
+    quarantine.topic,
+    quarantine.item,
+    quarantine.code,
+    quarantine.reason,
+    quarantine.excerpt,
+    quarantine.received_time,
+    quarantine.unit_id,
+    quarantine.tag,
+    quarantine.source_time,
+    quarantine.digest,
+    COALESCE(newest.state, 'open'::text) AS state,
+    COALESCE(newest.sequence, 0) AS version,
+    newest.actor AS decided_by,
+    newest.reason AS decided_why,
+    newest.known_at AS decided_at
+   FROM (public.quarantine
+     LEFT JOIN ( SELECT decision.quarantine_id,
+            decision.sequence,
+            decision.state,
+            decision.actor,
+            decision.reason,
+            decision.known_at
+           FROM public.quarantine_decision decision
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM public.quarantine_decision later
+                  WHERE ((later.quarantine_id = decision.quarantine_id) AND (later.sequence > decision.sequence)))))) newest USING (quarantine_id));
+
 ALTER TABLE public.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.quarantine_quarantine_id_seq
     START WITH 1
@@ -988,6 +1172,35 @@ CREATE TABLE public.reading_conflict (
     entry integer NOT NULL
 );
 
+CREATE TABLE public.reading_revision (
+    tag_id integer NOT NULL,
+    source_time timestamp with time zone NOT NULL,
+    sequence integer NOT NULL,
+    kind text NOT NULL,
+    value double precision NOT NULL,
+    quality smallint NOT NULL,
+    settled_through bigint,
+    correction_id bigint NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    CONSTRAINT reading_revision_kind_check CHECK ((kind = ANY (ARRAY['corrected'::text, 'invalidated'::text, 'reinstated'::text, 'settled'::text]))),
+    CONSTRAINT reading_revision_sequence_check CHECK ((sequence > 0))
+);
+
+CREATE VIEW public.reading_conflict_now AS
+ SELECT reading_conflict_id,
+    tag_id,
+    source_time,
+    value,
+    quality,
+    received_time,
+    chain_id,
+    block_seq,
+    entry,
+    (EXISTS ( SELECT
+           FROM public.reading_revision
+          WHERE ((reading_revision.tag_id = reading_conflict.tag_id) AND (reading_revision.source_time = reading_conflict.source_time) AND (reading_revision.settled_through >= reading_conflict.reading_conflict_id)))) AS settled
+   FROM public.reading_conflict;
+
 ALTER TABLE public.reading_conflict ALTER COLUMN reading_conflict_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.reading_conflict_reading_conflict_id_seq
     START WITH 1
@@ -996,6 +1209,33 @@ ALTER TABLE public.reading_conflict ALTER COLUMN reading_conflict_id ADD GENERAT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.reading_now AS
+ SELECT reading.tag_id,
+    reading.source_time,
+    COALESCE(revision.value, reading.value) AS value,
+    COALESCE(revision.quality, reading.quality) AS quality,
+    reading.received_time,
+    reading.chain_id,
+    reading.block_seq,
+    reading.value AS original_value,
+    reading.quality AS original_quality,
+    revision.kind AS revised,
+    COALESCE(revision.sequence, 0) AS version
+   FROM (public.reading
+     LEFT JOIN ( SELECT newest.tag_id,
+            newest.source_time,
+            newest.sequence,
+            newest.kind,
+            newest.value,
+            newest.quality,
+            newest.settled_through,
+            newest.correction_id,
+            newest.known_at
+           FROM public.reading_revision newest
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM public.reading_revision later
+                  WHERE ((later.tag_id = newest.tag_id) AND (later.source_time = newest.source_time) AND (later.sequence > newest.sequence)))))) revision ON (((revision.tag_id = reading.tag_id) AND (revision.source_time = reading.source_time))));
 
 CREATE TABLE public.reference (
     reference_id integer NOT NULL,
@@ -1014,8 +1254,31 @@ CREATE TABLE public.reference (
 
 CREATE TABLE public.reference_batch (
     reference_id integer NOT NULL,
-    batch_id integer NOT NULL
+    batch_id integer NOT NULL,
+    input_digest bytea NOT NULL
 );
+
+CREATE TABLE public.reference_input (
+    reference_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    correction_id bigint NOT NULL,
+    input_digest bytea NOT NULL
+);
+
+CREATE VIEW public.reference_input_changed AS
+ SELECT reference_batch.reference_id,
+    reference_batch.batch_id,
+    newest.correction_id
+   FROM (public.reference_batch
+     CROSS JOIN LATERAL ( SELECT reference_input.reference_id,
+            reference_input.batch_id,
+            reference_input.correction_id,
+            reference_input.input_digest
+           FROM public.reference_input
+          WHERE ((reference_input.reference_id = reference_batch.reference_id) AND (reference_input.batch_id = reference_batch.batch_id))
+          ORDER BY reference_input.correction_id DESC
+         LIMIT 1) newest)
+  WHERE (newest.input_digest <> reference_batch.input_digest);
 
 ALTER TABLE public.reference ALTER COLUMN reference_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.reference_reference_id_seq
@@ -1406,6 +1669,15 @@ ALTER TABLE ONLY public.chain
 ALTER TABLE ONLY public.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.correction
+    ADD CONSTRAINT correction_chain_id_block_seq_key UNIQUE (chain_id, block_seq);
+
+ALTER TABLE ONLY public.correction
+    ADD CONSTRAINT correction_known_at_key UNIQUE (known_at);
+
+ALTER TABLE ONLY public.correction
+    ADD CONSTRAINT correction_pkey PRIMARY KEY (correction_id);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_pkey PRIMARY KEY (edge_node_id, device);
 
@@ -1491,7 +1763,7 @@ ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_pkey PRIMARY KEY (monitor_id);
 
 ALTER TABLE ONLY public.monitor
-    ADD CONSTRAINT monitor_unit_procedure_id_key UNIQUE (unit_procedure_id);
+    ADD CONSTRAINT monitor_unit_procedure_id_run_key UNIQUE (unit_procedure_id, run);
 
 ALTER TABLE ONLY public.out_of_order
     ADD CONSTRAINT out_of_order_pkey PRIMARY KEY (tag_id, chain_id, block_seq);
@@ -1500,10 +1772,10 @@ ALTER TABLE ONLY public.overview
     ADD CONSTRAINT overview_pkey PRIMARY KEY (tag_id, resolution_s, bucket);
 
 ALTER TABLE ONLY public.phase
-    ADD CONSTRAINT phase_pkey PRIMARY KEY (phase_id);
+    ADD CONSTRAINT phase_apart EXCLUDE USING gist (unit_procedure_id WITH =, during WITH &&) DEFERRABLE;
 
 ALTER TABLE ONLY public.phase
-    ADD CONSTRAINT phase_unit_procedure_id_during_excl EXCLUDE USING gist (unit_procedure_id WITH =, during WITH &&);
+    ADD CONSTRAINT phase_pkey PRIMARY KEY (phase_id);
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (position_id);
@@ -1538,6 +1810,9 @@ ALTER TABLE ONLY public.qc_result
 ALTER TABLE ONLY public.qc_result
     ADD CONSTRAINT qc_result_pkey PRIMARY KEY (qc_result_id);
 
+ALTER TABLE ONLY public.quarantine_decision
+    ADD CONSTRAINT quarantine_decision_pkey PRIMARY KEY (quarantine_id, sequence);
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_digest_key UNIQUE (digest);
 
@@ -1550,11 +1825,17 @@ ALTER TABLE ONLY public.reading_conflict
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (tag_id, source_time);
 
+ALTER TABLE ONLY public.reading_revision
+    ADD CONSTRAINT reading_revision_pkey PRIMARY KEY (tag_id, source_time, sequence);
+
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_pkey PRIMARY KEY (reference_id, batch_id);
 
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY public.reference_input
+    ADD CONSTRAINT reference_input_pkey PRIMARY KEY (reference_id, batch_id, correction_id);
 
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_pkey PRIMARY KEY (reference_id);
@@ -1626,10 +1907,10 @@ ALTER TABLE ONLY public.unit
     ADD CONSTRAINT unit_pkey PRIMARY KEY (unit_id);
 
 ALTER TABLE ONLY public.unit_procedure
-    ADD CONSTRAINT unit_procedure_pkey PRIMARY KEY (unit_procedure_id);
+    ADD CONSTRAINT unit_procedure_apart EXCLUDE USING gist (position_id WITH =, during WITH &&) DEFERRABLE;
 
 ALTER TABLE ONLY public.unit_procedure
-    ADD CONSTRAINT unit_procedure_position_id_during_excl EXCLUDE USING gist (position_id WITH =, during WITH &&);
+    ADD CONSTRAINT unit_procedure_pkey PRIMARY KEY (unit_procedure_id);
 
 CREATE INDEX alert_batch ON public.alert USING btree (batch_id, raised_time);
 
@@ -1645,11 +1926,23 @@ CREATE INDEX event_batch ON public.event USING btree (batch_id, source_time);
 
 CREATE INDEX event_block ON public.event USING btree (chain_id, block_seq);
 
+CREATE INDEX event_ended_unit_procedure ON public.event USING btree (ended_unit_procedure_id) WHERE (ended_unit_procedure_id IS NOT NULL);
+
+CREATE INDEX event_unit_procedure ON public.event USING btree (unit_procedure_id);
+
 CREATE INDEX import_file_name ON public.import_file USING btree (name);
+
+CREATE INDEX interval_revision_correction ON public.interval_revision USING btree (correction_id);
+
+CREATE INDEX interval_revision_phase ON public.interval_revision USING btree (phase_id, interval_revision_id);
+
+CREATE INDEX interval_revision_unit_procedure ON public.interval_revision USING btree (unit_procedure_id, interval_revision_id);
 
 CREATE INDEX manual_entry_block ON public.manual_entry USING btree (chain_id, block_seq);
 
 CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
+
+CREATE UNIQUE INDEX monitor_current ON public.monitor USING btree (unit_procedure_id) WHERE (until_ordinal IS NULL);
 
 CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
 
@@ -1665,11 +1958,15 @@ CREATE INDEX qc_result_specimen ON public.qc_result USING btree (specimen) WHERE
 
 CREATE INDEX quarantine_block ON public.quarantine USING btree (chain_id, block_seq);
 
+CREATE INDEX quarantine_entry ON public.quarantine USING btree (chain_id, block_seq, entry);
+
 CREATE INDEX quarantine_unit ON public.quarantine USING btree (unit_id, received_time);
 
 CREATE INDEX reading_again_unit ON public.reading_again USING btree (unit_id, source_time);
 
 CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree (tag_id, source_time, float8send(value), quality);
+
+CREATE INDEX reading_revision_correction ON public.reading_revision USING btree (correction_id);
 
 CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
 
@@ -1697,6 +1994,9 @@ ALTER TABLE ONLY public.alert_decision
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_same_as_fkey FOREIGN KEY (same_as) REFERENCES public.alert(alert_id);
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
@@ -1737,6 +2037,9 @@ ALTER TABLE ONLY public.block_unit
 ALTER TABLE ONLY public.block_unit
     ADD CONSTRAINT block_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.correction
+    ADD CONSTRAINT correction_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
 
@@ -1771,7 +2074,13 @@ ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
 
 ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_ended_unit_procedure_id_fkey FOREIGN KEY (ended_unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
+
+ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
 
 ALTER TABLE ONLY public.gap_scope
     ADD CONSTRAINT gap_scope_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
@@ -1787,6 +2096,15 @@ ALTER TABLE ONLY public.import_file
 
 ALTER TABLE ONLY public.intake
     ADD CONSTRAINT intake_chain_id_seq_fkey FOREIGN KEY (chain_id, seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.interval_revision
+    ADD CONSTRAINT interval_revision_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
+
+ALTER TABLE ONLY public.interval_revision
+    ADD CONSTRAINT interval_revision_new_batch_id_fkey FOREIGN KEY (new_batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.interval_revision
+    ADD CONSTRAINT interval_revision_old_batch_id_fkey FOREIGN KEY (old_batch_id) REFERENCES public.batch(batch_id);
 
 ALTER TABLE ONLY public.interval_revision
     ADD CONSTRAINT interval_revision_phase_id_fkey FOREIGN KEY (phase_id) REFERENCES public.phase(phase_id);
@@ -1857,6 +2175,9 @@ ALTER TABLE ONLY public.qc_result
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
 
+ALTER TABLE ONLY public.quarantine_decision
+    ADD CONSTRAINT quarantine_decision_quarantine_id_fkey FOREIGN KEY (quarantine_id) REFERENCES public.quarantine(quarantine_id);
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
@@ -1866,11 +2187,23 @@ ALTER TABLE ONLY public.reading_again
 ALTER TABLE ONLY public.reading_conflict
     ADD CONSTRAINT reading_conflict_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
+ALTER TABLE ONLY public.reading_revision
+    ADD CONSTRAINT reading_revision_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
+
+ALTER TABLE ONLY public.reading_revision
+    ADD CONSTRAINT reading_revision_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
+
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
 
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
+
+ALTER TABLE ONLY public.reference_input
+    ADD CONSTRAINT reference_input_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
+
+ALTER TABLE ONLY public.reference_input
+    ADD CONSTRAINT reference_input_reference_id_batch_id_fkey FOREIGN KEY (reference_id, batch_id) REFERENCES public.reference_batch(reference_id, batch_id);
 
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
@@ -1972,11 +2305,35 @@ GRANT SELECT ON TABLE public.alert_update TO batchwitness_api;
 GRANT SELECT ON TABLE public.alert_update TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.alert_update TO batchwitness_retain;
 
+GRANT SELECT ON TABLE public.monitor TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.monitor TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.monitor TO batchwitness_api;
+GRANT SELECT ON TABLE public.monitor TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.monitor TO batchwitness_retain;
+
+GRANT UPDATE(until_ordinal) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE("position") ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(closed) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(failure) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
+
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_api;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_api;
+GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.area TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.area TO batchwitness_analytics;
@@ -2086,6 +2443,12 @@ GRANT SELECT ON TABLE public.consumer TO batchwitness_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.consumer TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_api;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.correction TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.correction TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.correction TO batchwitness_api;
+GRANT SELECT ON TABLE public.correction TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.correction TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.edge_device TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_device TO batchwitness_analytics;
@@ -2257,22 +2620,6 @@ GRANT UPDATE(reporting_category) ON TABLE public.manufacturing_change TO batchwi
 
 GRANT UPDATE(regulatory_status) ON TABLE public.manufacturing_change TO batchwitness_api;
 
-GRANT SELECT ON TABLE public.monitor TO batchwitness_ingest;
-GRANT SELECT,INSERT ON TABLE public.monitor TO batchwitness_analytics;
-GRANT SELECT ON TABLE public.monitor TO batchwitness_api;
-GRANT SELECT ON TABLE public.monitor TO batchwitness_readonly;
-GRANT SELECT ON TABLE public.monitor TO batchwitness_retain;
-
-GRANT UPDATE("position") ON TABLE public.monitor TO batchwitness_analytics;
-
-GRANT UPDATE(closed) ON TABLE public.monitor TO batchwitness_analytics;
-
-GRANT UPDATE(failure) ON TABLE public.monitor TO batchwitness_analytics;
-
-GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
-
-GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
-
 GRANT SELECT ON TABLE public.out_of_order TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.out_of_order TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.out_of_order TO batchwitness_api;
@@ -2292,6 +2639,7 @@ GRANT SELECT ON TABLE public.phase TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.phase TO batchwitness_retain;
 
 GRANT UPDATE(during) ON TABLE public.phase TO batchwitness_ingest;
+GRANT UPDATE(during) ON TABLE public.phase TO batchwitness_api;
 
 GRANT SELECT ON TABLE public."position" TO batchwitness_ingest;
 GRANT SELECT ON TABLE public."position" TO batchwitness_analytics;
@@ -2344,6 +2692,16 @@ GRANT SELECT ON TABLE public.quarantine TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.quarantine TO batchwitness_api;
 GRANT SELECT ON TABLE public.quarantine TO batchwitness_retain;
 
+GRANT SELECT,INSERT ON TABLE public.quarantine_decision TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.quarantine_decision TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.quarantine_decision TO batchwitness_api;
+GRANT SELECT ON TABLE public.quarantine_decision TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_api;
+GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_retain;
+
 GRANT SELECT,INSERT ON TABLE public.reading TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.reading TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.reading TO batchwitness_api;
@@ -2362,6 +2720,24 @@ GRANT SELECT ON TABLE public.reading_conflict TO batchwitness_api;
 GRANT SELECT ON TABLE public.reading_conflict TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.reading_conflict TO batchwitness_retain;
 
+GRANT SELECT ON TABLE public.reading_revision TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reading_revision TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.reading_revision TO batchwitness_api;
+GRANT SELECT ON TABLE public.reading_revision TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reading_revision TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.reading_conflict_now TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reading_conflict_now TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.reading_conflict_now TO batchwitness_api;
+GRANT SELECT ON TABLE public.reading_conflict_now TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reading_conflict_now TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.reading_now TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reading_now TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.reading_now TO batchwitness_api;
+GRANT SELECT ON TABLE public.reading_now TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reading_now TO batchwitness_retain;
+
 GRANT SELECT ON TABLE public.reference TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.reference TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.reference TO batchwitness_api;
@@ -2375,6 +2751,18 @@ GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_api;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.reference_input TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.reference_input TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.reference_input TO batchwitness_api;
+GRANT SELECT ON TABLE public.reference_input TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reference_input TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.reference_input_changed TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reference_input_changed TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.reference_input_changed TO batchwitness_api;
+GRANT SELECT ON TABLE public.reference_input_changed TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reference_input_changed TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_analytics;
@@ -2503,9 +2891,13 @@ GRANT SELECT ON TABLE public.unit_procedure TO batchwitness_api;
 GRANT SELECT ON TABLE public.unit_procedure TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.unit_procedure TO batchwitness_retain;
 
+GRANT UPDATE(batch_id) ON TABLE public.unit_procedure TO batchwitness_api;
+
 GRANT UPDATE(during) ON TABLE public.unit_procedure TO batchwitness_ingest;
+GRANT UPDATE(during) ON TABLE public.unit_procedure TO batchwitness_api;
 
 GRANT UPDATE(end_inferred) ON TABLE public.unit_procedure TO batchwitness_ingest;
+GRANT UPDATE(end_inferred) ON TABLE public.unit_procedure TO batchwitness_api;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE batchwitness_owner IN SCHEMA public GRANT SELECT ON TABLES TO batchwitness_ingest;
 ALTER DEFAULT PRIVILEGES FOR ROLE batchwitness_owner IN SCHEMA public GRANT SELECT ON TABLES TO batchwitness_analytics;

@@ -73,7 +73,7 @@ def test_a_corrected_reading_is_shown_marked_and_as_it_arrived_on_demand(
     assert [(row["value"], row["corrected"]) for row in after if row["corrected"]] == [(6.9, 1)]
     assert [row["value"] for row in readings(anonymous, original=True)] == [row["value"] for row in before]
     stepped = readings(anonymous, step_s=3600)
-    assert [row["corrected"] for row in stepped if row["corrected"]] == [1, 4], "before the overview is derived anew"
+    assert sum(row["corrected"] for row in stepped) == 5, "the overview is not derived anew here"
     selection = see(anonymous, batch, 10, 10.1)
     assert (selection["version"], selection["rows"][0]["revised"]) == (made.json()["correction"], "corrected")
     assert selection["rows"][0]["original_value"] != 6.9

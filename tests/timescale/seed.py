@@ -62,6 +62,8 @@ SAMPLES: dict[str, object] = {
     "ordinal": 1,
     "position_id": 1,
     "process": "AUTO-2.0",
+    "quarantine_ids": [1],
+    "code": "not_a_number",
     "process_version_id": 2,
     "publisher": "edge-1",
     "reference_id": 1,

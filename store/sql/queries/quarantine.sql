@@ -1,0 +1,34 @@
+-- lock: One decision about the quarantine at a time, until its transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('quarantine', 0));
+
+-- seen: Where these items stand, and over which kind of chain they came.
+SELECT quarantine_now.quarantine_id, quarantine_now.version, quarantine_now.state, chain.kind
+FROM quarantine_now JOIN chain USING (chain_id)
+WHERE quarantine_now.quarantine_id = ANY(%(quarantine_ids)s::bigint[])
+ORDER BY quarantine_now.quarantine_id;
+
+-- alike: What is open of one kind of fault, of one topic or of all, that came by message.
+SELECT quarantine_now.quarantine_id FROM quarantine_now JOIN chain USING (chain_id)
+WHERE quarantine_now.state = 'open' AND quarantine_now.code = %(code)s AND chain.kind = 'live'
+    AND (%(topic)s::text IS NULL OR quarantine_now.topic = %(topic)s)
+ORDER BY quarantine_now.quarantine_id LIMIT %(limit)s;
+
+-- decide: What became of items, decided in one act.
+INSERT INTO quarantine_decision (quarantine_id, sequence, state, actor, reason, known_at)
+SELECT quarantine_id, version + 1, %(state)s, %(actor)s, %(reason)s, %(known_at)s
+FROM quarantine_now WHERE quarantine_id = ANY(%(quarantine_ids)s::bigint[]);
+
+-- requested: What ingest is asked to take again, in the order it came.
+SELECT decision.quarantine_id, quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.item,
+    quarantine.code
+FROM quarantine_decision AS decision JOIN quarantine USING (quarantine_id)
+WHERE decision.state = 'requested'
+    AND NOT EXISTS (
+        SELECT FROM quarantine_decision AS later
+        WHERE later.quarantine_id = decision.quarantine_id AND later.sequence > decision.sequence
+    )
+ORDER BY quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.quarantine_id
+LIMIT %(limit)s;
+
+-- body: The entries of a block as they came; nothing where they were dropped.
+SELECT raw FROM block_body WHERE chain_id = %(chain_id)s AND seq = %(block_seq)s;
