@@ -12,7 +12,6 @@ import psycopg
 import structlog
 from prometheus_client import Counter
 
-from ingest.decode import parse_payload
 from ingest.sparkplug.effects import (
     DeviceOffline,
     DeviceOnline,
@@ -41,6 +40,7 @@ from store.fields import shown
 from store.model.ids import UnitId
 from store.model.journal import Entry, EntryKind
 from store.model.times import US_PER_H
+from store.payload import parse_payload
 from store.readings import draft_value
 from store.results import draft_result
 

@@ -18,21 +18,21 @@ from prometheus_client import Counter, Gauge
 
 from ingest.sparkplug.book import Book
 from ingest.sparkplug.drafting import Drafter, Taken
-from ingest.sparkplug.effects import Effect, Ignored, Readings, Refused, RequestRebirth
+from ingest.sparkplug.effects import RequestRebirth
 from ingest.sparkplug.link import Wish
 from ingest.sparkplug.mapping import Mapping
-from ingest.sparkplug.message import Message
-from ingest.sparkplug.payload import decode_payload, encode_rebirth_request
+from ingest.sparkplug.payload import encode_rebirth_request
 from ingest.sparkplug.server import ServerSessions
 from ingest.sparkplug.session import NodeState, SavedNode
 from ingest.sparkplug.settings import SparkplugSettings
-from ingest.sparkplug.spool import Arrival, Dropped, Item, LinkLost, LinkUp, Spool, now_us
-from ingest.sparkplug.topic import EdgeNode, SparkplugTopic, StateTopic, Verb, parse_topic
+from ingest.sparkplug.spool import Spool, now_us
+from ingest.sparkplug.steps import Steps
+from ingest.sparkplug.topic import EdgeNode, SparkplugTopic, Verb
 from store.commit import commit
 from store.directory import Directory
 from store.draft import Draft, Listening
-from store.edge_nodes import EdgeRows, alive_until_us, read_sessions
-from store.errors import ChainLost, PayloadRejected, StoreRejected, StoreUnavailable, translated
+from store.edge_nodes import alive_until_us, read_sessions
+from store.errors import ChainLost, StoreRejected, StoreUnavailable, translated
 from store.journal import ChainLease, claim_chain
 from store.model.edge import EdgeState
 from store.model.times import US_PER_S
@@ -45,7 +45,6 @@ HEARTBEAT_S = 5.0  # a block at least so often says that somebody listens
 ELAPSE_EVERY_S = 0.2
 MOST_MESSAGES = 1_000  # in one block
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
-HELD_FOR_US = 120 * US_PER_S  # twice the longest time a message can wait for its turn
 
 log = structlog.get_logger()
 committed_total = Counter("batchwitness_sparkplug_messages_committed", "messages whose content is in the record")
@@ -75,8 +74,7 @@ class Host:
     stop: threading.Event
     conninfo: str = ""
     _store: _Store | None = None
-    _sessions: ServerSessions = field(default_factory=ServerSessions)
-    _book: Book = field(init=False)
+    _steps: Steps = field(init=False)
     _active: bool = False  # this process is the host
     _epoch: int = 0  # of our chain, as we claimed it last
     _leased_until: float = float("-inf")
@@ -84,9 +82,6 @@ class Host:
     _good_at: float = field(default_factory=time.monotonic)  # when the store last took something
     _committed_at: float = float("-inf")
     _elapsed_at: float = float("-inf")
-    _number: int = 0
-    _held: dict[int, Arrival] = field(default_factory=dict)
-    _listening_since_us: int | None = None
     _notes: Drafter | None = None
 
     def __post_init__(self) -> None:
@@ -112,7 +107,7 @@ class Host:
                     waiting = []
                     self.stop.wait(1.0)
                     continue
-                waiting = waiting or self._steps()
+                waiting = waiting or self._take()
                 self._commit(waiting)
                 self._publish_requests(waiting)
                 waiting, wait_s = [], FIRST_WAIT_S
@@ -134,7 +129,7 @@ class Host:
         try:
             if self._active and self._store is not None:
                 while len(self.spool):
-                    self._commit(self._steps())
+                    self._commit(self._take())
                 release_slot(self._store.connection, name=self.settings.chain, holder=self.holder)
         except (StoreUnavailable, ChainLost) as error:
             log.warning("not everything was committed", spool=len(self.spool), reason=str(error))
@@ -188,8 +183,8 @@ class Host:
         self._forget()
         sessions = read_sessions(connection, self.settings.server)
         alive_us = alive_until_us(connection, chain_id=lease.chain_id, seq=lease.seq)
-        rows = self._book.restore(sessions, alive_until_us=alive_us, now_us=now_us())
-        self._sessions.restore(
+        rows = self._steps.book.restore(sessions, alive_until_us=alive_us, now_us=now_us())
+        self._steps.sessions.restore(
             SavedNode(
                 edge_node=EdgeNode(group=group, node=node),
                 state=NodeState(session.state),
@@ -207,10 +202,11 @@ class Host:
 
     def _forget(self) -> None:
         reorder_us = round(self.settings.sparkplug_reorder_s * US_PER_S)
-        self._sessions = ServerSessions(reorder_us=reorder_us)
-        self._book = Book(server=self.settings.server, rebirth=self.settings.sparkplug_rebirth)
-        self._held = {}
-        self._listening_since_us = None
+        self._steps = Steps(
+            server=self.settings.server,
+            sessions=ServerSessions(reorder_us=reorder_us),
+            book=Book(server=self.settings.server, rebirth=self.settings.sparkplug_rebirth),
+        )
 
     def _stand_by(self) -> None:
         if self._active:
@@ -224,87 +220,17 @@ class Host:
         if self._store is not None:
             self._store.connection.close()
             self._store = None
-        self._listening_since_us = None
 
-    def _steps(self) -> list[Taken]:
+    def _take(self) -> list[Taken]:
         """What happened since: up to MOST_MESSAGES things from the spool, and the passing of time."""
-        taken = [self._step(item) for item in self.spool.take(MOST_MESSAGES, within_s=ELAPSE_EVERY_S)]
+        taken = [self._steps.step(item) for item in self.spool.take(MOST_MESSAGES, within_s=ELAPSE_EVERY_S)]
         spool_gauge.set(len(self.spool))
         now = time.monotonic()
         # Time must not pass for the sessions before what waits was taken.
         if now - self._elapsed_at >= ELAPSE_EVERY_S and not len(self.spool):
             self._elapsed_at = now
-            at_us = now_us()
-            effects = self._sessions.elapsed(at_us)
-            if effects:
-                taken.append(self._taken(None, effects, at_us))
+            taken += self._steps.elapsed(now_us())
         return taken
-
-    def _step(self, item: Item) -> Taken:
-        match item:
-            case Arrival():
-                return self._arrived(item)
-            case LinkUp():
-                self._sessions.link_up(item.at_us)
-                self._listening_since_us = item.at_us
-                return self._taken(None, [], item.at_us)
-            case LinkLost():
-                self._book.link_lost(item.at_us, ours=item.ours)
-                self._listening_since_us = None
-                return self._taken(None, self._sessions.link_lost(item.at_us), item.at_us)
-            case Dropped():
-                return self._dropped(item)
-
-    def _arrived(self, arrival: Arrival) -> Taken:
-        self._number += 1
-        try:
-            topic = parse_topic(arrival.topic)
-        except PayloadRejected as rejection:
-            return self._taken(arrival, [], arrival.received_us, rejection)
-        assert not isinstance(topic, StateTopic), "the link keeps them to itself"
-        try:
-            payload = decode_payload(arrival.payload)
-        except PayloadRejected as rejection:
-            effects = self._sessions.receive_broken(topic, arrival.received_us)
-            return self._taken(arrival, effects, arrival.received_us, rejection)
-        message = Message(
-            topic=topic,
-            payload=payload,
-            received_us=arrival.received_us,
-            number=self._number,
-            retained=arrival.retained,
-        )
-        effects = self._sessions.receive(message)
-        return self._taken(arrival, effects, arrival.received_us)
-
-    def _dropped(self, item: Dropped) -> Taken:
-        """Messages of a node found no room: whatever its aliases mean now, it has to be born again."""
-        rows = self._book.dropped(item) if item.node else EdgeRows(server=self.settings.server)
-        session = self._sessions.sessions.get(EdgeNode(group=item.group, node=item.node)) if item.node else None
-        effects: list[Effect] = []
-        if session is not None:
-            effects = session.link_lost(item.last_us)
-            session.link_up(item.last_us)
-        taken = self._taken(None, effects, item.last_us)
-        rows.add(taken.rows)
-        return Taken(number=taken.number, arrival=None, effects=taken.effects, rows=rows)
-
-    def _taken(
-        self, arrival: Arrival | None, effects: Sequence[Effect], at_us: int, rejection: PayloadRejected | None = None
-    ) -> Taken:
-        number = self._number if arrival is not None else 0
-        rows = self._book.take(effects, at_us)
-        for node in {effect.edge_node for effect in effects}:
-            if arrival is not None and node in self._sessions.sessions:
-                self._book.heard(node, at_us, last_seq=self._sessions.saved(node).last_seq, rows=rows)
-        mentioned = {effect.message for effect in effects if isinstance(effect, Readings | Refused | Ignored)} - {
-            number
-        }
-        held = {earlier: self._held.pop(earlier) for earlier in mentioned if earlier in self._held}
-        if arrival is not None and rejection is None and not effects:
-            self._held = {earlier: one for earlier, one in self._held.items() if at_us - one.received_us < HELD_FOR_US}
-            self._held[number] = arrival
-        return Taken(number=number, arrival=arrival, effects=tuple(effects), rows=rows, rejection=rejection, held=held)
 
     def _commit(self, taken: Sequence[Taken]) -> None:
         """One block of what was taken. Raises StoreUnavailable, ChainLost."""
@@ -313,8 +239,8 @@ class Host:
         if not taken and now - self._committed_at < HEARTBEAT_S:
             return
         draft = self._store.drafter.draft(taken)
-        if self._listening_since_us is not None:
-            since_us = self._listening_since_us
+        if self._steps.listening_since_us is not None:
+            since_us = self._steps.listening_since_us
             draft.listening = Listening(since_us=since_us, until_us=max(since_us, now_us()))
         try:
             commit(self._store.connection, self._store.lease, draft, actor="sparkplug")

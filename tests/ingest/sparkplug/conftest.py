@@ -131,8 +131,8 @@ class Site:
 
     def settings(self, **more: Any) -> SparkplugSettings:
         """Of a host here."""
-        return SparkplugSettings(
-            **{
+        return SparkplugSettings.model_validate(
+            {
                 "mqtt_host": self.broker.host,
                 "mqtt_port": self.broker.port,
                 "mqtt_user": "sparkplug",

@@ -131,7 +131,7 @@ def test_INGEST_4_a_hole_in_the_sequence_is_a_gap_and_a_rebirth_is_asked_for(sit
         node.say("DDATA", [metric("pH", 7.1, at_ms=T0_MS + 1000)], "BR-01", skip=2)
         command = commands.until()
         assert (command.qos, command.retain) == (0, False)
-        request = decode_payload(command.payload)
+        request = decode_payload(bytes(command.payload))
         assert request.seq is None
         assert [(one.name, one.alias, one.value) for one in request.metrics] == [(REBIRTH, None, True)]
         stored(site, 2)
