@@ -28,6 +28,7 @@ from api.fields import (
 from api.flat import ROW_CAP
 from api.overlay import Overlay, read_overlay
 from api.paging import Page, page
+from api.paper import PaperRecord, read_paper
 from api.pseudonyms import shown_body, without
 from api.results import Expected, Results, read_expected, read_results
 from api.routes.alerts import AlertRow, read_batch_alerts
@@ -180,6 +181,12 @@ def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH =
 def completeness(connection: Reading, batch: BatchName) -> Statement:
     """What was owed, what came and how, what is missing and why: by tag and in total, and in words. It adds up."""
     return read_statement(connection, batch)
+
+
+@router.get("/{batch}/paper")
+def paper(connection: Reading, batch: BatchName) -> PaperRecord:
+    """The record of a batch that people wrote down: how it was typed in and checked, and how often two disagreed."""
+    return read_paper(connection, batch_row(connection, batch))
 
 
 @router.get("/{batch}/results")

@@ -13,6 +13,7 @@ from api.clock import read_clock
 from api.comparison import read_comparison
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
+from api.paper import read_paper
 from api.rendering import render
 from api.results import read_expected, read_results
 from api.routes.alerts import MOST_VERSIONS, read_alert, read_queue
@@ -62,7 +63,8 @@ def batches(
 @router.get("/batches/{batch}")
 def batch(request: Request, connection: Reading, actor: SignedIn, batch: BatchName) -> Response:
     """One batch over its references."""
-    return render(request, "batch.html", **_batch(connection, actor, batch))
+    paper = read_paper(connection, batch_row(connection, batch))
+    return render(request, "batch.html", paper=paper, **_batch(connection, actor, batch))
 
 
 @router.get("/batches/{batch}/now")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.bench.detection import bench_detection
 from tests.bench.fuzz.run import bench_fuzz
+from tests.bench.importing import bench_importing
 from tests.bench.ingestion import bench_ingest
 from tests.bench.latency import bench_latency
 from tests.bench.outage import bench_outage
@@ -15,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "ingest": bench_ingest,
     "detection": bench_detection,
     "fuzz": bench_fuzz,
+    "importing": bench_importing,
     "latency": bench_latency,
     "outage": bench_outage,
     "storage": bench_storage,
