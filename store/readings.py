@@ -195,7 +195,8 @@ def write_readings(
     is_new[stored] = True
     again = np.flatnonzero(~is_new)
     conflicts = 0
-    if len(again):
+    differing = _differing(cursor, tag_id, source_us, value, quality, again)
+    if len(differing):
         conflicts = _write_conflicts(
             cursor,
             [
@@ -209,7 +210,7 @@ def write_readings(
                     "block_seq": seq,
                     "entry": int(entry[row]),
                 }
-                for row in again
+                for row in differing
             ],
         )
     return StoredReadings(
@@ -249,15 +250,15 @@ def _by_object(
     """Rows of the columns, gathered by the object they came in."""
     if not len(again):
         return ()
-    object_of = np.repeat(np.arange(len(count)), count)[again]
+    numbers, begins = np.unique(np.repeat(np.arange(len(count)), count)[again], return_index=True)
     return tuple(
         Again(
             entry=columns.entry[number],
             unit_id=columns.unit_id[number],
             time_us=columns.time_us[number],
-            tag_ids=tag_id[again[object_of == number]].tolist(),
+            tag_ids=tag_ids.tolist(),
         )
-        for number in np.unique(object_of).tolist()
+        for number, tag_ids in zip(numbers.tolist(), np.split(tag_id[again], begins[1:]), strict=True)
     )
 
 
@@ -282,6 +283,29 @@ def _staged(
     inserted = np.array(cursor.execute(sql["insert_incoming"]).fetchall(), dtype=np.int64).reshape(-1, 2)
     keys = np.rec.fromarrays((tag_id.astype(np.int64), source_us))
     return np.isin(keys, np.rec.fromarrays((inserted[:, 0], inserted[:, 1])))
+
+
+def _differing(
+    cursor: psycopg.Cursor,
+    tag_id: npt.NDArray[np.int32],
+    source_us: Longs,
+    value: npt.NDArray[np.float64],
+    quality: npt.NDArray[np.uint8],
+    again: npt.NDArray[np.intp],
+) -> npt.NDArray[np.intp]:
+    """Of rows that were not new, those that are not what is stored."""
+    if not len(again):
+        return again
+    found = cursor.execute(
+        queries("reading")["differing"],
+        {
+            "tag_ids": tag_id[again].tolist(),
+            "source_us": source_us[again].tolist(),
+            "readings": value[again].tolist(),
+            "qualities": quality[again].tolist(),
+        },
+    ).fetchall()
+    return again[np.array([ordinal - 1 for (ordinal,) in found], dtype=np.intp)]
 
 
 def _write_rows(copy: psycopg.Copy, rows: npt.NDArray[np.void]) -> None:

@@ -21,6 +21,18 @@ FROM incoming_reading ORDER BY tag_id, source_time
 ON CONFLICT (tag_id, source_time) DO NOTHING
 RETURNING tag_id, (extract(epoch FROM source_time) * 1000000)::bigint;
 
+-- differing: Which of these readings, by their place in the lists, are not stored bit by bit as they are.
+SELECT again.ordinal
+FROM unnest(%(tag_ids)s::integer[], %(source_us)s::bigint[], %(readings)s::double precision[], %(qualities)s::smallint[])
+    WITH ORDINALITY AS again (tag_id, source_us, value, quality, ordinal)
+WHERE NOT EXISTS (
+    SELECT FROM reading
+    WHERE reading.tag_id = again.tag_id
+        AND reading.source_time = timestamptz 'epoch' + again.source_us * interval '1 microsecond'
+        AND float8send(reading.value) = float8send(again.value) AND reading.quality = again.quality
+)
+ORDER BY again.ordinal;
+
 -- insert_conflict: Keep a value that differs in any bit from the stored one of the same tag and instant, once.
 INSERT INTO reading_conflict (tag_id, source_time, value, quality, received_time, chain_id, block_seq, entry)
 SELECT %(tag_id)s, %(source_time)s, %(value)s, %(quality)s, %(received_time)s, %(chain_id)s, %(block_seq)s, %(entry)s
