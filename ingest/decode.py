@@ -15,7 +15,7 @@ from store.errors import PayloadRejected, StoreUnavailable
 from store.events import draft_event
 from store.fields import shown
 from store.model.journal import Entry, EntryKind
-from store.payload import excerpt, parse_payload
+from store.payload import excerpt, parse_payload, too_large
 from store.publishers import refused_publisher
 from store.readings import draft_readings
 from store.results import draft_result
@@ -53,6 +53,8 @@ class Decoder:
         draft.entries.append(_entry(delivery))
         objects: Sequence[object] = ()
         try:
+            if delivery.whole_bytes:
+                raise too_large(delivery.whole_bytes)
             objects = parse_payload(delivery.payload)
             kind, unit = self._place(delivery.topic)
         except PayloadRejected as rejection:

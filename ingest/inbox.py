@@ -23,6 +23,7 @@ class Delivery(NamedTuple):
     received_us: int
     mid: int  # the broker's packet id, meaningful only in its connection; 0 where none was given
     generation: int  # which connection that was
+    whole_bytes: int = 0  # how long the payload was, where only its beginning is kept; 0: it is all there
 
 
 class Inbox:

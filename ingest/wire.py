@@ -9,7 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ingest.inbox import Delivery
+from ingest.oversize import Passing
+from store.payload import MOST_BYTES
 
+# Topic with its length, packet id, length of the properties: what stands before the properties of a PUBLISH at most.
+MOST_HEAD = 2 + 65_535 + 2 + 4
 PUBLISH = 0x30
 PUBACK = 0x40
 TYPE, QOS, RETAIN = 0xF0, 0x06, 0x01  # of the first byte
@@ -32,7 +36,10 @@ class Packets:
 
 
 class PacketReader:
-    """Cuts the bytes of one connection into packets, whatever the chunks they come in."""
+    """Cuts the bytes of one connection into packets, whatever the chunks they come in.
+
+    It holds one packet at most, and none that is larger than what ingest takes: of those a record remains.
+    """
 
     def __init__(self, *, generation: int, properties: bool) -> None:
         """`generation` numbers the connection; `properties` are there in MQTT 5 and not in 3.1.1."""
@@ -42,10 +49,15 @@ class PacketReader:
         self._parts: list[bytes] = []
         self._have = 0
         self._need = 2  # bytes without which nothing more can be read
+        self._passing: _Passing | None = None  # a packet too large to be held
 
     def feed(self, data: bytes, received_us: int) -> Packets:
         """The packets that are complete with this chunk. Raises MalformedPacket."""
         packets = Packets()
+        if self._passing is not None:
+            data = self._pass(packets, self._passing, data, received_us)
+            if not data:
+                return packets
         self._parts.append(data)
         self._have += len(data)
         if self._have < self._need:
@@ -63,6 +75,12 @@ class PacketReader:
             stop = body + length
             if stop > end:
                 need = stop - at
+                if length > MOST_BYTES + MOST_HEAD and first & TYPE == PUBLISH:
+                    need = body - at + MOST_HEAD
+                    if end - at >= need:
+                        self._passing = self._begin(buffer, first, body, stop)
+                        at, need = end, 2
+                        self._pass(packets, self._passing, buffer[self._passing.began : end], received_us)
                 break
             if first & TYPE == PUBLISH:
                 try:
@@ -77,6 +95,17 @@ class PacketReader:
         return packets
 
     def _publish(self, packets: Packets, buffer: bytes, first: int, at: int, stop: int, received_us: int) -> None:
+        topic, mid, at = self._head(buffer, first, at, stop)
+        if at > stop:
+            raise MalformedPacket("a PUBLISH is shorter than its own lengths")
+        payload, whole_bytes = buffer[at:stop], 0
+        if stop - at > MOST_BYTES:
+            payload, whole_bytes = _cut(payload), stop - at
+        delivery = Delivery(topic, payload, received_us, mid, self._generation, whole_bytes)
+        (packets.retained if first & RETAIN else packets.deliveries).append(delivery)
+
+    def _head(self, buffer: bytes, first: int, at: int, stop: int) -> tuple[str, int, int]:
+        """Topic, packet id, and where the payload begins."""
         topic_end = at + 2 + (buffer[at] << 8 | buffer[at + 1])
         name = buffer[at + 2 : topic_end]
         at = topic_end
@@ -90,12 +119,31 @@ class PacketReader:
             if length & MORE:
                 length, at = _variable(buffer, at - 1, stop)
             at += length
-        if at > stop:
+        return self._topics.get(name) or self._topic(name), mid, at
+
+    def _begin(self, buffer: bytes, first: int, at: int, stop: int) -> "_Passing":
+        topic, mid, payload_at = self._head(buffer, first, at, stop)
+        if payload_at > stop:
             raise MalformedPacket("a PUBLISH is shorter than its own lengths")
-        delivery = Delivery(
-            self._topics.get(name) or self._topic(name), buffer[at:stop], received_us, mid, self._generation
+        return _Passing(
+            topic=topic, mid=mid, retained=bool(first & RETAIN), began=at, skip=payload_at - at, left=stop - at
         )
-        (packets.retained if first & RETAIN else packets.deliveries).append(delivery)
+
+    def _pass(self, packets: Packets, passing: "_Passing", data: bytes, received_us: int) -> bytes:
+        """Let the next bytes of a packet pass; what of `data` lies behind it."""
+        mine, rest = data[: passing.left], data[passing.left :]
+        passing.left -= len(mine)
+        skipped = min(passing.skip, len(mine))
+        passing.skip -= skipped
+        passing.payload.feed(mine[skipped:])
+        if not passing.left:
+            self._passing = None
+            payload = passing.payload
+            delivery = Delivery(
+                passing.topic, payload.kept(), received_us, passing.mid, self._generation, payload.length
+            )
+            (packets.retained if passing.retained else packets.deliveries).append(delivery)
+        return rest
 
     def _topic(self, name: bytes) -> str:
         if len(self._topics) >= MOST_TOPICS:
@@ -103,6 +151,25 @@ class PacketReader:
         # A broker lets no other bytes through; should one do, the text names them and cannot be mistaken.
         topic = self._topics[name] = name.decode("utf-8", "backslashreplace")
         return topic
+
+
+@dataclass(slots=True, kw_only=True)
+class _Passing:
+    """A PUBLISH that is too large to be held, part of which has passed."""
+
+    topic: str
+    mid: int
+    retained: bool
+    began: int  # where it began in the buffer, behind its length
+    skip: int  # bytes before its payload
+    left: int  # bytes of it, the skipped ones among them
+    payload: Passing = field(default_factory=Passing)
+
+
+def _cut(payload: bytes) -> bytes:
+    passing = Passing()
+    passing.feed(payload)
+    return passing.kept()
 
 
 def acknowledgements(packet_ids: Iterable[int]) -> bytes:

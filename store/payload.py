@@ -8,7 +8,7 @@ import orjson
 from store.errors import PayloadRejected
 from store.fields import shown
 
-MOST_BYTES = 4 * 1024 * 1024  # a payload; a larger one is recorded as refused, with its first bytes
+MOST_BYTES = 4 * 1024 * 1024  # a payload; of a larger one a record remains
 MOST_OBJECTS = 10_000  # in one message
 MOST_LEVELS = 100  # of arrays and objects inside each other; what is stored is written as JSON again, which has a limit
 
@@ -19,7 +19,7 @@ def parse_payload(payload: bytes) -> Sequence[object]:
     NaN and Infinity are not JSON, but they are read, so that the good values beside them can be kept.
     """
     if len(payload) > MOST_BYTES:
-        raise PayloadRejected("too_large", f"{len(payload)} bytes; at most {MOST_BYTES} are taken")
+        raise too_large(len(payload))
     try:
         parsed = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
@@ -32,6 +32,11 @@ def parse_payload(payload: bytes) -> Sequence[object]:
     if b"\\u" in payload:
         _refuse_unstorable_text(objects)
     return objects
+
+
+def too_large(length: int) -> PayloadRejected:
+    """What becomes of a payload of so many bytes, where that is too many."""
+    return PayloadRejected("too_large", f"{length} bytes; at most {MOST_BYTES} are taken")
 
 
 def _parse_lenient(payload: bytes, why: str) -> object:

@@ -1,11 +1,16 @@
 """Packets are read from bytes as they were written, however the bytes are cut."""
 
+import random
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.inbox import Delivery
+from ingest.oversize import KEPT_BYTES
 from ingest.wire import MalformedPacket, PacketReader, acknowledgements
+from store.payload import MOST_BYTES
 
 PINGRESP = b"\xd0\x00"
 
@@ -87,3 +92,28 @@ def test_a_publish_whose_topic_is_longer_than_itself_is_malformed() -> None:
 
 def test_acknowledgements_name_the_packet_ids_in_order() -> None:
     assert acknowledgements([7, 65_535]) == b"\x40\x02\x00\x07\x40\x02\xff\xff"
+
+
+@pytest.mark.parametrize("more", [1, 70_000, 9_000_000], ids=["a byte", "a head", "twice as much"])
+@pytest.mark.parametrize("properties", [None, b"", bytes(6_000_000)], ids=["3.1.1", "5", "5 with 6 MB of properties"])
+def test_of_a_message_too_large_a_beginning_a_length_and_a_digest_remain(more: int, properties: bytes | None) -> None:
+    chance = random.Random(more)
+    payload = chance.randbytes(MOST_BYTES + more)
+    small = publish("t", b"small", mid=1, qos=1, retain=False, properties=None if properties is None else b"")
+    large = publish("large", payload, mid=7, qos=1, retain=False, properties=properties)
+    stream = small + large + small + large + small
+    reader = PacketReader(generation=3, properties=properties is not None)
+    deliveries: list[Delivery] = []
+    at, most_held = 0, 0
+    while at < len(stream):
+        chunk = chance.choice([1, 7, 1_000, 262_144])
+        deliveries += reader.feed(stream[at : at + chunk], at).deliveries
+        most_held = max(most_held, reader._have)
+        at += chunk
+    assert [one.topic for one in deliveries] == ["t", "large", "t", "large", "t"]
+    assert [one.payload for one in deliveries[::2]] == [b"small"] * 3
+    told = b"\n[%d bytes, SHA-256 %s]" % (len(payload), sha256(payload).hexdigest().encode())
+    for one in deliveries[1::2]:
+        assert (one.mid, one.generation, one.whole_bytes) == (7, 3, len(payload))
+        assert one.payload == payload[:KEPT_BYTES] + told
+    assert most_held < MOST_BYTES + 400_000
