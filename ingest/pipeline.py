@@ -19,6 +19,7 @@ import structlog
 from prometheus_client import Counter
 
 from ingest.ahead import Batch, DecodeAhead
+from ingest.clock_watch import ClockWatch
 from ingest.decode import Decoder
 from ingest.inbox import Delivery
 from store.commit import Committed, commit
@@ -42,6 +43,9 @@ readings_total = Counter("batchwitness_ingest_readings_stored", "readings newly 
 duplicates_total = Counter("batchwitness_ingest_readings_duplicate", "readings that were in the record already")
 conflicts_total = Counter("batchwitness_ingest_readings_conflict", "readings that contradict the record")
 quarantined_total = Counter("batchwitness_ingest_items_quarantined", "items put aside")
+held_back_total = Counter(
+    "batchwitness_ingest_items_held_back", "items refused beyond what the quarantine takes in a minute"
+)
 unavailable_total = Counter("batchwitness_ingest_store_unavailable", "times the store could take nothing")
 
 
@@ -65,6 +69,7 @@ class Pipeline:
     tells_time: Callable[[], bool]  # whether others agree that time may be told
     stop: threading.Event
     session: StoreSession | None = None
+    _clock_watch: ClockWatch = field(default_factory=ClockWatch)
     _ticked_at: float = field(default=float("-inf"))
     _behind_since: float | None = field(default_factory=time.monotonic)  # None: caught up
     _delivered_at: float = field(default_factory=time.monotonic)
@@ -131,12 +136,14 @@ class Pipeline:
     ) -> None:
         draft = draft or session.decoder.draft(deliveries)
         tick = self.read_clock()
+        self._clock_watch.look(tick.host_us, time.monotonic())
         if tick_due:
             draft.tick = tick
             draft.entries.append(_tick_entry(tick))
         draft.listening = self._listening()
         try:
-            self._count(commit(session.decoder.connection, session.lease, draft), len(deliveries))
+            committed = commit(session.decoder.connection, session.lease, draft, host_us=tick.host_us)
+            self._count(committed, len(deliveries))
         except (StoreUnavailable, ChainLost):
             raise
         except Exception as error:
@@ -169,7 +176,7 @@ class Pipeline:
             log.error("a message cannot be committed", topic=deliveries[0].topic, exc_info=None if refused else error)
             reason = f"{type(error).__name__}: {error}"
             draft = session.decoder.quarantine_whole(deliveries[0], reason, refused=refused)
-            self._count(commit(session.decoder.connection, session.lease, draft), 1)
+            self._count(commit(session.decoder.connection, session.lease, draft, host_us=self.read_clock().host_us), 1)
             return
         middle = len(deliveries) // 2
         for half in (deliveries[:middle], deliveries[middle:]):
@@ -186,6 +193,7 @@ class Pipeline:
         duplicates_total.inc(committed.duplicates)
         conflicts_total.inc(committed.conflicts)
         quarantined_total.inc(committed.quarantined)
+        held_back_total.inc(committed.held_back)
 
 
 def _tick_entry(tick: Tick) -> Entry:

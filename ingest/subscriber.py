@@ -61,10 +61,13 @@ class Subscriber:
         inbox: Inbox,
         partition: Partition,
         *,
+        host_us: Callable[[], int],
         on_subscribed: Callable[[], None],
         on_failure: Callable[[str], None],
     ) -> None:
+        """`host_us` is the host's clock, in microseconds since 1970."""
         self._settings = settings
+        self._host_us = host_us
         self._inbox = inbox
         self._partition = partition
         self._elsewhere = Elsewhere()
@@ -169,6 +172,8 @@ class Subscriber:
                 self._client.disconnect()
                 return
             self._client.loop_misc()
+            if self._client.socket() is not connection:  # the broker was silent for too long
+                return
             if not self._inbox.has_room():
                 self._inbox.has_room(within_s=ROOM_WITHIN_S)
                 continue
@@ -179,6 +184,8 @@ class Subscriber:
             )
             if writable:
                 self._client.loop_write()
+                if self._client.socket() is not connection:
+                    return
             if self._awake in readable:
                 self._awake.recv(CHUNK)
             if buffered or connection in readable:
@@ -196,7 +203,7 @@ class Subscriber:
             self._lost("the broker closed the connection")
             return
         try:
-            packets = reader.feed(data, time.time_ns() // 1000)
+            packets = reader.feed(data, self._host_us())
         except MalformedPacket as error:
             self._lost(str(error))
             return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 import structlog
+from psycopg.conninfo import make_conninfo
 
 from ingest.ahead import DecodeAhead
 from ingest.decode import Decoder
@@ -20,6 +21,19 @@ from store.errors import ChainLost, translated
 from store.journal import claim_chain
 
 log = structlog.get_logger()
+
+
+# A network that swallows everything is noticed within half a minute, by the kernel.
+HALF_OPEN = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+# A lock that somebody else holds is the store being unavailable, said every 10 s; a transaction whose client has gone
+# without a word is ended, so that its locks are not in the way of the next client.
+WAITING = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
 
 
 class Worker:
@@ -40,7 +54,12 @@ class Worker:
         self.failure: str | None = None  # why it cannot go on, and nobody else could either
         self.inbox = Inbox(most=3 * settings.ingest_batch, most_bytes=settings.ingest_inbox_bytes)
         self.subscriber = Subscriber(
-            settings, self.inbox, partition, on_subscribed=on_subscribed, on_failure=self._fail
+            settings,
+            self.inbox,
+            partition,
+            host_us=clock.host_us,
+            on_subscribed=on_subscribed,
+            on_failure=self._fail,
         )
         self._stop = threading.Event()
         self.pipeline = Pipeline(
@@ -97,7 +116,11 @@ class Worker:
 def open_decoder(settings: IngestSettings, *, conninfo: str = "") -> Decoder:
     """Connect and read the directory. Raises StoreUnavailable."""
     with translated():
-        connection = psycopg.connect(conninfo, autocommit=True, application_name="batchwitness ingest")
+        connection = psycopg.connect(
+            make_conninfo(conninfo, options=WAITING, **HALF_OPEN),
+            autocommit=True,
+            application_name="batchwitness ingest",
+        )
     directory = Directory()
     directory.read(connection)
     return Decoder(connection=connection, directory=directory, prefix=settings.topic_prefix)

@@ -1,5 +1,6 @@
 """The plant clock: the host's clock, unless a demo says explicitly that plant time runs otherwise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -9,6 +10,10 @@ from store.errors import SettingsContradict
 from store.model.times import EPOCH, US_PER_S, to_us
 
 
+def _host_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantClock:
     """plant time = anchor + rate × (host now − host_anchor). Both anchors are aware; the rate is above 0."""
@@ -16,6 +21,7 @@ class PlantClock:
     anchor: datetime  # plant time at host_anchor
     host_anchor: datetime
     rate: float  # plant seconds a host second
+    host_now: Callable[[], datetime] = _host_now
 
     @classmethod
     def from_settings(cls, anchor: str | None, host_anchor: str | None, rate: float | None) -> Self:
@@ -37,7 +43,11 @@ class PlantClock:
         """Host seconds until a plant time, 0 when it has come."""
         return max(0.0, (plant_us - self.plant_us(host_now)) / self.rate / US_PER_S)
 
+    def host_us(self) -> int:
+        """What the host's clock says now, in microseconds since 1970. It may go back."""
+        return to_us(self.host_now())
+
     def read(self) -> Tick:
         """What both clocks say now."""
-        host_now = datetime.now(UTC)
+        host_now = self.host_now()
         return Tick(plant_us=self.plant_us(host_now), host_us=to_us(host_now), rate=self.rate)

@@ -4,22 +4,20 @@ Either all of it is in the record or nothing is. Committing the same deliveries 
 which says that they were taken again.
 """
 
-import hashlib
 import time
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import orjson
 import psycopg
 
-from store.draft import Draft, Place
+from store.draft import Draft
 from store.edge_nodes import write_edge_rows
 from store.errors import PayloadRejected, translated
 from store.events import write_event
-from store.journal import ChainLease, advance, append_block, append_listening, append_tick
-from store.model.journal import Entry
+from store.journal import ChainLease, advance, append_block, append_listening, append_tick, instant_of_commit
 from store.model.times import from_us
+from store.quarantine import write_quarantine
 from store.readings import StoredReadings, write_readings
 from store.results import write_result
 from store.rows import UnitRows, encode_rows
@@ -38,15 +36,27 @@ class Committed:
     events: int
     results: int
     quarantined: int
+    held_back: int  # items refused beyond what the quarantine takes in a minute
 
 
-def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, actor: str = "ingest") -> Committed:
+def commit(
+    connection: psycopg.Connection,
+    lease: ChainLease,
+    draft: Draft,
+    *,
+    actor: str = "ingest",
+    host_us: int | None = None,
+    bounded: bool = True,
+) -> Committed:
     """Commit a draft as the next block of a chain.
+
+    `host_us` is what the host's clock says, unless given now. `bounded` keeps a flood of refused items out of the
+    quarantine; what a person hands over and waits for needs no such bound.
 
     Raises StoreUnavailable (nothing is committed, or nobody knows: claim the chain again and commit the same again),
     StoreRejected (some row is refused), ChainLost.
     """
-    committed_us = time.time_ns() // 1000
+    committed_us = instant_of_commit(lease, time.time_ns() // 1000 if host_us is None else host_us)
     with translated():
         with connection.transaction(), connection.cursor() as cursor:
             seq = lease.seq + 1
@@ -63,10 +73,18 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
                 append_listening(cursor, lease, seq, draft.listening)
             _write_again(cursor, readings, chain_id=lease.chain_id, seq=seq)
             if draft.sequences:
-                note_sequences(cursor, draft.sequences, found_time=from_us(committed_us))
+                note_sequences(cursor, draft, found_time=from_us(committed_us))
             write_edge_rows(cursor, draft.edge, chain_id=lease.chain_id, seq=seq)
-            quarantined = _write_quarantine(cursor, draft, lease=lease, seq=seq)
-        advance(lease, seq, digest)
+            put_aside = write_quarantine(
+                cursor,
+                draft.quarantine,
+                draft.entries,
+                lease=lease,
+                seq=seq,
+                minute=from_us(committed_us).replace(second=0, microsecond=0),
+                bounded=bounded,
+            )
+        advance(lease, seq, digest, committed_us)
     return Committed(
         seq=seq,
         stored=len(readings.tag_id),
@@ -74,7 +92,8 @@ def commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, *, a
         conflicts=readings.conflicts,
         events=events,
         results=results,
-        quarantined=quarantined,
+        quarantined=put_aside.quarantined,
+        held_back=put_aside.held_back,
     )
 
 
@@ -139,40 +158,3 @@ def _write_results(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, s
             said = f"{result.result}: {result.attribute} {result.value_text} of {result.batch}, {result.status}"
             draft.reject(drafted.entry, drafted.item, rejection.code, rejection.reason, said)
     return written
-
-
-def _write_quarantine(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, seq: int) -> int:
-    if not draft.quarantine:
-        return 0
-    messages = {index: _message_digest(draft.entries[index]) for index in {item.entry for item in draft.quarantine}}
-    cursor.executemany(
-        queries("journal")["insert_quarantine"],
-        [
-            {
-                "chain_id": lease.chain_id,
-                "block_seq": seq,
-                "entry": item.entry,
-                "topic": draft.entries[item.entry].topic.encode("utf-8", "backslashreplace").decode(),
-                "item": item.item,
-                "code": item.code,
-                "reason": item.reason,
-                "excerpt": item.excerpt,
-                "received_time": from_us(draft.entries[item.entry].received_us),
-                "unit_id": None if item.place is None else item.place.unit_id,
-                "tag": None if item.place is None else item.place.tag,
-                "source_time": _source_time(item.place),
-                # The same item of the same message, delivered again, is one quarantine row.
-                "digest": hashlib.sha256(messages[item.entry] + f"{item.code}\x00{item.item}".encode()).digest(),
-            }
-            for item in draft.quarantine
-        ],
-    )
-    return max(cursor.rowcount, 0)
-
-
-def _source_time(place: Place | None) -> datetime | None:
-    return None if place is None or place.source_us is None else from_us(place.source_us)
-
-
-def _message_digest(entry: Entry) -> bytes:
-    return hashlib.sha256(entry.topic.encode("utf-8", "surrogatepass") + b"\x00" + entry.payload).digest()

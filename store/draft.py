@@ -117,6 +117,7 @@ class Draft:
     results: list[DraftResult] = field(default_factory=list)
     quarantine: list[DraftQuarantine] = field(default_factory=list)
     sequences: dict[tuple[str, int], dict[int, Numbered]] = field(default_factory=dict)  # (publisher, boot) → by seq
+    speakers: dict[tuple[str, int], int] = field(default_factory=dict)  # (publisher, boot) → entry it is first met in
     edge: EdgeRows = field(default_factory=EdgeRows)
     tick: Tick | None = None
     listening: Listening | None = None

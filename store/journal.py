@@ -17,7 +17,7 @@ from store import merkle
 from store.draft import Listening, Tick
 from store.errors import ChainLost, translated
 from store.model.journal import Entry, EntryKind
-from store.model.times import from_us
+from store.model.times import from_us, to_us
 from store.sql import queries
 
 GENESIS = sha256(b"batchwitness journal chain 1").digest()
@@ -38,6 +38,7 @@ class ChainLease:
     epoch: int
     seq: int
     digest: bytes
+    committed_us: int  # when its newest block was committed; 0 before the first
 
 
 def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder: str) -> ChainLease:
@@ -50,7 +51,9 @@ def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder:
             connection.execute(sql["create_chain"], {"name": name, "kind": kind, "genesis": GENESIS})
             row = connection.execute(sql["claim_chain"], claim).fetchone()
     assert row is not None
-    return ChainLease(chain_id=row[0], name=name, epoch=row[1], seq=row[2], digest=row[3])
+    return ChainLease(
+        chain_id=row[0], name=name, epoch=row[1], seq=row[2], digest=row[3], committed_us=to_us(row[4]) if row[4] else 0
+    )
 
 
 def append_block(
@@ -98,7 +101,7 @@ def append_control(connection: psycopg.Connection, what: str, payload: bytes) ->
     lease = claim_chain(connection, name=CONTROL_CHAIN, kind="control", holder=what)
     entry = Entry(kind=EntryKind.CONTROL, topic=what, payload=payload, received_us=now_us)
     with connection.cursor() as cursor:
-        seq, _ = append_block(cursor, lease, [entry], readings=0, committed_us=now_us)
+        seq, _ = append_block(cursor, lease, [entry], readings=0, committed_us=instant_of_commit(lease, now_us))
     return lease.chain_id, seq
 
 
@@ -129,10 +132,19 @@ def append_listening(cursor: psycopg.Cursor, lease: ChainLease, seq: int, listen
     )
 
 
-def advance(lease: ChainLease, seq: int, digest: bytes) -> None:
+def instant_of_commit(lease: ChainLease, host_us: int) -> int:
+    """When the next block is committed: what the host's clock says, but always later than the block before.
+
+    A clock that went back by an hour would else let a chain tell of blocks before their predecessors.
+    """
+    return max(host_us, lease.committed_us + 1)
+
+
+def advance(lease: ChainLease, seq: int, digest: bytes, committed_us: int) -> None:
     """Note that the block has committed."""
     lease.seq = seq
     lease.digest = digest
+    lease.committed_us = committed_us
 
 
 def encode_entry(entry: Entry) -> bytes:

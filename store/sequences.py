@@ -4,17 +4,22 @@ Beside the numbers stand the source times of the messages around a hole: the rea
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 
 from store.draft import Draft, Numbered
 from store.errors import PayloadRejected
-from store.fields import text, time_us, whole_number
+from store.fields import shown, text, time_us, whole_number
 from store.model.ids import UnitId
 from store.model.times import from_us
 from store.sql import queries
+
+BEGUN_WITHIN = timedelta(hours=1)
+MOST_BEGUN_BY_ONE = 100  # boots of one publisher in that time
+MOST_BEGUN = 1_000  # of all publishers
 
 
 def draft_sequence(draft: Draft, object_: Mapping[str, object], unit_id: UnitId | None, time: object) -> None:
@@ -32,19 +37,29 @@ def draft_sequence(draft: Draft, object_: Mapping[str, object], unit_id: UnitId 
         return
     key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
     draft.sequences.setdefault(key, {})[seq] = unit_id, time
+    draft.speakers.setdefault(key, len(draft.entries) - 1)
 
 
-def note_sequences(
-    cursor: psycopg.Cursor, sequences: Mapping[tuple[str, int], Mapping[int, Numbered]], *, found_time: datetime
-) -> None:
-    """Take the sequence numbers of one block, by (publisher, boot), in the caller's transaction."""
+def note_sequences(cursor: psycopg.Cursor, draft: Draft, *, found_time: datetime) -> None:
+    """Take the sequence numbers of one block, by (publisher, boot), in the caller's transaction.
+
+    Who begins to count too often is not followed: that goes into the draft's quarantine, what was said is stored.
+    """
     sql = queries("sequence")
-    for (publisher, boot), numbered in sequences.items():
+    begun: Counter[str] | None = None
+    for (publisher, boot), numbered in draft.sequences.items():
         key = {"publisher": publisher, "boot": boot, "found_time": found_time}
+        row = cursor.execute(sql["publisher"], key).fetchone()
+        if row is None:
+            if begun is None:
+                begun = Counter(dict(cursor.execute(sql["begun"], {"since": found_time - BEGUN_WITHIN}).fetchall()))
+            if begun[publisher] >= MOST_BEGUN_BY_ONE or begun.total() >= MOST_BEGUN:
+                _do_not_follow(draft, publisher, boot, by_one=begun[publisher] >= MOST_BEGUN_BY_ONE)
+                continue
+            begun[publisher] += 1
         for unit_id in sorted({unit_id for unit_id, _ in numbered.values() if unit_id is not None}):
             cursor.execute(sql["add_unit"], key | {"unit_id": unit_id})
         seen = sorted(numbered)
-        row = cursor.execute(sql["publisher"], key).fetchone()
         last, last_time = (seen[0] - 1, None) if row is None else row
         late = [number for number in seen if number <= last]
         new = [number for number in seen if number > last]
@@ -103,6 +118,18 @@ class _Around:
 
     def _time(self, number: int) -> datetime | None:
         return self._before[number] if number in self._before else _time(self._numbered, number)
+
+
+def _do_not_follow(draft: Draft, publisher: str, boot: int, *, by_one: bool) -> None:
+    who, most = ("it", MOST_BEGUN_BY_ONE) if by_one else ("all publishers together", MOST_BEGUN)
+    draft.reject(
+        draft.speakers[publisher, boot],
+        "publisher",
+        "too_many_boots",
+        f"publisher {shown(publisher)}, boot {boot}: {who} began to count more than {most:,} times in an hour; "
+        "its numbers are not followed, so that what it loses cannot be seen",
+        shown(publisher),
+    )
 
 
 def _fill(cursor: psycopg.Cursor, key: dict[str, object], late: list[int], numbered: Mapping[int, Numbered]) -> None:

@@ -1,3 +1,3 @@
 """The fixtures of all tests, one file for each thing they bring up."""
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_broker", "tests.fix_proxy"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_broker", "tests.fix_proxy", "tests.fix_disk"]

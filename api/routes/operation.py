@@ -29,6 +29,7 @@ class Readiness(BaseModel):
 
     ready: bool
     reasons: list[str]
+    notes: list[str]  # what somebody should look at although everything works
     database: bool
     tick_age_s: float | None
     blocks_not_taken: int | None
@@ -45,6 +46,7 @@ def ready(request: Request) -> JSONResponse:
         state = Readiness(
             ready=False,
             reasons=["the database does not answer"],
+            notes=[],
             database=False,
             tick_age_s=None,
             blocks_not_taken=None,
@@ -71,11 +73,24 @@ def read_readiness(connection: Connection) -> Readiness:
     return Readiness(
         ready=not reasons,
         reasons=reasons,
+        notes=_notes(connection),
         database=True,
         tick_age_s=clock.tick_age_s,
         blocks_not_taken=lag["not_taken"],
         blocks_not_worked_off=lag["not_worked_off"],
     )
+
+
+def _notes(connection: Connection) -> list[str]:
+    refused = row(connection, queries("api_record")["refused_lately"])
+    assert refused is not None
+    if not refused["held_back"]:
+        return []
+    note = (
+        f"{refused['refused']:,} items were refused within {refused['minutes']} minutes, "
+        f"{refused['held_back']:,} of them beyond what the quarantine takes: most of them on {refused['topic']}"
+    )
+    return [note]
 
 
 @router.get("/metrics", response_class=Response)

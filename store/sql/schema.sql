@@ -1012,7 +1012,8 @@ CREATE TABLE public.publisher (
     boot bigint NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
-    last_time timestamp with time zone
+    last_time timestamp with time zone,
+    first_heard timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.publisher_unit (
@@ -1098,6 +1099,13 @@ CREATE TABLE public.quarantine_decision (
     CONSTRAINT quarantine_decision_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT quarantine_decision_sequence_check CHECK ((sequence > 0)),
     CONSTRAINT quarantine_decision_state_check CHECK ((state = ANY (ARRAY['open'::text, 'requested'::text, 'stored'::text, 'replaced'::text, 'set_aside'::text])))
+);
+
+CREATE TABLE public.quarantine_minute (
+    minute timestamp with time zone NOT NULL,
+    topic text NOT NULL,
+    refused bigint NOT NULL,
+    held_back bigint DEFAULT 0 NOT NULL
 );
 
 CREATE VIEW public.quarantine_now AS
@@ -1816,6 +1824,9 @@ ALTER TABLE ONLY public.quarantine_decision
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_digest_key UNIQUE (digest);
 
+ALTER TABLE ONLY public.quarantine_minute
+    ADD CONSTRAINT quarantine_minute_pkey PRIMARY KEY (minute, topic);
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
 
@@ -1945,6 +1956,8 @@ CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 CREATE UNIQUE INDEX monitor_current ON public.monitor USING btree (unit_procedure_id) WHERE (until_ordinal IS NULL);
 
 CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
+
+CREATE INDEX publisher_first_heard ON public.publisher USING btree (first_heard);
 
 CREATE INDEX publisher_unit_unit ON public.publisher_unit USING btree (unit_id);
 
@@ -2696,6 +2709,15 @@ GRANT SELECT,INSERT ON TABLE public.quarantine_decision TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.quarantine_decision TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.quarantine_decision TO batchwitness_api;
 GRANT SELECT ON TABLE public.quarantine_decision TO batchwitness_retain;
+
+GRANT SELECT,INSERT ON TABLE public.quarantine_minute TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.quarantine_minute TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.quarantine_minute TO batchwitness_api;
+GRANT SELECT ON TABLE public.quarantine_minute TO batchwitness_retain;
+
+GRANT UPDATE(refused) ON TABLE public.quarantine_minute TO batchwitness_ingest;
+
+GRANT UPDATE(held_back) ON TABLE public.quarantine_minute TO batchwitness_ingest;
 
 GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.quarantine_now TO batchwitness_analytics;

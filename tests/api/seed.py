@@ -499,7 +499,7 @@ def add_quarantine(plant: Plant, *, code: str = "not_a_number", unit: str = "BR-
 def add_gap(plant: Plant, *, unit: str = "BR-01", first: int = 10, last: int = 14) -> None:
     """Missing sequence numbers of a unit's publisher."""
     publisher = f"edge-{unit}"
-    plant.do("INSERT INTO publisher VALUES (%s, 1, 1, 500) ON CONFLICT DO NOTHING", publisher)
+    plant.do("INSERT INTO publisher VALUES (%s, 1, 1, 500, NULL, now()) ON CONFLICT DO NOTHING", publisher)
     plant.insert("sequence_gap", publisher=publisher, boot=1, first_seq=first, last_seq=last, found_time=plant.now)
 
 

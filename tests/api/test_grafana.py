@@ -110,6 +110,17 @@ def test_ready_names_what_is_missing_and_is_happy_when_nothing_is(review: TestCl
     assert review.get("/ready").json()["ready"] is True
 
 
+def test_ready_notes_that_more_was_refused_than_the_quarantine_takes(review: TestClient, plant: Plant) -> None:
+    assert review.get("/ready").json()["notes"] == []
+    plant.do("INSERT INTO quarantine_minute VALUES (now(), '#', 70000, 60000), (now(), 'a/BR-9', 69000, 0)")
+    plant.do("INSERT INTO quarantine_minute VALUES (now() - interval '1 hour', '#', 1000000, 900000)")
+    (note,) = review.get("/ready").json()["notes"]
+    assert note == (
+        "70,000 items were refused within 10 minutes, 60,000 of them beyond what the quarantine takes: "
+        "most of them on a/BR-9"
+    )
+
+
 def test_metrics_can_be_read_by_prometheus(review: TestClient, full: Plant) -> None:
     answer = review.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")

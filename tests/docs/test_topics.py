@@ -30,6 +30,8 @@ NO_EXAMPLE = {
     "store_rejected",
     "not_committed",
     "too_many",
+    "too_many_refused",
+    "too_many_boots",
     "not_decoded",
 }
 READERS = {"text", "batch_name", "optional_text", "choice", "whole_number", "read_value"}
@@ -78,6 +80,9 @@ def raised_codes() -> set[str]:
                     codes.update(codes_of(code))
                 case ast.Call(func=ast.Attribute(attr="reject" | "_put_aside"), args=[_, _, code, *_]):
                     codes.update(codes_of(code))
+                case ast.Call(func=ast.Name(id="DraftQuarantine"), keywords=given):
+                    stated = [one.value for one in given if one.arg == "code" and isinstance(one.value, ast.Constant)]
+                    codes.update(code for value in stated for code in codes_of(value))
     return codes
 
 

@@ -4,7 +4,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -52,8 +53,16 @@ class Line:
     plant: Plant
 
     @contextmanager
-    def ingest(self, *, conninfo: str | None = None, port: int | None = None, batch: int = 100) -> Iterator[Worker]:
+    def ingest(
+        self,
+        *,
+        conninfo: str | None = None,
+        port: int | None = None,
+        batch: int = 100,
+        host_now: Callable[[], datetime] | None = None,
+    ) -> Iterator[Worker]:
         """Run the loop until the block ends; what it took but did not commit stays unacknowledged."""
+        clock = PlantClock.from_settings(None, None, None)
         settings = IngestSettings(
             mqtt_host=self.broker.host,
             mqtt_port=port or self.broker.port,
@@ -68,7 +77,7 @@ class Line:
         worker = Worker(
             settings,
             rest,
-            clock=PlantClock.from_settings(None, None, None),
+            clock=clock if host_now is None else replace(clock, host_now=host_now),
             tells_time=lambda: True,
             on_subscribed=subscribed.set,
             conninfo=conninfo or self.database.dsn("ingest"),

@@ -75,6 +75,7 @@ def outcome(settings: IngestSettings) -> str:
         settings,
         Inbox(most=10, most_bytes=1000),
         the_rest(settings),
+        host_us=lambda: 0,
         on_subscribed=subscribed.set,
         on_failure=lambda _why: None,
     )
@@ -105,6 +106,7 @@ def test_messages_of_many_tls_records_arrive_whole_and_over_one_connection(groun
             settings,
             inbox,
             the_rest(settings),
+            host_us=lambda: 0,
             on_subscribed=lambda: connected.append(True),
             on_failure=lambda _why: None,
         )

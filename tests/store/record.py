@@ -29,7 +29,9 @@ class Record:
     decoder: Decoder
     lease: ChainLease
 
-    def take(self, *messages: tuple[str, object], received_us: int | None = None) -> Committed:
+    def take(
+        self, *messages: tuple[str, object], received_us: int | None = None, host_us: int | None = None
+    ) -> Committed:
         """Commit messages given as (unit/kind or whole topic, payload) in one block."""
         deliveries = [
             Delivery(
@@ -41,7 +43,7 @@ class Record:
             )
             for topic, payload in messages
         ]
-        return commit(self.connection, self.lease, self.decoder.draft(deliveries))
+        return commit(self.connection, self.lease, self.decoder.draft(deliveries), host_us=host_us)
 
     def tick(self, plant_us: int, rate: float = 1.0, *, host_us: int | None = None) -> Committed:
         """Commit a block that only says that time passed."""

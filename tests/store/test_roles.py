@@ -170,6 +170,9 @@ EXPECTED: dict[str, Rights] = {
     ),
     "qc_result_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
     "quarantine": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
+    "quarantine_minute": Rights(
+        ingest="select insert update(refused held_back)", analytics="select", api="select", retain="select"
+    ),
     "quarantine_decision": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
     "quarantine_now": Rights(ingest="select", analytics="select", api="select", retain="select"),
     "reading": Rights(ingest="select insert", analytics="select", api="select", readonly="select", retain="select"),

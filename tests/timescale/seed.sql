@@ -72,7 +72,8 @@ INSERT INTO entry_disagreement (tag_id, source_time, first_text, first_by, secon
     entry) VALUES (3, '2026-01-03Z', '37.0', 'mara', '37.5', 'ben', 1, 1, 0);
 INSERT INTO quarantine_decision (quarantine_id, sequence, state, actor, reason, known_at) VALUES
     (1, 1, 'requested', 'mara', 'described', '2026-01-03Z');
-INSERT INTO publisher (publisher, boot, first_seq, last_seq) VALUES ('edge-1', 1, 1, 100);
+INSERT INTO quarantine_minute (minute, topic, refused, held_back) VALUES ('2026-01-02Z', '#', 12000, 2000);
+INSERT INTO publisher (publisher, boot, first_seq, last_seq, first_heard) VALUES ('edge-1', 1, 1, 100, '2026-01-01Z');
 INSERT INTO publisher_unit (publisher, unit_id, found_time) VALUES ('edge-1', 1, '2026-01-01Z');
 INSERT INTO sequence_gap (publisher, boot, first_seq, last_seq, after_time, before_time, found_time) VALUES
     ('edge-1', 1, 5, 7, '2026-01-02Z', '2026-01-03Z', '2026-01-02Z');

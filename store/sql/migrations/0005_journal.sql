@@ -137,11 +137,20 @@ LEFT JOIN (
         WHERE later.quarantine_id = decision.quarantine_id AND later.sequence > decision.sequence
     )
 ) AS newest USING (quarantine_id);
+-- How much was refused in a minute, of every topic and of all together ('#'), also what got no row in quarantine.
+CREATE TABLE quarantine_minute (
+    minute timestamptz NOT NULL,
+    topic text NOT NULL,
+    refused bigint NOT NULL,
+    held_back bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (minute, topic)
+);
 
 GRANT INSERT, UPDATE (epoch, seq, digest, holder, claimed_at) ON chain
     TO batchwitness_ingest, batchwitness_analytics, batchwitness_api;
 GRANT INSERT ON block, block_body, quarantine TO batchwitness_ingest, batchwitness_api;
 GRANT INSERT ON block_unit, block_tick, event TO batchwitness_ingest;
 GRANT INSERT ON quarantine_decision TO batchwitness_ingest, batchwitness_api;
+GRANT INSERT, UPDATE (refused, held_back) ON quarantine_minute TO batchwitness_ingest;
 GRANT INSERT, UPDATE ON slot TO batchwitness_ingest;
 GRANT INSERT, UPDATE (until) ON listening TO batchwitness_ingest;

@@ -89,8 +89,10 @@ CREATE TABLE publisher (
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
     last_time timestamptz,  -- source time of the last one that told it
+    first_heard timestamptz NOT NULL,
     PRIMARY KEY (publisher, boot)
 );
+CREATE INDEX publisher_first_heard ON publisher (first_heard);
 -- Whom a publisher has spoken for: what is lost of it may be missing of these units and of no other.
 CREATE TABLE publisher_unit (
     publisher text NOT NULL,

@@ -107,3 +107,9 @@ SELECT (SELECT count(*) FROM batch WHERE status = 'running') AS batches_running,
     (SELECT count(*) FROM quarantine) AS quarantined,
     (SELECT count(*) FROM sequence_gap WHERE filled_time IS NULL) AS gaps_open,
     (SELECT coalesce(sum(seq), 0)::bigint FROM chain) AS blocks;
+
+-- refused_lately: How much was refused within ten minutes, how much of that got no row of its own, and most of it where.
+SELECT 10 AS minutes, coalesce(sum(refused) FILTER (WHERE topic = '#'), 0)::bigint AS refused,
+    coalesce(sum(held_back), 0)::bigint AS held_back,
+    coalesce((array_agg(topic ORDER BY refused DESC) FILTER (WHERE topic <> '#'))[1], '#') AS topic
+FROM quarantine_minute WHERE minute > now() - interval '10 minutes';

@@ -3,7 +3,8 @@ INSERT INTO chain (name, kind, digest) VALUES (%(name)s, %(kind)s, %(genesis)s) 
 
 -- claim_chain: Take a chain over under a new epoch.
 UPDATE chain SET epoch = epoch + 1, holder = %(holder)s, claimed_at = clock_timestamp() WHERE name = %(name)s
-RETURNING chain_id, epoch, seq, digest;
+RETURNING chain_id, epoch, seq, digest,
+    (SELECT committed_time FROM block WHERE block.chain_id = chain.chain_id AND block.seq = chain.seq) AS committed_time;
 
 -- advance_chain: Move a chain on by one block, if its epoch is still mine.
 UPDATE chain SET seq = %(seq)s, digest = %(digest)s
@@ -28,6 +29,13 @@ VALUES (%(chain_id)s, %(seq)s, %(plant_time)s, %(host_time)s, %(rate)s);
 -- set_listening: For how long the broker has been sending to a chain's holder; the block is the one that said so first.
 INSERT INTO listening (chain_id, since, until, block_seq) VALUES (%(chain_id)s, %(since)s, %(until)s, %(block_seq)s)
 ON CONFLICT (chain_id, since) DO UPDATE SET until = greatest(listening.until, excluded.until);
+-- count_refused: Count what was refused on a topic in a minute, and say how much that is by now.
+INSERT INTO quarantine_minute (minute, topic, refused) VALUES (%(minute)s, %(topic)s, %(refused)s)
+ON CONFLICT (minute, topic) DO UPDATE SET refused = quarantine_minute.refused + excluded.refused
+RETURNING refused, held_back;
+
+-- count_held_back: Count what was refused in a minute and got no row of its own.
+UPDATE quarantine_minute SET held_back = held_back + %(held_back)s WHERE minute = %(minute)s AND topic = %(topic)s;
 
 -- insert_quarantine: Put an item aside, once.
 INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, unit_id, tag,
