@@ -54,7 +54,7 @@ def test_every_stage_signs_in_as_itself_with_no_secret_in_sight_and_killed_ones_
             given = json.loads((var / "log" / f"{name}.log").read_text().splitlines()[0])
             assert given == {"user": [f"batchwitness_{name}"], "mqtt_password": mqtt}
         secrets = [file.read_text().strip() for file in var.glob("*/passwords/*.password")]
-        assert len(secrets) == len(STAGE_ROLES) + len(("owner", "superuser", "ingest", "plant"))
+        assert len(secrets) == len(STAGE_ROLES) + len(("owner", "superuser", "ingest", "plant", "sparkplug"))
         for status in stack.status():
             exposed = Path(f"/proc/{status.pid}/cmdline").read_text() + Path(f"/proc/{status.pid}/environ").read_text()
             assert not any(secret in exposed for secret in secrets)
