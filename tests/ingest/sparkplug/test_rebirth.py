@@ -152,6 +152,19 @@ def test_births_that_do_not_help_are_asked_for_less_and_less_often(server: Serve
     assert 5 <= requests <= len(WAITS_S) + 1
 
 
+def test_after_a_long_time_without_a_reason_the_waits_are_short_again(server: ServerSessions, edge: Edge) -> None:
+    server.receive(edge.birth())
+    for _ in range(4):
+        edge.now_ms += 130_000
+        assert len(asked(server.receive(edge.say(Verb.NDATA, [metric("never born", 1.0)])))) == 1
+        server.receive(edge.birth())
+    edge.now_ms += 660_000
+    asking = edge.say(Verb.NDATA, [metric("never born", 1.0)])
+    (request,) = of(RequestRebirth, server.receive(asking))
+    assert request.attempt == 1
+    assert min(second for second, _ in requests_over(server, asking.received_us, 20)) <= WAITS_S[0] * (1 + JITTER) + 1
+
+
 @pytest.mark.tck("tck-id-operational-behavior-data-commands-rebirth-action-1")
 def test_an_answer_ends_the_asking_and_what_was_under_way_before_it_is_taken(
     server: ServerSessions, edge: Edge

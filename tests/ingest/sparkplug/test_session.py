@@ -240,6 +240,14 @@ def test_the_death_of_a_device_makes_only_it_stale_at_the_payloads_time(server: 
     ]
 
 
+def test_a_device_dies_once(server: ServerSessions, edge: Edge) -> None:
+    run(server, [edge.birth(), edge.say(Verb.DBIRTH, PH, device="BR-2"), edge.say(Verb.DDEATH, device="BR-2")])
+    effects = server.receive(edge.say(Verb.DDEATH, device="BR-2"))
+    effects += server.receive(edge.death())
+    assert of(DeviceOffline, effects) == []
+    assert [one.device for one in of(MetricsStale, effects)] == [None]
+
+
 def test_the_death_of_a_device_that_nobody_knows_is_taken_in_its_turn(server: ServerSessions, edge: Edge) -> None:
     effects = run(server, [edge.birth(), edge.say(Verb.DDEATH, device="BR-9"), edge.data(1.0)])
     assert of(DeviceOffline, effects) == []
