@@ -89,7 +89,6 @@ class Sequence:
             return
         self.next = (seq + 1) % NUMBERS
         self._taken[seq] = message.payload.digest
-        self.missing.discard(seq)
         self.missing.discard((self.next + NUMBERS // 2 - 1) % NUMBERS)  # too long ago to come late
         sent_ms = message.payload.timestamp_ms
         if sent_ms is not None:

@@ -152,6 +152,15 @@ def test_a_gap_over_the_wrap_is_counted_on(server: ServerSessions, edge: Edge) -
     assert gaps(server.elapsed(after.received_us + WAIT_US)) == [(254, 0, 3)]
 
 
+def test_what_is_held_on_both_sides_of_the_wrap_is_taken_in_its_order(server: ServerSessions, edge: Edge) -> None:
+    run(server, several(edge, 253))
+    _, at_255, _, at_1 = several(edge, 4, first=254)
+    run(server, [at_1, at_255])
+    effects = server.elapsed(at_1.received_us + WAIT_US)
+    assert gaps(effects) == [(254, 254, 1), (0, 0, 1)]
+    assert values(effects, live=True) == [255.0, 257.0]
+
+
 @pytest.mark.parametrize("lost", [127, 128, 129, 200, 255])
 def test_a_long_loss_is_a_gap_too(server: ServerSessions, edge: Edge, lost: int) -> None:
     several(edge, lost)
@@ -179,6 +188,18 @@ def test_what_was_given_up_and_comes_late_fills_the_gap_and_moves_no_live_value(
     assert values(effects, live=True) == []
     assert of(GapFilled, server.receive(two)) == []
     assert server.sessions[NODE].metrics.by_name[None]["temperature"].value == 3.0
+
+
+def test_a_gap_is_filled_once_also_by_messages_that_do_not_say_when_they_were_sent(
+    server: ServerSessions, edge: Edge
+) -> None:
+    timeless = [
+        message(Verb.NDATA, [metric("temperature", float(seq))], seq=seq, sent_ms=None, received_us=edge.now_ms * 1000)
+        for seq in (1, 2)
+    ]
+    server.receive(timeless[1])
+    assert gaps(server.elapsed(edge.now_ms * 1000 + WAIT_US)) == [(1, 1, 1)]
+    assert len(of(GapFilled, run(server, [timeless[0], timeless[0]]))) == 1
 
 
 def test_a_number_that_was_missing_one_round_ago_is_not_filled_by_the_next_round(
