@@ -67,6 +67,7 @@ class Pipeline:
     read_clock: Callable[[], Tick]
     listening: Callable[[], bool]  # whether the broker sends to us
     tells_time: Callable[[], bool]  # whether others agree that time may be told
+    most_refused: int  # items a minute that get rows in the quarantine
     stop: threading.Event
     session: StoreSession | None = None
     _clock_watch: ClockWatch = field(default_factory=ClockWatch)
@@ -142,8 +143,7 @@ class Pipeline:
             draft.entries.append(_tick_entry(tick))
         draft.listening = self._listening()
         try:
-            committed = commit(session.decoder.connection, session.lease, draft, host_us=tick.host_us)
-            self._count(committed, len(deliveries))
+            self._count(self._commit_draft(session, draft, tick), len(deliveries))
         except (StoreUnavailable, ChainLost):
             raise
         except Exception as error:
@@ -176,11 +176,16 @@ class Pipeline:
             log.error("a message cannot be committed", topic=deliveries[0].topic, exc_info=None if refused else error)
             reason = f"{type(error).__name__}: {error}"
             draft = session.decoder.quarantine_whole(deliveries[0], reason, refused=refused)
-            self._count(commit(session.decoder.connection, session.lease, draft, host_us=self.read_clock().host_us), 1)
+            self._count(self._commit_draft(session, draft, self.read_clock()), 1)
             return
         middle = len(deliveries) // 2
         for half in (deliveries[:middle], deliveries[middle:]):
             self._commit(session, half, None, tick_due=False)
+
+    def _commit_draft(self, session: StoreSession, draft: Draft, tick: Tick) -> Committed:
+        return commit(
+            session.decoder.connection, session.lease, draft, host_us=tick.host_us, most_refused=self.most_refused
+        )
 
     def _drop_session(self) -> None:
         if self.session is not None:

@@ -133,7 +133,7 @@ def _take(session: StoreSession, requested: Sequence[Requested]) -> None:
             entries = {place: _entry(connection, place) for place in dict.fromkeys(one.place for one in requested)}
             known = {place: entry for place, entry in entries.items() if entry is not None}
             draft = session.decoder.draft([_delivery(entry) for entry in known.values()])
-            commit(connection, lease, draft)
+            commit(connection, lease, draft, most_refused=None)
             refused: dict[tuple[int, int, int], list[DraftQuarantine]] = {place: [] for place in known}
             places = list(known)
             for item in draft.quarantine:

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ingest.tls import tls_context
 from store.clock import PlantClock
 from store.errors import SettingsContradict
+from store.quarantine import MOST_REFUSED
 
 
 class MqttSettings(BaseSettings):
@@ -72,6 +73,11 @@ class IngestSettings(MqttSettings):
     )
     ingest_inbox_bytes: int = Field(
         default=67_108_864, ge=1_048_576, description="Most payload bytes that wait for the store."
+    )
+    ingest_most_refused: int = Field(
+        default=MOST_REFUSED,
+        ge=100,
+        description="Most refused items that get rows in the quarantine in a minute; of one topic a tenth of that.",
     )
     ingest_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Where Prometheus can read the stage's counters; absent: nowhere."

@@ -73,6 +73,7 @@ class Worker:
             read_clock=clock.read,
             listening=self.subscriber.listening,
             tells_time=tells_time,
+            most_refused=settings.ingest_most_refused,
             stop=self._stop,
         )
         self._thread = threading.Thread(target=self._run, name=f"pipeline {partition.name}", daemon=True)

@@ -93,13 +93,13 @@ def _draft(entry: Entry, actor: Actor) -> tuple[Draft, Sequence[object]]:
 
 def _commit(connection: psycopg.Connection, lease: ChainLease, draft: Draft, actor: Actor) -> int:
     try:
-        return commit(connection, lease, draft, actor=actor.name, bounded=False).results
+        return commit(connection, lease, draft, actor=actor.name, most_refused=None).results
     except StoreRejected as error:
         entry = draft.entries[0]
         draft.results.clear()
         draft.quarantine.clear()
         draft.reject(0, "", "store_rejected", str(error), excerpt(entry.payload))
-        commit(connection, lease, draft, actor=actor.name, bounded=False)
+        commit(connection, lease, draft, actor=actor.name, most_refused=None)
         return 0
 
 

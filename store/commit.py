@@ -17,7 +17,7 @@ from store.errors import PayloadRejected, translated
 from store.events import write_event
 from store.journal import ChainLease, advance, append_block, append_listening, append_tick, instant_of_commit
 from store.model.times import from_us
-from store.quarantine import write_quarantine
+from store.quarantine import MOST_REFUSED, write_quarantine
 from store.readings import StoredReadings, write_readings
 from store.results import write_result
 from store.rows import UnitRows, encode_rows
@@ -46,12 +46,12 @@ def commit(
     *,
     actor: str = "ingest",
     host_us: int | None = None,
-    bounded: bool = True,
+    most_refused: int | None = MOST_REFUSED,
 ) -> Committed:
     """Commit a draft as the next block of a chain.
 
-    `host_us` is what the host's clock says, unless given now. `bounded` keeps a flood of refused items out of the
-    quarantine; what a person hands over and waits for needs no such bound.
+    `host_us` is what the host's clock says, unless given now. Of the items that are refused in a minute at
+    most `most_refused` get rows in the quarantine; what a person hands over and waits for needs no such bound.
 
     Raises StoreUnavailable (nothing is committed, or nobody knows: claim the chain again and commit the same again),
     StoreRejected (some row is refused), ChainLost.
@@ -82,7 +82,7 @@ def commit(
                 lease=lease,
                 seq=seq,
                 minute=from_us(committed_us).replace(second=0, microsecond=0),
-                bounded=bounded,
+                most=most_refused,
             )
         advance(lease, seq, digest, committed_us)
     return Committed(

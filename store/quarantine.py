@@ -19,8 +19,8 @@ from store.model.journal import Entry
 from store.model.times import from_us
 from store.sql import queries
 
-MOST_OF_A_TOPIC = 1_000  # items a minute
-MOST_OF_ALL = 10_000  # items a minute, of all topics together
+MOST_REFUSED = 10_000  # items a minute, of all topics together
+SHARE_OF_A_TOPIC = 10  # of that, one in so many
 ALL_TOPICS = "#"
 
 
@@ -40,12 +40,15 @@ def write_quarantine(
     lease: ChainLease,
     seq: int,
     minute: datetime,
-    bounded: bool,
+    most: int | None,
 ) -> PutAside:
-    """Write the refused items of a block in the caller's transaction; `minute` is the one it is committed in."""
+    """Write the refused items of a block in the caller's transaction; `minute` is the one it is committed in.
+
+    At most `most` items of a minute get rows of their own, and of a topic a tenth of that.
+    """
     if not items:
         return PutAside(quarantined=0, held_back=0)
-    held_back = _held_back(cursor, items, entries, minute=minute) if bounded else {}
+    held_back = {} if most is None else _held_back(cursor, items, entries, minute=minute, most=most)
     messages = {index: _message_digest(entries[index]) for index in {item.entry for item in items}}
     rows = [
         # The same item of the same message, delivered again, is one quarantine row.
@@ -55,7 +58,7 @@ def write_quarantine(
     ]
     first = {topic: items[number].entry for number, topic in reversed(held_back.items())}
     for topic, entry in first.items():
-        summary = _summary(topic, entry, minute)
+        summary = _summary(topic, entry, minute, most or 0)
         once = f"{lease.chain_id}\x00{topic}\x00{minute.isoformat()}".encode()
         rows.append(_row(summary, entries, once, lease=lease, seq=seq))
     if held_back:
@@ -66,16 +69,16 @@ def write_quarantine(
 
 
 def _held_back(
-    cursor: psycopg.Cursor, items: Sequence[DraftQuarantine], entries: Sequence[Entry], *, minute: datetime
+    cursor: psycopg.Cursor, items: Sequence[DraftQuarantine], entries: Sequence[Entry], *, minute: datetime, most: int
 ) -> dict[int, str]:
     """The numbers of the items that get no row of their own, with the topic whose bound they are beyond."""
     held_back: dict[int, str] = {}
-    left = {ALL_TOPICS: _left(cursor, ALL_TOPICS, len(items), MOST_OF_ALL, minute=minute)}
+    left = {ALL_TOPICS: _left(cursor, ALL_TOPICS, len(items), most, minute=minute)}
     topics = [_topic(entries[item.entry]) for item in items]
     if left[ALL_TOPICS] > 0:  # otherwise more topics would be more rows here
         # In one order everywhere, so that writers at the same time wait for each other and never in a circle.
         for topic, count in sorted(Counter(topics).items()):
-            left[topic] = _left(cursor, topic, count, MOST_OF_A_TOPIC, minute=minute)
+            left[topic] = _left(cursor, topic, count, most // SHARE_OF_A_TOPIC, minute=minute)
     for number, topic in enumerate(topics):
         for bound in (ALL_TOPICS, topic):
             if left.get(bound, 0) <= 0:
@@ -96,10 +99,10 @@ def _left(cursor: psycopg.Cursor, topic: str, refused: int, most: int, *, minute
     return int(most - (counted - refused - held_back))
 
 
-def _summary(topic: str, entry: int, minute: datetime) -> DraftQuarantine:
-    which, most = ("all topics together", MOST_OF_ALL) if topic == ALL_TOPICS else ("this topic", MOST_OF_A_TOPIC)
+def _summary(topic: str, entry: int, minute: datetime, most: int) -> DraftQuarantine:
+    which, taken = ("all topics together", most) if topic == ALL_TOPICS else ("this topic", most // SHARE_OF_A_TOPIC)
     reason = (
-        f"of {which} more than {most:,} items were refused in the minute from {minute:%Y-%m-%d %H:%M} UTC; "
+        f"of {which} more than {taken:,} items were refused in the minute from {minute:%Y-%m-%d %H:%M} UTC; "
         "the rest is counted in quarantine_minute, and in the journal only"
     )
     return DraftQuarantine(entry=entry, item="", code="too_many_refused", reason=reason, excerpt="", place=None)

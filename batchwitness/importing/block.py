@@ -62,7 +62,7 @@ class BlockWriter:
         before, held = len(draft.quarantine), (self._lease.seq, self._lease.digest)
         try:
             with translated(), self._connection.transaction():
-                committed = commit(self._connection, self._lease, draft, actor=self._actor, bounded=False)
+                committed = commit(self._connection, self._lease, draft, actor=self._actor, most_refused=None)
                 write_manual_entries(
                     self._connection,
                     [one for of_entry in taken for one in of_entry.entries],

@@ -77,7 +77,7 @@ def _look(
         faults = [fault for of_entry in taken for fault in of_entry.faults]
         if connection is not None and lease is not None:
             before = len(draft.quarantine)
-            committed = commit(connection, lease, draft, actor="dry run", bounded=False)
+            committed = commit(connection, lease, draft, actor="dry run", most_refused=None)
             faults += [late_fault(item) for item in draft.quarantine[before:]]
             seen.events += committed.events
             seen.results += committed.results

@@ -16,6 +16,7 @@ from store.commit import Committed, commit
 from store.directory import Directory
 from store.draft import Tick
 from store.journal import ChainLease, claim_chain
+from store.quarantine import MOST_REFUSED
 from tests.fix_postgres import Database
 from tests.plant import TOPIC, plant
 
@@ -30,7 +31,11 @@ class Record:
     lease: ChainLease
 
     def take(
-        self, *messages: tuple[str, object], received_us: int | None = None, host_us: int | None = None
+        self,
+        *messages: tuple[str, object],
+        received_us: int | None = None,
+        host_us: int | None = None,
+        most_refused: int | None = MOST_REFUSED,
     ) -> Committed:
         """Commit messages given as (unit/kind or whole topic, payload) in one block."""
         deliveries = [
@@ -43,7 +48,8 @@ class Record:
             )
             for topic, payload in messages
         ]
-        return commit(self.connection, self.lease, self.decoder.draft(deliveries), host_us=host_us)
+        draft = self.decoder.draft(deliveries)
+        return commit(self.connection, self.lease, draft, host_us=host_us, most_refused=most_refused)
 
     def tick(self, plant_us: int, rate: float = 1.0, *, host_us: int | None = None) -> Committed:
         """Commit a block that only says that time passed."""

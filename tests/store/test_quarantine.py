@@ -2,16 +2,17 @@
 
 import pytest
 
-from store import quarantine, sequences
+from store import sequences
 from tests.store.record import Record, at
 
 MINUTE_US = 1_800_000_000_000_000  # a whole minute
 
 
+MOST = 100  # and 10 of a topic
+
+
 @pytest.fixture(autouse=True)
-def _small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quarantine, "MOST_OF_A_TOPIC", 10)
-    monkeypatch.setattr(quarantine, "MOST_OF_ALL", 25)
+def _few_boots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequences, "MOST_BEGUN_BY_ONE", 3)
     monkeypatch.setattr(sequences, "MOST_BEGUN", 5)
 
@@ -25,9 +26,9 @@ def rows(record: Record) -> dict[str, int]:
 
 
 def test_ingest_3_of_a_topic_so_many_items_a_minute_get_rows_and_one_stands_for_the_rest(record: Record) -> None:
-    first = record.take(*rubbish(8), host_us=MINUTE_US)
-    second = record.take(*rubbish(30, first=8), host_us=MINUTE_US + 59_000_000)
-    record.take(*rubbish(30, first=38), host_us=MINUTE_US + 59_900_000)
+    first = record.take(*rubbish(8), most_refused=MOST, host_us=MINUTE_US)
+    second = record.take(*rubbish(30, first=8), most_refused=MOST, host_us=MINUTE_US + 59_000_000)
+    record.take(*rubbish(30, first=38), most_refused=MOST, host_us=MINUTE_US + 59_900_000)
     assert (first.quarantined, first.held_back) == (8, 0)
     assert (second.quarantined, second.held_back) == (3, 28)
     assert rows(record) == {"not_json": 10, "too_many_refused": 1}
@@ -38,23 +39,29 @@ def test_ingest_3_of_a_topic_so_many_items_a_minute_get_rows_and_one_stands_for_
     assert record.ask("SELECT sum(entries) FROM block") == [(68,)]  # all of it is in the journal
 
 
+def test_what_a_person_hands_over_is_put_aside_item_by_item(record: Record) -> None:
+    record.take(*rubbish(30), most_refused=None, host_us=MINUTE_US)
+    assert rows(record) == {"not_json": 30}
+
+
 def test_the_next_minute_has_room_again(record: Record) -> None:
-    record.take(*rubbish(20), host_us=MINUTE_US)
-    record.take(*rubbish(5, first=20), host_us=MINUTE_US + 60_000_000)
+    record.take(*rubbish(20), most_refused=MOST, host_us=MINUTE_US)
+    record.take(*rubbish(5, first=20), most_refused=MOST, host_us=MINUTE_US + 60_000_000)
     assert rows(record) == {"not_json": 15, "too_many_refused": 1}
 
 
 def test_many_topics_share_a_bound_and_a_flood_over_them_makes_no_more_rows_than_it(record: Record) -> None:
-    for block in range(3):
+    for block in range(5):
         topics = [f"batchwitness/v1/x/{block}/{number}/readings" for number in range(40)]
-        record.take(*((topic, b"x") for topic in topics), host_us=MINUTE_US)
-    assert rows(record) == {"not_json": 25, "too_many_refused": 1}
-    assert record.ask("SELECT count(*) FROM quarantine_minute") == [(41,)]  # the first block's topics, and all
+        record.take(*((topic, b"x") for topic in topics), most_refused=MOST, host_us=MINUTE_US)
+    assert rows(record) == {"not_json": 100, "too_many_refused": 1}
+    assert record.ask("SELECT sum(refused) FROM quarantine_minute WHERE topic = '#'") == [(200,)]
+    assert record.ask("SELECT count(*) FROM quarantine_minute") == [(121,)]  # of three blocks, and all together
 
 
 def test_one_topic_cannot_use_up_what_others_may_put_aside(record: Record) -> None:
-    record.take(*rubbish(100), host_us=MINUTE_US)
-    record.take(*rubbish(100, first=100), *rubbish(5, "BR-02/readings"), host_us=MINUTE_US)
+    record.take(*rubbish(100), most_refused=MOST, host_us=MINUTE_US)
+    record.take(*rubbish(100, first=100), *rubbish(5, "BR-02/readings"), most_refused=MOST, host_us=MINUTE_US)
     counted = record.ask(
         "SELECT split_part(topic, '/', 5), count(*) FROM quarantine WHERE code = 'not_json' GROUP BY 1"
     )

@@ -50,7 +50,10 @@ class Machine:
             migrate=migrate,
             api_port=0,
             mqtt_port=0,
-            environment={"BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S)}
+            environment={
+                "BATCHWITNESS_TRANSPORT_ALLOWANCE_S": str(TRANSPORT_ALLOWANCE_S),
+                "BATCHWITNESS_INGEST_MOST_REFUSED": "100000000",  # a row for every item, so that each can be followed
+            }
             | ({"PGHOST": str(self._sockets), "BATCHWITNESS_MQTT_PORT": str(broker_proxy_port)} if disturbed else {}),
         )
         self.broker_kills_s: list[float] = []  # seconds of the monotonic clock

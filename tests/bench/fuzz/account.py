@@ -13,11 +13,13 @@ from typing import Any
 
 import orjson
 
+from ingest.oversize import Passing
 from store.draft import MOST_REJECTED, storable
 from store.errors import PayloadRejected
 from store.fields import time_us
 from store.journal import decode_entries, verify_chain
 from store.model.times import to_us
+from store.payload import MOST_BYTES
 from tests.bench.campaign.machine import Machine
 from tests.bench.fuzz.hostile import Message
 
@@ -94,7 +96,7 @@ def _found(machine: Machine) -> Found:
 
 
 def _outcome(found: Found, topic: str, payload: bytes) -> Outcome:
-    places = found.places.get(_digest(topic, payload), [])
+    places = found.places.get(_digest(topic, _journaled(payload)), [])
     aside: Counter[str] = Counter()
     for place in places:
         aside.update(found.aside.get(place, {}))
@@ -139,6 +141,15 @@ def _part(found: Found, unit: str, level: str, object_: Any, aside: Counter[str]
     elif storable(f"{inner}{object_['event']}") not in aside:
         body = orjson.dumps(object_, option=orjson.OPT_SORT_KEYS)
         yield hashlib.sha256(b"event\x00%d\x00" % found.units[unit] + body).digest() in found.events
+
+
+def _journaled(payload: bytes) -> bytes:
+    """What the journal keeps of a payload."""
+    if len(payload) <= MOST_BYTES:
+        return payload
+    passing = Passing()
+    passing.feed(payload)
+    return passing.kept()
 
 
 def _whole(digits: str) -> int | float:
