@@ -18,7 +18,7 @@ from store.events import write_event
 from store.journal import ChainLease, advance, append_block, append_listening, append_tick, instant_of_commit
 from store.model.times import from_us
 from store.quarantine import MOST_REFUSED, write_quarantine
-from store.readings import StoredReadings, write_readings
+from store.reading_rows import StoredReadings, write_readings
 from store.results import write_result
 from store.rows import UnitRows, encode_rows
 from store.sequences import note_sequences

@@ -30,7 +30,7 @@ from batchwitness.embedded.broker import EmbeddedBroker
 from batchwitness.embedded.database import DATABASE, set_up
 from batchwitness.embedded.postgres import PORT, EmbeddedPostgres
 from store.migrate import migrate
-from store.readings import COPY_HEADER, COPY_ROW, COPY_TRAILER, POSTGRES_EPOCH_US
+from store.reading_rows import COPY_HEADER, COPY_ROW, COPY_TRAILER, POSTGRES_EPOCH_US
 from store.sql import queries
 from tests.bench.report import report
 from tests.fix_postgres import short_directory
