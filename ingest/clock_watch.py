@@ -22,7 +22,8 @@ class ClockWatch:
         """By how many seconds the host's clock jumped since the last look: forwards above 0, back below; 0: it did not.
 
         >>> watch = ClockWatch()
-        >>> [watch.look(5_000_000, 1.0), watch.look(6_000_000, 2.0), watch.look(3_607_000_000, 3.0)]
+        >>> with structlog.testing.capture_logs():
+        ...     [watch.look(5_000_000, 1.0), watch.look(6_000_000, 2.0), watch.look(3_607_000_000, 3.0)]
         [0.0, 0.0, 3600.0]
         """
         last, self._last = self._last, (host_us, monotonic_s)
