@@ -1,6 +1,7 @@
 """What may explain missing readings, read from the record for the units and the time that are looked at."""
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,10 +95,10 @@ def read_reports(
     return reports
 
 
-def silent_together(hole: Interval, others: Collection[Piece], holes: dict[int, list[Interval]]) -> list[Interval]:
+def silent_together(hole: Interval, others: Iterable[Piece], holes: dict[int, list[Interval]]) -> list[Interval]:
     """The parts of a hole in which every other tag that owed a reading meanwhile was silent as well.
 
-    `others` are the pieces of all other tags that speak by themselves; `holes` their holes by tag, in order. A tag
+    `others` are the pieces of all other tags that speak by themselves; `holes` their holes by tag, merged. A tag
     whose interval is so long that it owed nothing meanwhile says nothing either way; when none is left, nobody can
     tell the tag from its node.
     """
@@ -114,19 +115,26 @@ def silent_together(hole: Interval, others: Collection[Piece], holes: dict[int, 
     return [part for whole in merged(silent) for part in complement(merged(speaking), *whole)]
 
 
-def cut(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
-    """The parts of intervals that lie in one."""
-    return [(max(a, start), min(b, end)) for a, b in intervals if a < end and b > start]
+def cut(intervals: Sequence[Interval], start: int, end: int) -> list[Interval]:
+    """The parts of merged intervals that lie in one.
+
+    >>> cut([(1, 3), (5, 9), (12, 15)], 2, 6)
+    [(2, 3), (5, 6)]
+    """
+    first, last = bisect_right(intervals, start, key=_end), bisect_left(intervals, end, key=_start)
+    return [(max(a, start), min(b, end)) for a, b in intervals[first:last]]
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """Intervals that overlap or touch as one, in order.
+    """Intervals that overlap or touch as one, in order; those that hold no time are left out.
 
     >>> merged([(5, 7), (1, 3), (3, 4)])
     [(1, 4), (5, 7)]
     """
     found: list[Interval] = []
     for start, end in sorted(intervals):
+        if start >= end:
+            continue
         if found and start <= found[-1][1]:
             found[-1] = found[-1][0], max(end, found[-1][1])
         else:
@@ -141,7 +149,7 @@ def complement(intervals: Iterable[Interval], start: int, end: int) -> list[Inte
     [(1, 2), (3, 5)]
     """
     found, at = [], start
-    for first, last in merged(cut(intervals, start, end)):
+    for first, last in cut(merged(intervals), start, end):
         if first > at:
             found.append((at, first))
         at = last
@@ -151,10 +159,18 @@ def complement(intervals: Iterable[Interval], start: int, end: int) -> list[Inte
 def _common(lists: Sequence[Sequence[Interval]]) -> list[Interval]:
     if not lists:
         return []
-    common = list(lists[0])
-    for other in lists[1:]:
+    common = merged(lists[0])
+    for other in map(merged, lists[1:]):
         common = [part for start, end in common for part in cut(other, start, end)]
     return common
+
+
+def _start(interval: Interval) -> int:
+    return interval[0]
+
+
+def _end(interval: Interval) -> int:
+    return interval[1]
 
 
 def _host_us(clock: PlantClock, plant_us: int) -> int:

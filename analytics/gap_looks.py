@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 
 from analytics.gap_causes import Interval
+from analytics.gap_evidence import merged
 from analytics.gap_plan import Plan
 from analytics.gap_windows import Windows
 from store.model.completeness import GapCause, TagGap
@@ -158,7 +159,7 @@ def holes_by_tag(
     plan: Plan,
     horizon_us: int | None,
 ) -> dict[int, list[Interval]]:
-    """The holes of every tag of the nodes: those found now, and those known that were not looked at."""
+    """The holes of every tag of the nodes, merged: those found now, and those known that were not looked at."""
     until_us = LATEST_US if horizon_us is None else horizon_us
     looked_at = {gap for look in looks.values() for gap in look.known}
     found: dict[int, set[Interval]] = {}
@@ -169,15 +170,15 @@ def holes_by_tag(
         if known_piece is not None:
             span = owed_time(known_piece, (gap.after_us, gap.before_us), until_us)
             found.setdefault(gap.tag_id, set()).add(span)
-    return {tag_id: sorted(intervals) for tag_id, intervals in found.items()}
+    return {tag_id: merged(intervals) for tag_id, intervals in found.items()}
 
 
 def owed_time(piece: Piece, ends: Ends, until_us: int) -> Interval:
-    """The time of a hole in which something was owed, up to a time when it lasts."""
+    """The time of a hole in which something was owed, up to a time when it lasts; not the instant it last spoke."""
     after, before = ends
     start, end = piece.owing.start_us, piece.owing.end_us
     last = min(us for us in (before, end, until_us) if us is not None)
-    return (start if after is None else max(after, start)), last
+    return (start if after is None else max(after + 1, start)), last
 
 
 def _piece_of(plan: Plan, gap: TagGap) -> Piece | None:

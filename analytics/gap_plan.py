@@ -1,11 +1,11 @@
 """Who owes what in the units that are looked at, and who shares a publisher with whom."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
 
-from store.pieces import Piece, read_pieces
+from store.pieces import LATEST_US, Piece, read_pieces
 from store.sql import queries
 
 
@@ -15,8 +15,17 @@ class Plan:
 
     pieces: dict[int, list[Piece]] = field(default_factory=dict)  # by tag_id
     of_procedure: dict[int, list[Piece]] = field(default_factory=dict)
-    of_unit: dict[int, list[Piece]] = field(default_factory=dict)
+    of_unit: dict[int, list[int]] = field(default_factory=dict)  # unit procedures
     node: dict[int, frozenset[int]] = field(default_factory=dict)  # units served together with a unit, itself included
+    span: dict[int, tuple[int, int]] = field(default_factory=dict)  # of the pieces of a unit procedure
+
+    def meanwhile(self, unit_id: int, start_us: int, end_us: int) -> Iterator[Piece]:
+        """The pieces of a unit's node, of procedures that went on at some time of a stretch."""
+        for node_unit_id in self.node.get(unit_id, (unit_id,)):
+            for procedure_id in self.of_unit.get(node_unit_id, ()):
+                first_us, last_us = self.span[procedure_id]
+                if first_us < end_us and last_us > start_us:
+                    yield from self.of_procedure[procedure_id]
 
 
 def nodes_of(connection: psycopg.Connection, unit_ids: Collection[int]) -> dict[int, frozenset[int]]:
@@ -33,6 +42,11 @@ def read_plan(connection: psycopg.Connection, node: dict[int, frozenset[int]], *
     plan = Plan(node=node)
     for piece in read_pieces(connection, unit_ids, since_us=since_us, until_us=until_us):
         plan.pieces.setdefault(piece.tag_id, []).append(piece)
-        plan.of_procedure.setdefault(piece.unit_procedure_id, []).append(piece)
-        plan.of_unit.setdefault(piece.unit_id, []).append(piece)
+        if piece.unit_procedure_id not in plan.of_procedure:
+            plan.of_procedure[piece.unit_procedure_id] = []
+            plan.of_unit.setdefault(piece.unit_id, []).append(piece.unit_procedure_id)
+        plan.of_procedure[piece.unit_procedure_id].append(piece)
+        start_us, end_us = piece.owing.start_us, LATEST_US if piece.owing.end_us is None else piece.owing.end_us
+        first_us, last_us = plan.span.get(piece.unit_procedure_id, (start_us, end_us))
+        plan.span[piece.unit_procedure_id] = min(first_us, start_us), max(last_us, end_us)
     return plan

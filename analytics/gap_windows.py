@@ -149,7 +149,6 @@ def _add_touched(connection: psycopg.Connection, fresh: Fresh, windows: Windows)
         "plant_time": from_us(clock.plant_us),
         "host_time": from_us(clock.host_us),
         "rate": clock.rate,
-        "earliest": from_us(EARLIEST_US),
         "latest": from_us(LATEST_US),
     }
     for unit_id, since, until in connection.execute(queries("gap")["touched"], asked):

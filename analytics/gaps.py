@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 
 from analytics.fresh import Fresh, PlantClock
-from analytics.gap_causes import Part, explain
+from analytics.gap_causes import Interval, Part, explain
 from analytics.gap_evidence import read_reports, silent_together
 from analytics.gap_looks import (
     Ends,
@@ -104,13 +104,15 @@ def _write(
             until_us=max(end for _, end in spans),
         )
         for (piece, ends), instants in due.items():
-            others = [
-                other
-                for unit_id in plan.node.get(piece.unit_id, (piece.unit_id,))
-                for other in plan.of_unit.get(unit_id, ())
-                if other.automatic and other.tag_id != piece.tag_id
-            ]
-            together = silent_together(owed_time(piece, ends, until_us), others, holes) if piece.automatic else []
+            together: list[Interval] = []
+            if piece.automatic:
+                hole = owed_time(piece, ends, until_us)
+                others = (
+                    other
+                    for other in plan.meanwhile(piece.unit_id, *hole)
+                    if other.automatic and other.tag_id != piece.tag_id
+                )
+                together = silent_together(hole, others, holes)
             evidence = reports.about(piece, together)
             parts = explain(instants, evidence, interval_us=piece.owing.interval_us)
             found |= set(_gaps(piece, ends, instants, parts))

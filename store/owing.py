@@ -94,6 +94,8 @@ class Due:
             after_us = start - (owing.interval_us if owing.mode is ReportingMode.PERIODIC else 0)
         if before_us is None:
             due = cls(origin_us=after_us, span_us=owing.interval_us, parts=1, first=1, last=1 << 60)
+        elif before_us <= after_us:  # it spoke at the very start, or before it was due
+            due = cls(origin_us=after_us, span_us=owing.interval_us, parts=1, first=1, last=0)
         else:
             count = owing.short_of(before_us - after_us)
             due = cls(origin_us=after_us, span_us=before_us - after_us, parts=count + 1, first=1, last=count)

@@ -1993,6 +1993,8 @@ CREATE UNIQUE INDEX tag_gap_now ON public.tag_gap USING btree (tag_id, unit_proc
 
 CREATE INDEX tag_gap_procedure ON public.tag_gap USING btree (unit_procedure_id, tag_id, from_time);
 
+CREATE INDEX tag_gap_reach ON public.tag_gap USING btree (tag_id, COALESCE(before_time, 'infinity'::timestamp with time zone)) WHERE (filled_time IS NULL);
+
 CREATE INDEX unit_procedure_batch ON public.unit_procedure USING btree (batch_id);
 
 CREATE TRIGGER phase_revised AFTER INSERT OR UPDATE ON public.phase FOR EACH ROW EXECUTE FUNCTION public.record_interval_revision();

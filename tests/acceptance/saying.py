@@ -1,5 +1,6 @@
 """Say anything at all over MQTT as the plant does, and find in the record what became of exactly that."""
 
+import hashlib
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from store.journal import decode_entries
+from store.payload import MOST_BYTES
 from tests.acceptance.system import System
 from tests.support import eventually
 
@@ -28,7 +30,7 @@ class PutAside:
 
 
 def say(system: System, messages: Iterable[tuple[str, object]]) -> list[Said]:
-    """Publish at QoS 1, in order, and return what was published once the broker has acknowledged all of it.
+    """Publish at QoS 1, in order, and return what the record has to hold of it once the broker has acknowledged all.
 
     A topic of two levels is a unit of the bioreactor hall and what it says; a payload that is not bytes becomes JSON.
     """
@@ -54,7 +56,7 @@ def say(system: System, messages: Iterable[tuple[str, object]]) -> list[Said]:
     finally:
         client.disconnect()
         client.loop_stop()
-    return said
+    return [(topic, _as_kept(payload)) for topic, payload in said]
 
 
 def say_and_wait(system: System, *messages: tuple[str, object]) -> list[Said]:
@@ -90,3 +92,10 @@ def quarantine(system: System) -> list[PutAside]:
 def put_aside(system: System, said: Said) -> list[PutAside]:
     """What was put aside of one message."""
     return [row for row in quarantine(system) if row.said == said]
+
+
+def _as_kept(payload: bytes) -> bytes:
+    """What stands in the journal: everything, or of a message too large its beginning, length and digest."""
+    if len(payload) <= MOST_BYTES:
+        return payload
+    return payload[:65_536] + f"\n[{len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()}]".encode()

@@ -22,6 +22,7 @@ DRIFTING_UNIT = BIOREACTORS[0]
 LIVE_BATCHES = 1 + len(OTHERS)
 STARTS_H = (0.0, 1.0, 3.0)
 HEATER_FADES = Fault(kind=FaultKind.HEATER_FADES, start_h=12.0, size=0.55, ramp_h=6.0)
+VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 LIVE_START = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=90)
 
 
@@ -71,13 +72,12 @@ def shortened(batch: SimulatedBatch, end_h: float) -> SimulatedBatch:
     )
 
 
-def plant() -> dict[str, Any]:
-    """The demo plant's master data, with tags that speak every INTERVAL_S."""
-    document = masterdata()
-    document["tags"] = [
-        tag | {"interval_s": INTERVAL_S} if tag["reporting_mode"] == "periodic" else tag for tag in document["tags"]
+def described() -> list[tuple[dict[str, Any], datetime]]:
+    """The demo plant's master data and from when they hold: tags spoke seldom, and speak every INTERVAL_S now."""
+    return [
+        (masterdata(interval_s=HISTORY_EVERY * INTERVAL_S), VALID_FROM),
+        (masterdata(interval_s=INTERVAL_S), LIVE_START),
     ]
-    return document
 
 
 def _spec(name: str, *, donor: int, fault: Fault | None) -> BatchSpec:

@@ -17,6 +17,8 @@ import psycopg
 
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference, put_to_use
+from analytics.runner import Runner
+from analytics.settings import AnalyticsSettings
 from batchwitness.demo.history import import_history
 from batchwitness.embedded import child
 from batchwitness.embedded.database import DATABASE, OWNER
@@ -31,7 +33,7 @@ from records.masterdata import load_masterdata
 from store.clock import PlantClock
 from store.migrate import migrate
 from store.model.reference import ReferenceRole
-from tests.acceptance.story import LIVE_START, PROCESS, Story, plant
+from tests.acceptance.story import LIVE_START, PROCESS, Story, described
 from tests.fix_postgres import short_directory
 from tests.support import eventually
 
@@ -40,7 +42,6 @@ RATE = 14_400.0  # plant seconds a host second: two days in twelve seconds
 TRANSPORT_ALLOWANCE_S = 120.0
 STAGES_START_WITHIN = timedelta(seconds=7)
 PERSON, PASSWORD = "mira", "a password of the tests"
-VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 BY = {"by": "test", "reason": "acceptance"}
 
 Row = tuple[Any, ...]
@@ -63,7 +64,8 @@ def prepare(var: Path, story: Story) -> Prepared:
     try:
         with psycopg.connect(database.dsn("batchwitness_api", DATABASE), autocommit=True) as connection:
             with connection.transaction():
-                load_masterdata(connection, plant(), effective_from=VALID_FROM, **BY)
+                for document, since in described():
+                    load_masterdata(connection, document, effective_from=since, **BY)
                 add_person(connection, name=PERSON, printed_name="Mira", roles=["msat"], password=PASSWORD, **BY)
                 add_machine(connection, name="wall", printed_name="Wall board", roles=["floor"], **BY)
                 expires = datetime.now(UTC) + timedelta(days=1)
@@ -85,9 +87,23 @@ def prepare(var: Path, story: Story) -> Prepared:
                 **BY,
             )
             put_to_use(connection, reference, **BY)
+        _catch_up(database)
     finally:
         database.stop()
     return Prepared(var=var, floor_token=token)
+
+
+def _catch_up(database: Database) -> None:
+    """Let analytics go through the history once, and not anew at the start of every system."""
+    with psycopg.connect(database.dsn("batchwitness_analytics", DATABASE), autocommit=True) as connection:
+        runner = Runner(
+            connect=lambda: connection,
+            settings=AnalyticsSettings(),
+            stopping=lambda: False,
+            wait=lambda _within_s: None,
+        )
+        while runner.step(connection):
+            pass
 
 
 class System:

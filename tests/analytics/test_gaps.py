@@ -185,3 +185,54 @@ def test_ingest_4_a_message_nobody_could_read_explains_one_reading_of_each_tag(p
     plain.record.tick(to_us(START + 8 * EVERY), host_us=to_us(START + 8 * EVERY))
     plain.analyse()
     assert gaps(plain) == [(name, 3, 5, 1, "quarantined") for name in sorted(NAMES)]
+
+
+def test_ingest_4_what_came_in_while_nobody_listened_is_our_own_absence_once_that_is_known(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)))
+    plain.record.listen(instant(0), instant(3.5))
+    plain.record.take(*(reading(n) for n in range(8, 12)))
+    plain.record.take(*(reading(n, NAMES if n != 13 else NAMES[1:]) for n in range(12, 16)))
+    plain.record.tick(instant(16), host_us=instant(16))
+    plain.analyse()
+    silent = ("pH", 12, 14, 1, "tag_silent")
+    assert gaps(plain) == sorted([*((name, 3, 8, 4, "edge_offline") for name in NAMES), silent])
+    plain.record.listen(instant(5.5), instant(16))
+    plain.analyse()
+    away = [part for name in NAMES for part in ((name, 3, 6, 2, "host_offline"), (name, 6, 8, 2, "edge_offline"))]
+    assert gaps(plain) == sorted([*away, silent])
+
+
+def test_ingest_4_a_tag_that_fell_silent_before_all_others_was_alone_at_first(plain: Watched) -> None:
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(3)))
+    plain.record.take(*(reading(n, NAMES[1:]) for n in range(3, 6)), *(reading(n) for n in range(10, 12)))
+    plain.analyse()
+    together = [(name, 5, 10, 4, "edge_offline") for name in NAMES[1:]]
+    assert gaps(plain) == sorted([*together, ("pH", 2, 6, 3, "tag_silent"), ("pH", 6, 10, 4, "edge_offline")])
+
+
+@pytest.mark.parametrize(
+    ("mode", "spoke", "short"),
+    [
+        ("on_change", (0, 1.09, 1.2, 2.2), []),
+        ("on_change", (0, 1.2, 1.3, 4.0), [(0, 1.2, 1), (1.3, 4.0, 2)]),
+        ("manual", (1, 2.4, 2.6, 4), []),
+        ("manual", (1, 2.6, 3, 6), [(1, 2.6, 1), (3, 6, 2)]),
+    ],
+)
+def test_ingest_4_what_is_missing_follows_from_how_a_tag_reports(
+    plain: Watched, mode: str, spoke: tuple[float, ...], short: list[tuple[float, float, int]]
+) -> None:
+    plain.record.owner.execute(
+        "UPDATE tag_version SET reporting_mode = %s FROM tag WHERE tag.tag_id = tag_version.tag_id AND tag.name = 'pH'",
+        [mode],
+    )
+    plain.record.take(event("unit_procedure_started", 0))
+    plain.record.take(*(reading(n, NAMES[:1]) for n in spoke), event("batch_ended", max(spoke) + 0.5))
+    plain.analyse()
+    found = [gap for gap in gaps(plain) if gap[0] == "pH"]
+    assert [(since, until, missing) for _, since, until, missing, _ in found] == short
+
+
+def instant(number: float) -> int:
+    """The time of a reading in microseconds."""
+    return to_us(START + number * EVERY)

@@ -10,7 +10,7 @@ import psycopg
 
 from store.sql import queries
 
-PARAMETER = re.compile(r"%\((?P<name>\w+)\)s")
+PARAMETER = re.compile(r"%\((?P<name>\w+)\)[sb]")
 PLANNED = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "VALUES")
 
 # Python gives these a type that the server cannot find out from the text alone: timestamptz minus something may be

@@ -14,7 +14,7 @@ from ingest.decode import Decoder
 from ingest.inbox import Delivery
 from store.commit import Committed, commit
 from store.directory import Directory
-from store.draft import Tick
+from store.draft import Listening, Tick
 from store.journal import ChainLease, claim_chain
 from store.quarantine import MOST_REFUSED
 from tests.fix_postgres import Database
@@ -55,6 +55,12 @@ class Record:
         """Commit a block that only says that time passed."""
         draft = self.decoder.draft([])
         draft.tick = Tick(plant_us=plant_us, host_us=host_us or time.time_ns() // 1000, rate=rate)
+        return commit(self.connection, self.lease, draft)
+
+    def listen(self, since_us: int, until_us: int) -> Committed:
+        """Commit a block that says between which host times the broker could reach us."""
+        draft = self.decoder.draft([])
+        draft.listening = Listening(since_us=since_us, until_us=until_us)
         return commit(self.connection, self.lease, draft)
 
     def ask(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -116,7 +116,6 @@ SAMPLES: dict[str, object] = {
     "whole_to": ENDED - HOUR,
     "width": HOUR,
     "horizon": STARTED + timedelta(days=30),
-    "earliest": datetime(1970, 1, 1, tzinfo=UTC),
     "unit_ids": [1, 2],
     "tag_version_id": 0,
     "intervals": 2,

@@ -19,6 +19,7 @@ CREATE TABLE tag_gap (
     CHECK (from_time < to_time)
 );
 CREATE UNIQUE INDEX tag_gap_now ON tag_gap (tag_id, unit_procedure_id, from_time) WHERE filled_time IS NULL;
+CREATE INDEX tag_gap_reach ON tag_gap (tag_id, coalesce(before_time, 'infinity')) WHERE filled_time IS NULL;
 CREATE INDEX tag_gap_procedure ON tag_gap (unit_procedure_id, tag_id, from_time);
 -- The interval of a unit procedure up to which its gaps were derived; where it differs, they are derived anew.
 CREATE TABLE gap_scope (

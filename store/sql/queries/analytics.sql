@@ -184,8 +184,8 @@ WHERE intake.ordinal <= %(until)s ORDER BY intake.ordinal DESC LIMIT 1;
 -- insert_overview: Summaries of buckets that were never seen before; says which those were.
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
 SELECT fresh.tag_id, %(resolution_s)s, fresh.bucket, fresh.count, fresh.minimum, fresh.mean, fresh.maximum, fresh.last
-FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(counts)s::integer[], %(minima)s::double precision[],
-    %(means)s::double precision[], %(maxima)s::double precision[], %(lasts)s::double precision[])
+FROM unnest(%(tag_ids)b::integer[], %(buckets)b::timestamptz[], %(counts)b::integer[], %(minima)b::double precision[],
+    %(means)b::double precision[], %(maxima)b::double precision[], %(lasts)b::double precision[])
     AS fresh (tag_id, bucket, count, minimum, mean, maximum, last)
 ON CONFLICT DO NOTHING
 RETURNING tag_id, bucket;
@@ -196,7 +196,7 @@ SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(known.value), min
     avg(CASE WHEN known.value IS NOT NULL
         THEN greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, known.value)) END),
     max(known.value), (array_agg(known.value ORDER BY known.source_time DESC))[1]
-FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[]) AS touched (tag_id, bucket)
+FROM unnest(%(tag_ids)b::integer[], %(buckets)b::timestamptz[]) AS touched (tag_id, bucket)
 LEFT JOIN reading_now AS known ON known.tag_id = touched.tag_id AND known.source_time >= touched.bucket
     AND known.source_time < touched.bucket + %(width)s::interval AND known.quality > 0
 GROUP BY touched.tag_id, touched.bucket
@@ -206,7 +206,7 @@ ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count,
 -- set_latest: The newest value of each tag, where it is newer than the one known.
 INSERT INTO tag_latest (tag_id, source_time, value, quality)
 SELECT newest.tag_id, newest.source_time, newest.value, newest.quality
-FROM unnest(%(tag_ids)s::integer[], %(times)s::timestamptz[], %(values)s::double precision[], %(qualities)s::smallint[])
+FROM unnest(%(tag_ids)b::integer[], %(times)b::timestamptz[], %(values)b::double precision[], %(qualities)b::smallint[])
     AS newest (tag_id, source_time, value, quality)
 ON CONFLICT (tag_id) DO UPDATE SET source_time = excluded.source_time, value = excluded.value,
     quality = excluded.quality

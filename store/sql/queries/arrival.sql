@@ -18,8 +18,8 @@ SELECT tag_id, source_time FROM tag_latest WHERE tag_id = ANY(%(tag_ids)s);
 
 -- add_arrivals: Count readings of tags by ten minutes and by how they arrived.
 INSERT INTO arrival (tag_id, bucket, readings, late, imported, bad)
-SELECT * FROM unnest(%(tag_ids)s::integer[], %(buckets)s::timestamptz[], %(readings)s::integer[], %(late)s::integer[],
-    %(imported)s::integer[], %(bad)s::integer[])
+SELECT * FROM unnest(%(tag_ids)b::integer[], %(buckets)b::timestamptz[], %(readings)b::integer[], %(late)b::integer[],
+    %(imported)b::integer[], %(bad)b::integer[])
 ON CONFLICT (tag_id, bucket) DO UPDATE SET readings = arrival.readings + excluded.readings,
     late = arrival.late + excluded.late, imported = arrival.imported + excluded.imported,
     bad = arrival.bad + excluded.bad;
@@ -27,8 +27,8 @@ ON CONFLICT (tag_id, bucket) DO UPDATE SET readings = arrival.readings + exclude
 -- add_lags: Count readings by the bin of a length of time.
 INSERT INTO arrival_lag (unit_id, position_id, bucket, kind, bin, readings, least_us, most_us)
 SELECT unit_id, nullif(position_id, 0), bucket, %(kind)s, bin, readings, least_us, most_us
-FROM unnest(%(unit_ids)s::integer[], %(position_ids)s::integer[], %(buckets)s::timestamptz[], %(bins)s::smallint[],
-    %(readings)s::integer[], %(least_us)s::bigint[], %(most_us)s::bigint[])
+FROM unnest(%(unit_ids)b::integer[], %(position_ids)b::integer[], %(buckets)b::timestamptz[], %(bins)b::smallint[],
+    %(readings)b::integer[], %(least_us)b::bigint[], %(most_us)b::bigint[])
     AS fresh (unit_id, position_id, bucket, bin, readings, least_us, most_us)
 ON CONFLICT (unit_id, position_id, bucket, kind, bin) DO UPDATE SET
     readings = arrival_lag.readings + excluded.readings, least_us = least(arrival_lag.least_us, excluded.least_us),
@@ -36,6 +36,6 @@ ON CONFLICT (unit_id, position_id, bucket, kind, bin) DO UPDATE SET
 
 -- add_out_of_order: Readings of a block that came after later ones of their tag.
 INSERT INTO out_of_order (tag_id, chain_id, block_seq, first_time, last_time, readings)
-SELECT * FROM unnest(%(tag_ids)s::integer[], %(chain_ids)s::smallint[], %(block_seqs)s::bigint[],
-    %(first_times)s::timestamptz[], %(last_times)s::timestamptz[], %(readings)s::integer[])
+SELECT * FROM unnest(%(tag_ids)b::integer[], %(chain_ids)b::smallint[], %(block_seqs)b::bigint[],
+    %(first_times)b::timestamptz[], %(last_times)b::timestamptz[], %(readings)b::integer[])
 ON CONFLICT DO NOTHING;

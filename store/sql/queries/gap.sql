@@ -39,7 +39,7 @@ ORDER BY mine.unit_id, mine.publisher, other.unit_id;
 
 -- spoke_before: Which of these tags had a reading in the time before another one.
 SELECT asked.number::integer
-FROM unnest(%(tag_ids)s::integer[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[])
+FROM unnest(%(tag_ids)b::integer[], %(sinces)b::timestamptz[], %(untils)b::timestamptz[])
     WITH ORDINALITY AS asked (tag_id, since, until, number)
 WHERE EXISTS (SELECT FROM reading WHERE reading.tag_id = asked.tag_id AND reading.source_time >= asked.since
     AND reading.source_time < asked.until);
@@ -68,8 +68,8 @@ ORDER BY tag_gap_id;
 
 -- holes: Neighbouring readings that lie too far apart, and the first and last of all, as far as the next beyond a time.
 WITH asked AS (
-    SELECT * FROM unnest(%(tag_ids)s::integer[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[],
-        %(floors)s::timestamptz[], %(ceilings)s::timestamptz[], %(lengths)s::double precision[])
+    SELECT * FROM unnest(%(tag_ids)b::integer[], %(sinces)b::timestamptz[], %(untils)b::timestamptz[],
+        %(floors)b::timestamptz[], %(ceilings)b::timestamptz[], %(lengths)b::double precision[])
         WITH ORDINALITY AS asked (tag_id, since, until, floor, ceiling, length_s, number)
 ), reach AS (
     SELECT asked.*,
@@ -135,7 +135,7 @@ ORDER BY chain_id, away;
 
 -- heard_through: The live chain that the newest reading of each tag came over.
 SELECT asked.tag_id, newest.chain_id
-FROM unnest(%(tag_ids)s::integer[]) AS asked (tag_id)
+FROM unnest(%(tag_ids)b::integer[]) AS asked (tag_id)
 CROSS JOIN LATERAL (
     SELECT reading.chain_id FROM reading WHERE reading.tag_id = asked.tag_id ORDER BY source_time DESC LIMIT 1
 ) AS newest
@@ -163,8 +163,15 @@ SELECT unit_id, min(since), max(until) FROM (
     WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s AND sequence_gap.after_time IS NOT NULL
         AND sequence_gap.before_time IS NOT NULL
     UNION ALL
-    SELECT unit.unit_id, %(earliest)s::timestamptz, %(latest)s::timestamptz
+    SELECT unit.unit_id, away.plant_time, back.plant_time
     FROM intake JOIN listening ON listening.chain_id = intake.chain_id AND listening.block_seq = intake.seq
+    CROSS JOIN LATERAL (SELECT earlier.until FROM listening AS earlier
+        WHERE earlier.chain_id = listening.chain_id AND earlier.since < listening.since
+        ORDER BY earlier.since DESC LIMIT 1) AS before
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (before.until - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS away
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (listening.since - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS back
     CROSS JOIN unit
     WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s
 ) AS said (unit_id, since, until)

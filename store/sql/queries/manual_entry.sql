@@ -26,7 +26,7 @@ WITH place AS (
         AND (tag.position_id IS NULL OR tag.position_id = unit_procedure.position_id)
     WHERE unit_procedure.batch_id = %(batch_id)s
 ), block AS (
-    SELECT chain_id, block_seq FROM import_block WHERE import_file_id = ANY (%(import_file_ids)s::integer[])
+    SELECT chain_id, block_seq FROM import_block WHERE import_file_id = ANY (%(import_file_ids)b::integer[])
 ), entry AS (
     SELECT manual_entry.*, extract(epoch FROM manual_entry.entered_at - manual_entry.source_time) AS delay_s
     FROM manual_entry

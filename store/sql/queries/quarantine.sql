@@ -4,7 +4,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('quarantine', 0));
 -- seen: Where these items stand, and over which kind of chain they came.
 SELECT quarantine_now.quarantine_id, quarantine_now.version, quarantine_now.state, chain.kind
 FROM quarantine_now JOIN chain USING (chain_id)
-WHERE quarantine_now.quarantine_id = ANY(%(quarantine_ids)s::bigint[])
+WHERE quarantine_now.quarantine_id = ANY(%(quarantine_ids)b::bigint[])
 ORDER BY quarantine_now.quarantine_id;
 
 -- alike: What is open of one kind of fault, of one topic or of all, that came by message.
@@ -16,7 +16,7 @@ ORDER BY quarantine_now.quarantine_id LIMIT %(limit)s;
 -- decide: What became of items, decided in one act.
 INSERT INTO quarantine_decision (quarantine_id, sequence, state, actor, reason, known_at)
 SELECT quarantine_id, version + 1, %(state)s, %(actor)s, %(reason)s, %(known_at)s
-FROM quarantine_now WHERE quarantine_id = ANY(%(quarantine_ids)s::bigint[]);
+FROM quarantine_now WHERE quarantine_id = ANY(%(quarantine_ids)b::bigint[]);
 
 -- requested: What ingest is asked to take again, in the order it came.
 SELECT decision.quarantine_id, quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.item,

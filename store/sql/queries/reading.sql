@@ -23,7 +23,7 @@ RETURNING tag_id, (extract(epoch FROM source_time) * 1000000)::bigint;
 
 -- differing: Which of these readings, by their place in the lists, are not stored bit by bit as they are.
 SELECT again.ordinal
-FROM unnest(%(tag_ids)s::integer[], %(source_us)s::bigint[], %(readings)s::double precision[], %(qualities)s::smallint[])
+FROM unnest(%(tag_ids)b::integer[], %(source_us)b::bigint[], %(readings)b::double precision[], %(qualities)b::smallint[])
     WITH ORDINALITY AS again (tag_id, source_us, value, quality, ordinal)
 WHERE NOT EXISTS (
     SELECT FROM reading

@@ -64,7 +64,7 @@ SELECT DISTINCT ON (reading_revision.tag_id, reading_revision.source_time) readi
     reading_revision.source_time, reading_revision.value, reading_revision.quality
 FROM reading_revision JOIN correction USING (correction_id)
 JOIN intake ON intake.chain_id = correction.chain_id AND intake.seq = correction.block_seq
-WHERE reading_revision.tag_id = ANY(%(tag_ids)s::integer[]) AND reading_revision.source_time >= %(started)s
+WHERE reading_revision.tag_id = ANY(%(tag_ids)b::integer[]) AND reading_revision.source_time >= %(started)s
     AND intake.ordinal <= %(ordinal)s
 ORDER BY reading_revision.tag_id, reading_revision.source_time, reading_revision.sequence DESC;
 
