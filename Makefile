@@ -6,6 +6,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NODE := tests/timescale tests/ingest/sparkplug/others
 PACKAGES := analytics api batchwitness dashboards ingest records store
 
 help: ## list the commands
@@ -17,7 +18,7 @@ demo: $(VENV)/.runtime ## fresh machine to running system with a demo plant (ARG
 up: $(VENV)/.runtime ## the embedded stack without the demo plant
 	@$(BIN)/batchwitness up $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.node ## everything the tests need, and the tests (ARGS are pytest's)
+test: $(VENV)/.dev $(VENV)/.node $(VENV)/.edge ## everything the tests need, and the tests (ARGS are pytest's)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and import contracts
@@ -46,9 +47,10 @@ lock: $(VENV)/.bootstrap ## resolve the dependencies again and write the hashed 
 	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements/edge.in -o requirements/edge.txt
 
 clean: ## remove the environment and everything the demo wrote
-	rm -rf $(VENV) var tests/timescale/node_modules
+	rm -rf $(VENV) var $(NODE:=/node_modules)
 
 $(VENV)/.bootstrap: requirements/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -70,9 +72,16 @@ $(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
 
-$(VENV)/.node: tests/timescale/package-lock.json | $(VENV)/.dev
-	@if command -v npm >/dev/null; then npm ci --prefix tests/timescale --silent --no-audit --no-fund; \
-	  else echo "npm is missing: the tests on TimescaleDB are skipped"; fi
+$(VENV)/.node: $(NODE:=/package-lock.json) | $(VENV)/.dev
+	@if command -v npm >/dev/null; then \
+	  for lane in $(NODE); do npm ci --prefix $$lane --silent --no-audit --no-fund --ignore-scripts; done; \
+	  else echo "npm is missing: the tests on TimescaleDB and those with an edge node of npm are skipped"; fi
+	@touch $@
+
+$(VENV)/.edge: requirements/edge.txt | $(VENV)/.bootstrap
+	@echo "installing an edge node of others into $(VENV)/edge …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/edge
+	@$(BIN)/uv pip install --quiet --python $(VENV)/edge/bin/python --require-hashes -r requirements/edge.txt
 	@touch $@
 
 .PHONY: help demo up test check format bench bench-faults generate lock clean

@@ -22,7 +22,7 @@ from ingest.sparkplug.effects import RequestRebirth
 from ingest.sparkplug.link import Wish
 from ingest.sparkplug.mapping import Mapping
 from ingest.sparkplug.payload import encode_rebirth_request
-from ingest.sparkplug.server import ServerSessions
+from ingest.sparkplug.server import QUIET_US, ServerSessions
 from ingest.sparkplug.session import NodeState, SavedNode
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.spool import Spool, now_us
@@ -73,6 +73,7 @@ class Host:
     command: Callable[[str, bytes], bool]  # publish, while online
     stop: threading.Event
     conninfo: str = ""
+    quiet_us: int = QUIET_US  # after going online, without a request for births
     _store: _Store | None = None
     _steps: Steps = field(init=False)
     _active: bool = False  # this process is the host
@@ -204,7 +205,7 @@ class Host:
         reorder_us = round(self.settings.sparkplug_reorder_s * US_PER_S)
         self._steps = Steps(
             server=self.settings.server,
-            sessions=ServerSessions(reorder_us=reorder_us),
+            sessions=ServerSessions(reorder_us=reorder_us, quiet_us=self.quiet_us),
             book=Book(server=self.settings.server, rebirth=self.settings.sparkplug_rebirth),
         )
 

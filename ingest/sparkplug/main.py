@@ -11,6 +11,7 @@ from prometheus_client import start_http_server
 
 from ingest.sparkplug.host import Host
 from ingest.sparkplug.link import Link
+from ingest.sparkplug.server import QUIET_US
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.spool import Spool
 from store.errors import SettingsContradict
@@ -47,7 +48,12 @@ def run(ready: Callable[[], None]) -> int:
 
 
 def assembled(
-    settings: SparkplugSettings, stop: threading.Event, *, ready: Callable[[], None], conninfo: str = ""
+    settings: SparkplugSettings,
+    stop: threading.Event,
+    *,
+    ready: Callable[[], None],
+    conninfo: str = "",
+    quiet_us: int = QUIET_US,
 ) -> tuple[Host, Link]:
     """The host and its link, connected to each other and not started."""
     spool = Spool(most=settings.sparkplug_spool, most_bytes=settings.sparkplug_spool_bytes)
@@ -62,6 +68,7 @@ def assembled(
         command=command,
         stop=stop,
         conninfo=conninfo,
+        quiet_us=quiet_us,
     )
     link = Link(settings, spool, wish=host.wish, may_connect=host.may_connect, on_online=ready)
     return host, link

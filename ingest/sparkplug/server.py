@@ -22,6 +22,7 @@ class ServerSessions:
     """The sessions of one server. Times are host time in µs; `elapsed` is to be called a few times a second."""
 
     reorder_us: int = 2 * US_PER_S
+    quiet_us: int = QUIET_US
     sessions: dict[EdgeNode, NodeSession] = field(default_factory=dict)
     _folded: set[tuple[str, str]] = field(default_factory=set)
     _quiet_until_us: int = 0
@@ -38,7 +39,7 @@ class ServerSessions:
 
     def link_up(self, now_us: int) -> None:
         """We are connected, subscribed and online: births may be asked for after a moment of quiet."""
-        self._quiet_until_us = now_us + QUIET_US
+        self._quiet_until_us = now_us + self.quiet_us
         for session in self.sessions.values():
             session.link_up(now_us)
 

@@ -24,6 +24,7 @@ from ingest.sparkplug.main import assembled
 from ingest.sparkplug.payload import BDSEQ, REBIRTH
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.sparkplug_b_pb2 import Metric
+from store.model.times import US_PER_S
 from tests.fix_postgres import Database
 from tests.ingest.sparkplug.edge import metric, payload
 from tests.plant import plant
@@ -144,11 +145,15 @@ class Site:
         )
 
     @contextmanager
-    def host(self, *, conninfo: str | None = None, **more: Any) -> Iterator[None]:
+    def host(self, *, conninfo: str | None = None, quiet_us: int = US_PER_S // 2, **more: Any) -> Iterator[None]:
         """A host in this process, online when the block begins and gone in order when it ends."""
         stop, online = threading.Event(), threading.Event()
         host, link = assembled(
-            self.settings(**more), stop, ready=online.set, conninfo=conninfo or self.database.dsn("ingest")
+            self.settings(**more),
+            stop,
+            ready=online.set,
+            conninfo=conninfo or self.database.dsn("ingest"),
+            quiet_us=quiet_us,
         )
         loop = threading.Thread(target=host.run)
         link.start()

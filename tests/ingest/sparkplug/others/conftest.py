@@ -1,0 +1,3 @@
+"""edge.py belongs to another environment: pytest's doctests cannot import it."""
+
+collect_ignore = ["edge.py"]
