@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 
 from ingest.keeper import Keeper
 from ingest.partitions import partitions
-from ingest.reprocess import CHAIN, Reprocessor
+from ingest.reprocess import CHAIN, MessageTaker, Reprocessor, is_asked
 from ingest.settings import IngestSettings
 from ingest.worker import Worker, open_session
 
@@ -47,7 +47,9 @@ def run(ready: Callable[[], None]) -> int:
     )
     reprocessor = Reprocessor(
         connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness ingest"),
-        open_session=lambda: open_session(settings, chain=CHAIN, kind="live"),
+        asked=is_asked,
+        open_taker=lambda: MessageTaker(open_session(settings, chain=CHAIN, kind="live")),
+        chain=CHAIN,
         holder=settings.holder(),
         stop=stop,
     )

@@ -8,6 +8,7 @@ any instant, either both are there or the next process does it again, and what i
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import psycopg
 import structlog
@@ -51,15 +52,42 @@ class Requested:
         return self.chain_id, self.block_seq, self.entry
 
 
+class Taker(Protocol):
+    """Takes again what is asked for, into a chain that it holds."""
+
+    def take(self) -> bool:
+        """Take the next of it; False when there was none. Raises StoreUnavailable and ChainLost."""
+
+    def close(self) -> None:
+        """Give up the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaker:
+    """Takes again messages of the plain topics."""
+
+    session: StoreSession
+
+    def take(self) -> bool:
+        """As `take_again`."""
+        return take_again(self.session)
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self.session.decoder.connection.close()
+
+
 @dataclass(slots=True)
 class Reprocessor:
-    """The loop beside the pipelines; of several processes one has it at a time."""
+    """The loop beside those that take messages; of several processes one has it at a time."""
 
     connect: Callable[[], psycopg.Connection]
-    open_session: Callable[[], StoreSession]  # claims the chain; raises StoreUnavailable
+    asked: Callable[[psycopg.Connection], bool]
+    open_taker: Callable[[], Taker]  # claims the chain; raises StoreUnavailable
+    chain: str
     holder: str
     stop: threading.Event
-    session: StoreSession | None = None
+    taker: Taker | None = None
 
     def run(self) -> None:
         """Until stopping. While the store is unavailable, wait."""
@@ -80,22 +108,27 @@ class Reprocessor:
 
     def step(self, connection: psycopg.Connection) -> bool:
         """Take some of what is asked for; False when nothing is, or another process does it."""
-        if not read_requested(connection, limit=1):
+        if not self.asked(connection):
             return False
-        if not claim_slot(connection, name=CHAIN, holder=self.holder, lease_s=LEASE_S):
+        if not claim_slot(connection, name=self.chain, holder=self.holder, lease_s=LEASE_S):
             self._drop()
             return False
-        self.session = self.session or self.open_session()
+        self.taker = self.taker or self.open_taker()
         try:
-            return take_again(self.session)
+            return self.taker.take()
         except Exception:
             self._drop()  # a chain may have moved in memory only
             raise
 
     def _drop(self) -> None:
-        if self.session is not None:
-            self.session.decoder.connection.close()
-            self.session = None
+        if self.taker is not None:
+            self.taker.close()
+            self.taker = None
+
+
+def is_asked(connection: psycopg.Connection) -> bool:
+    """Whether anything of the plain topics is asked for."""
+    return bool(read_requested(connection, limit=1))
 
 
 def read_requested(connection: psycopg.Connection, *, limit: int) -> list[Requested]:

@@ -14,6 +14,7 @@ def inconsistencies(rows: Rows) -> list[str]:
         _repeated,
         _dangling,
         _tags,
+        _sparkplug,
         _changes,
         _attributes_unknown,
         _limits,
@@ -58,6 +59,18 @@ def _tags(rows: Rows) -> Iterator[str]:
         low, high = row["physical_low"], row["physical_high"]
         if isinstance(low, float) and isinstance(high, float) and high <= low:
             yield f"{path}.physical_high: {high} is not above physical_low {low}"
+
+
+def _sparkplug(rows: Rows) -> Iterator[str]:
+    units = {values_of(row, ("site", "area", "name")): row for row in rows["units"]}
+    tags = {values_of(row, ("site", "area", "unit", "name")) for row in rows["tags"]}
+    for index, row in enumerate(rows["sparkplug"]):
+        unit = units.get(values_of(row, ("site", "area", "unit")))
+        positions = unit["positions"] if unit else None
+        if isinstance(positions, list) and row["position"] is not None and row["position"] not in positions:
+            yield f"sparkplug[{index}].position: {row['position']!r} is not a position of {row['unit']}"
+        if unit and row["tag"] is not None and values_of(row, ("site", "area", "unit", "tag")) not in tags:
+            yield f"sparkplug[{index}].tag: {row['tag']!r} is not a tag of {row['unit']}"
 
 
 def _changes(rows: Rows) -> Iterator[str]:

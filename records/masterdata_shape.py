@@ -11,6 +11,7 @@ from records.masterdata_values import (
     Check,
     is_any_text,
     is_name,
+    is_name_or_empty,
     is_names,
     is_not_negative,
     is_number,
@@ -126,12 +127,15 @@ def _shown(value: object) -> str:
 
 NAME = Field(check=is_name)
 TEXT = Field(check=is_text)
+NAME_OR_EMPTY = Field(check=is_name_or_empty, default="")
 OPTIONAL_NAME = Field(check=is_or_null(is_name), default=None)
 OPTIONAL_TEXT = Field(check=is_or_null(is_text), default=None)
 OPTIONAL_NUMBER = Field(check=is_or_null(is_number), default=None)
 ALLOWED = Field(check=is_yes_or_no, default=True)
 HOURS = Field(check=is_not_negative)
 UCUM = Field(check=is_ucum)
+UNIT = {"site": NAME, "area": NAME, "unit": NAME}
+TO_UNIT = (("site", "area", "unit"), "units", ("site", "area", "name"))
 
 # In the order in which one can refer to the other.
 SECTIONS: Mapping[str, Section] = {
@@ -163,17 +167,15 @@ SECTIONS: Mapping[str, Section] = {
             name="publishers",
             noun="publisher",
             key=("name", "site", "area", "unit"),
-            fields={"name": NAME, "site": NAME, "area": NAME, "unit": NAME, "allowed": ALLOWED},
-            refers=((("site", "area", "unit"), "units", ("site", "area", "name")),),
+            fields={"name": NAME, **UNIT, "allowed": ALLOWED},
+            refers=(TO_UNIT,),
         ),
         Section(
             name="tags",
             noun="tag",
             key=("site", "area", "unit", "position", "name"),
             fields={
-                "site": NAME,
-                "area": NAME,
-                "unit": NAME,
+                **UNIT,
                 "position": OPTIONAL_NAME,
                 "name": NAME,
                 "measurand": TEXT,
@@ -185,7 +187,15 @@ SECTIONS: Mapping[str, Section] = {
                 "deadband": Field(check=is_or_null(is_not_negative), default=None),
                 "capture_mode": Field(check=is_one_of_enum(CaptureMode)),
             },
-            refers=((("site", "area", "unit"), "units", ("site", "area", "name")),),
+            refers=(TO_UNIT,),
+        ),
+        Section(
+            name="sparkplug",
+            noun="sparkplug_mapping",
+            key=("group", "node", "device", "metric"),
+            fields={"group": NAME, "node": NAME, "device": NAME_OR_EMPTY, "metric": TEXT}
+            | {**UNIT, "position": OPTIONAL_NAME, "tag": OPTIONAL_NAME, "in_force": ALLOWED},
+            refers=(TO_UNIT,),
         ),
         Section(name="products", noun="product", key=("name",), fields={"name": TEXT, "modality": TEXT}),
         Section(

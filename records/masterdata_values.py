@@ -43,6 +43,11 @@ def is_name(value: object) -> object:
     return value
 
 
+def is_name_or_empty(value: object) -> object:
+    """A name, or nothing."""
+    return value if value == "" else is_name(value)
+
+
 def is_names(value: object) -> object:
     """At least one name, none twice; stored sorted."""
     if not isinstance(value, list) or not value:

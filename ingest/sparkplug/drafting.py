@@ -101,6 +101,12 @@ class Drafter:
                 self._take(draft, entries, step, effect)
         return draft
 
+    def draft_again(self, draft: Draft, entries: dict[int, int], step: Taken) -> None:
+        """Take a step of long ago once more into a draft, as if nothing had been noted; `entries` are by message."""
+        self.notes.clear()
+        for effect in step.effects:
+            self._take(draft, entries, step, effect)
+
     def quarantine_whole(self, step: Taken, reason: str, *, refused: bool) -> Draft:
         """A draft that holds nothing but this message, put aside because the database refused it, or worse."""
         draft = Draft()

@@ -6,9 +6,12 @@ import uuid
 from collections.abc import Callable
 from types import FrameType
 
+import psycopg
 import structlog
 from prometheus_client import start_http_server
 
+from ingest.reprocess import Reprocessor
+from ingest.sparkplug.again import chain, is_asked, open_taker
 from ingest.sparkplug.host import Host
 from ingest.sparkplug.link import Link
 from ingest.sparkplug.server import QUIET_US
@@ -37,6 +40,15 @@ def run(ready: Callable[[], None]) -> int:
     if settings.sparkplug_metrics_port is not None:
         start_http_server(settings.sparkplug_metrics_port, addr="127.0.0.1")
     host, link = assembled(settings, stop, ready=ready)
+    reprocessor = Reprocessor(
+        connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness sparkplug"),
+        asked=is_asked,
+        open_taker=lambda: open_taker(settings, holder=host.holder),
+        chain=chain(settings),
+        holder=host.holder,
+        stop=stop,
+    )
+    threading.Thread(target=reprocessor.run, name="reprocess", daemon=True).start()
     link.start()
     log.info("sparkplug started", host=settings.sparkplug_host_id, server=settings.server)
     try:

@@ -71,8 +71,11 @@ class Mapping:
 
     def refresh(self, connection: psycopg.Connection) -> None:
         """Read the table when it may have changed. Raises StoreUnavailable."""
-        if time.monotonic() - self._read_at <= MAX_AGE_S:
-            return
+        if time.monotonic() - self._read_at > MAX_AGE_S:
+            self.read(connection)
+
+    def read(self, connection: psycopg.Connection) -> None:
+        """Read the table anew. Raises StoreUnavailable."""
         with translated():
             stored = connection.execute(queries("edge_node")["mapping"]).fetchall()
         stored.sort(key=lambda row: [_vagueness(pattern) for pattern in row[:4]])

@@ -1383,7 +1383,8 @@ CREATE TABLE public.sparkplug_mapping (
     metric text NOT NULL,
     unit_id integer NOT NULL,
     position_id integer,
-    tag text
+    tag text,
+    in_force boolean DEFAULT true NOT NULL
 );
 
 ALTER TABLE public.sparkplug_mapping ALTER COLUMN sparkplug_mapping_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2840,6 +2841,8 @@ GRANT UPDATE(unit_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 GRANT UPDATE(position_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 
 GRANT UPDATE(tag) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
+GRANT UPDATE(in_force) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.tag TO batchwitness_analytics;

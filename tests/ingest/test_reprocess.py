@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest.pipeline import StoreSession
-from ingest.reprocess import CHAIN, Reprocessor, take_again
+from ingest.reprocess import CHAIN, MessageTaker, Reprocessor, is_asked, take_again
 from records.audit import verify
 from records.masterdata import load_masterdata
 from records.quarantine import Seen, decide, request_alike
@@ -217,7 +217,9 @@ def test_the_loop_of_ingest_answers_what_a_person_asks(
 
     loop = Reprocessor(
         connect=lambda: psycopg.connect(database.dsn("ingest"), autocommit=True),
-        open_session=open_session,
+        asked=is_asked,
+        open_taker=lambda: MessageTaker(open_session()),
+        chain=CHAIN,
         holder="test:1",
         stop=stop,
     )

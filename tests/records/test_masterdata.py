@@ -66,6 +66,18 @@ DOCUMENT: dict[str, Any] = {
             "capture_mode": "manual",
         },
     ],
+    "sparkplug": [
+        {
+            "group": "Suite3",
+            "node": "EN-*",
+            "metric": "Heater/*",
+            "site": "leiden",
+            "area": "hall",
+            "unit": "INC-1",
+            "position": "A",
+            "tag": "glucose",
+        }
+    ],
     "products": [{"name": "CT-101", "modality": "autologous T cells"}],
     "processes": [
         {"product": "CT-101", "name": "MAN-1.0", "role": "pre_change", "description": "static culture"},
@@ -187,6 +199,8 @@ def test_loading_the_same_document_again_changes_nothing_and_audits_nothing(conn
         (edited("units", 1, kind="warm room"), "unit:leiden/hall/INC-1", "incubator", "warm room"),
         (edited("units", 1, positions=["C"]), "unit:leiden/hall/INC-1", ["A", "B"], ["A", "B", "C"]),
         (edited("publishers", 0, allowed=False), "publisher:edge-1/leiden/hall/BR-01", True, False),
+        (edited("sparkplug", 0, position="B"), "sparkplug_mapping:Suite3/EN-*//Heater/*", "A", "B"),
+        (edited("sparkplug", 0, in_force=False), "sparkplug_mapping:Suite3/EN-*//Heater/*", True, False),
         (edited("products", 0, modality="CAR-T"), "product:CT-101", "autologous T cells", "CAR-T"),
         (edited("processes", 1, description="closed"), "process:CT-101/AUTO-2.0", "", "closed"),
         (edited("changes", 0, amt_designation="AMT-3"), "change:CC-7", None, "AMT-3"),
@@ -242,7 +256,7 @@ def test_a_tag_that_ingest_met_before_keeps_its_number_and_becomes_mapped(
     conn: psycopg.Connection, database: Database
 ) -> None:
     without_tags = copy.deepcopy(DOCUMENT)
-    without_tags.update(tags=[], limits=DOCUMENT["limits"][:1], correspondences=[])
+    without_tags.update(tags=[], sparkplug=[], limits=DOCUMENT["limits"][:1], correspondences=[])
     load(conn, without_tags)
     conn.commit()
     with database.connect("ingest") as ingest:
@@ -330,6 +344,11 @@ def without(section: str, index: int, field: str) -> dict[str, Any]:
             edited("tags", 0, reporting_mode="sometimes"),
             "tags[0].reporting_mode: 'sometimes' is not one of periodic, on_change, manual",
         ),
+        (edited("sparkplug", 0, group="a/b"), "sparkplug[0].group: 'a/b' holds /, # or +"),
+        (edited("sparkplug", 0, device=None), "sparkplug[0].device: None is not text"),
+        (edited("sparkplug", 0, unit="BR-99"), "sparkplug[0].unit: 'leiden/hall/BR-99' is not in units"),
+        (edited("sparkplug", 0, position="Z"), "sparkplug[0].position: 'Z' is not a position of INC-1"),
+        (edited("sparkplug", 0, tag="x"), "sparkplug[0].tag: 'x' is not a tag of INC-1"),
         (edited("processes", 0, product="CT-9"), "processes[0].product: 'CT-9' is not in products"),
         (edited("processes", 1, name="MAN-1.0"), "processes[1]: is the same process as processes[0]"),
         (edited("changes", 0, **{"from": "AUTO-2.0"}), "changes[0].from: 'AUTO-2.0' is post_change, not pre_change"),

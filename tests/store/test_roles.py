@@ -226,7 +226,7 @@ EXPECTED: dict[str, Rights] = {
     "sparkplug_mapping": Rights(
         ingest="select",
         analytics="select",
-        api="select insert update(unit_id position_id tag)",
+        api="select insert update(unit_id position_id tag in_force)",
         readonly="select",
         retain="select",
     ),

@@ -74,6 +74,7 @@ CREATE TABLE sparkplug_mapping (
     unit_id integer NOT NULL REFERENCES unit,
     position_id integer REFERENCES position,
     tag text,                  -- null: named by the last part of the metric's name
+    in_force boolean NOT NULL DEFAULT true,
     UNIQUE (edge_group, node, device, metric)
 );
 
@@ -81,7 +82,7 @@ GRANT INSERT ON edge_node, edge_device, edge_unit, edge_node_event, edge_gap TO 
 GRANT UPDATE (state, cause, since, bd_seq, last_seq, born_time, heard_time) ON edge_node TO batchwitness_ingest;
 GRANT UPDATE (state, since) ON edge_device TO batchwitness_ingest;
 GRANT UPDATE (filled) ON edge_gap TO batchwitness_ingest;
-GRANT INSERT, UPDATE (unit_id, position_id, tag) ON sparkplug_mapping TO batchwitness_api;
+GRANT INSERT, UPDATE (unit_id, position_id, tag, in_force) ON sparkplug_mapping TO batchwitness_api;
 
 -- Whether a unit that is spoken for by Sparkplug can be heard: the worst of its nodes and devices.
 CREATE VIEW unit_edge_state AS

@@ -50,4 +50,34 @@ SELECT sparkplug_mapping.edge_group, sparkplug_mapping.node, sparkplug_mapping.d
     site.name, area.name, unit.name, position.name, sparkplug_mapping.tag
 FROM sparkplug_mapping
 JOIN unit USING (unit_id) JOIN area USING (area_id) JOIN site USING (site_id)
-LEFT JOIN position USING (position_id);
+LEFT JOIN position USING (position_id)
+WHERE sparkplug_mapping.in_force;
+
+-- requested: What people ask to take again of what edge nodes said, in the order it came.
+SELECT decision.quarantine_id, quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.item,
+    quarantine.code, quarantine.topic
+FROM quarantine_decision AS decision JOIN quarantine USING (quarantine_id)
+WHERE decision.state = 'requested' AND quarantine.topic LIKE 'spBv1.0/%%'
+    AND decision.known_at <= now() - make_interval(secs => %(settled_s)s)
+    AND NOT EXISTS (
+        SELECT FROM quarantine_decision AS later
+        WHERE later.quarantine_id = decision.quarantine_id AND later.sequence > decision.sequence
+    )
+ORDER BY quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.quarantine_id
+LIMIT %(limit)s;
+
+-- born_before: The block of the newest birth of an edge node that is not after a block.
+SELECT max(edge_node_event.block_seq) FROM edge_node_event JOIN edge_node USING (edge_node_id)
+WHERE edge_node.edge_group = %(edge_group)s AND edge_node.node = %(node)s
+    AND edge_node_event.kind = 'online' AND edge_node_event.device IS NULL
+    AND edge_node_event.chain_id = %(chain_id)s AND edge_node_event.block_seq <= %(block_seq)s;
+
+-- interrupted: When it was no longer known what an edge node's aliases mean, from a block on.
+SELECT edge_node_event.time FROM edge_node_event JOIN edge_node USING (edge_node_id)
+WHERE edge_node.edge_group = %(edge_group)s AND edge_node.node = %(node)s
+    AND edge_node_event.kind = 'unknown' AND edge_node_event.device IS NULL
+    AND edge_node_event.chain_id = %(chain_id)s AND edge_node_event.block_seq >= %(block_seq)s
+ORDER BY edge_node_event.time;
+
+-- bodies: What the blocks of a chain hold, from one on.
+SELECT seq, raw FROM block_body WHERE chain_id = %(chain_id)s AND seq >= %(from_seq)s ORDER BY seq LIMIT %(limit)s;

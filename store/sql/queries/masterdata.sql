@@ -105,6 +105,36 @@ LEFT JOIN position USING (position_id)
 WHERE site.name = %(site)s AND area.name = %(area)s AND unit.name = %(unit)s AND tag.name = %(name)s
     AND position.name IS NOT DISTINCT FROM %(position)s;
 
+-- sparkplug: Whose values metrics of Sparkplug edge nodes are.
+SELECT sparkplug_mapping.edge_group AS "group", sparkplug_mapping.node, sparkplug_mapping.device,
+    sparkplug_mapping.metric, site.name AS site, area.name AS area, unit.name AS unit, position.name AS position,
+    sparkplug_mapping.tag, sparkplug_mapping.in_force
+FROM sparkplug_mapping
+JOIN unit USING (unit_id)
+JOIN area USING (area_id)
+JOIN site USING (site_id)
+LEFT JOIN position USING (position_id);
+
+-- insert_sparkplug: Say whose values metrics are.
+INSERT INTO sparkplug_mapping (edge_group, node, device, metric, unit_id, position_id, tag, in_force)
+SELECT %(group)s, %(node)s, %(device)s, %(metric)s, unit.unit_id, position.position_id, %(tag)s, %(in_force)s
+FROM unit
+JOIN area USING (area_id)
+JOIN site USING (site_id)
+LEFT JOIN position ON position.unit_id = unit.unit_id AND position.name = %(position)s
+WHERE site.name = %(site)s AND area.name = %(area)s AND unit.name = %(unit)s;
+
+-- update_sparkplug: Say that metrics are values of something else, or that a line counts no more.
+UPDATE sparkplug_mapping
+SET unit_id = unit.unit_id, position_id = position.position_id, tag = %(tag)s, in_force = %(in_force)s
+FROM unit
+JOIN area USING (area_id)
+JOIN site USING (site_id)
+LEFT JOIN position ON position.unit_id = unit.unit_id AND position.name = %(position)s
+WHERE site.name = %(site)s AND area.name = %(area)s AND unit.name = %(unit)s
+    AND sparkplug_mapping.edge_group = %(group)s AND sparkplug_mapping.node = %(node)s
+    AND sparkplug_mapping.device = %(device)s AND sparkplug_mapping.metric = %(metric)s;
+
 -- products: The products in the record.
 SELECT name, modality FROM product;
 

@@ -18,11 +18,11 @@ INSERT INTO quarantine_decision (quarantine_id, sequence, state, actor, reason, 
 SELECT quarantine_id, version + 1, %(state)s, %(actor)s, %(reason)s, %(known_at)s
 FROM quarantine_now WHERE quarantine_id = ANY(%(quarantine_ids)b::bigint[]);
 
--- requested: What ingest is asked to take again, in the order it came.
+-- requested: What ingest is asked to take again, in the order it came; a Sparkplug host does so itself.
 SELECT decision.quarantine_id, quarantine.chain_id, quarantine.block_seq, quarantine.entry, quarantine.item,
     quarantine.code
 FROM quarantine_decision AS decision JOIN quarantine USING (quarantine_id)
-WHERE decision.state = 'requested'
+WHERE decision.state = 'requested' AND quarantine.topic NOT LIKE 'spBv1.0/%%'
     AND NOT EXISTS (
         SELECT FROM quarantine_decision AS later
         WHERE later.quarantine_id = decision.quarantine_id AND later.sequence > decision.sequence

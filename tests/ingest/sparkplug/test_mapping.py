@@ -1,0 +1,160 @@
+"""Whose value a metric is: the table as people load it, before the rule; and what came before anybody said so."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from ingest.sparkplug.again import EdgeTaker, open_taker
+from ingest.sparkplug.mapping import Mapping, Rule, Target
+from records.audit import trail
+from records.masterdata import load_masterdata
+from records.quarantine import request_alike
+from tests.ingest.sparkplug.conftest import GROUP, Site
+from tests.ingest.sparkplug.edge import T0_MS, metric
+from tests.people import somebody
+from tests.plant import VALID_FROM, document
+from tests.support import eventually
+
+MIA = somebody("msat", name="mia")
+INCUBATOR = {"site": "leiden", "area": "hall", "unit": "INC-1"}
+REACTOR = {"site": "leiden", "area": "hall", "unit": "BR-01"}
+
+
+def describe(connection: psycopg.Connection, *lines: dict[str, Any]) -> None:
+    """Load lines of the table as master data, as a person does."""
+    with connection.transaction():
+        load_masterdata(
+            connection,
+            document() | {"sparkplug": list(lines)},
+            by="mia",
+            reason="gateways as installed",
+            effective_from=VALID_FROM,
+        )
+
+
+def mapping(connection: psycopg.Connection, rule: Rule = Rule.DEVICE) -> Mapping:
+    made = Mapping(rule)
+    made.read(connection)
+    return made
+
+
+def test_the_table_counts_before_the_rule_and_names_before_patterns(site: Site) -> None:
+    assert mapping(site.owner).target(GROUP, "n", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "pH")
+    line = {"group": GROUP, "node": "n", "device": "BR-01"}
+    describe(
+        site.owner,
+        line | INCUBATOR | {"metric": "*", "position": "A"},
+        line | INCUBATOR | {"metric": "Probe/*", "position": "B"},
+        line | REACTOR | {"metric": "Probe/pH", "tag": "temperature"},
+        line | REACTOR | {"metric": "Probe/old", "in_force": False},
+    )
+    places = mapping(site.owner)
+    assert places.target(GROUP, "n", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "temperature")
+    assert places.target(GROUP, "n", "BR-01", "Probe/old") == Target("leiden", "hall", "INC-1", "B", "old")
+    assert places.target(GROUP, "n", "BR-01", "Heater/glucose") == Target("leiden", "hall", "INC-1", "A", "glucose")
+    assert places.target(GROUP, "m", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "pH")
+    assert mapping(site.owner, Rule.NONE).target(GROUP, "m", "BR-01", "Probe/pH") is None
+
+
+def test_a_changed_line_is_audited_with_its_reason_from_what_to_what(site: Site) -> None:
+    line = {"group": GROUP, "node": "*", "device": "PLC", "metric": "*/PV"}
+    describe(site.owner, line | REACTOR | {"tag": "pH"})
+    describe(site.owner, line | REACTOR | {"tag": "temperature"})
+    made, changed = trail(site.owner, subject=f"sparkplug_mapping:{GROUP}/*/PLC/*/PV", limit=10)
+    assert (made.action, changed.action) == ("sparkplug_mapping_created", "sparkplug_mapping_changed")
+    assert (changed.actor, changed.reason) == ("mia", "gateways as installed")
+    assert (changed.old, changed.new) == ({"tag": "pH"}, {"tag": "temperature"})
+    assert mapping(site.owner).target(GROUP, "any", "PLC", "A/PV") == Target(
+        "leiden", "hall", "BR-01", None, "temperature"
+    )
+
+
+def take_all(site: Site) -> None:
+    """As the host's own loop does it, without waiting until a change of the mapping has reached it."""
+    taker = again(site)
+    try:
+        while taker.take():
+            pass
+    finally:
+        taker.close()
+
+
+def again(site: Site) -> EdgeTaker:
+    taker = open_taker(site.settings(), holder="test", conninfo=site.database.dsn("ingest"))
+    taker.settled_s = 0
+    return taker
+
+
+def ask(site: Site, code: str, items: int) -> None:
+    with psycopg.connect(site.database.dsn("api")) as api:
+        request_alike(api, code=code, topic=None, items=items, actor=MIA, reason="described by now")
+
+
+def test_INGEST_3_what_nobody_had_mapped_is_stored_whole_after_somebody_did(site: Site) -> None:
+    node = site.node()
+    states = "SELECT code, state, decided_why FROM quarantine_now ORDER BY quarantine_id"
+    with site.host():
+        node.born(
+            metric("Line 2/PV", 5.0, alias=7, at_ms=T0_MS),
+            metric("Line 3/PV", 1.0, at_ms=T0_MS),
+            metric("pH", 7.0, at_ms=T0_MS),
+            device="PLC",
+        )
+        for second in range(1, 31):  # one row in quarantine stands for all of them
+            node.say("DDATA", [metric(value=5.0 + second, alias=7, bare=True, at_ms=T0_MS + second * 1000)], "PLC")
+        node.say("DDATA", [metric("pH", 7.1, at_ms=T0_MS)], "BR-01")
+        eventually(lambda: site.ask("SELECT last_seq FROM edge_node") == 32, what="all has been heard")
+    assert site.ask("SELECT count(*) FROM reading") == 0
+    unmapped = "SELECT item FROM quarantine WHERE code = 'unmapped_metric' ORDER BY item"
+    assert site.rows(unmapped) == [("Line 2/PV",), ("Line 3/PV",), ("pH",)]
+    line = {"group": GROUP, "node": node.name, "device": "PLC"}
+    describe(site.owner, line | REACTOR | {"metric": "Line 2/PV", "tag": "dissolved_oxygen"})
+    ask(site, "unmapped_metric", 3)
+    take_all(site)
+    values = "SELECT array_agg(value ORDER BY source_time) FROM reading JOIN tag USING (tag_id) WHERE name = %s"
+    stored = site.owner.execute(values, ["dissolved_oxygen"]).fetchone()
+    assert stored == ([5.0 + second for second in range(31)],)
+    assert site.ask("SELECT count(*) FROM reading") == 31
+    assert [state for _, state, _ in site.rows(states)] == ["stored", "open", "open", "open"]
+    assert site.rows(states)[1][2].startswith("taken again: refused as unmapped_metric: Line 3/PV")
+    describe(site.owner, line | REACTOR | {"metric": "pH"})
+    ask(site, "unmapped_metric", 2)
+    ask(site, "device_not_born", 1)
+    take_all(site)
+    assert site.ask("SELECT count(*) FROM reading") == 32
+    assert [(code, state) for code, state, _ in site.rows(states)] == [
+        ("unmapped_metric", "stored"),
+        ("unmapped_metric", "open"),
+        ("unmapped_metric", "stored"),
+        ("device_not_born", "open"),
+    ]
+    assert site.ask("SELECT count(*) FROM quarantine") == 4
+    assert site.ask("SELECT count(*) FROM reading_conflict") == 0
+
+
+def test_aliases_of_a_birth_mean_nothing_after_an_interruption_also_when_taken_again(site: Site) -> None:
+    node = site.node()
+    with site.host():
+        node.born(metric("Line 2/PV", 5.0, alias=7, at_ms=T0_MS), device="PLC")
+        eventually(lambda: site.ask("SELECT last_seq FROM edge_node") == 1, what="the birth has been heard")
+    with site.host():
+        node.say("DDATA", [metric(value=9.0, alias=7, bare=True, at_ms=T0_MS + 1000)], "PLC")
+        eventually(lambda: site.ask("SELECT count(*) FROM quarantine") == 2, what="it is put aside")
+    describe(
+        site.owner, REACTOR | {"group": "*", "node": "*", "device": "PLC", "metric": "*/PV", "tag": "dissolved_oxygen"}
+    )
+    ask(site, "unmapped_metric", 1)
+    ask(site, "no_session", 1)
+    take_all(site)
+    assert site.rows("SELECT value FROM reading") == [(5.0,)]
+    assert site.rows("SELECT code, state FROM quarantine_now ORDER BY quarantine_id") == [
+        ("unmapped_metric", "stored"),
+        ("no_session", "open"),
+    ]
+
+
+@pytest.mark.parametrize("rule", [Rule.DEVICE, Rule.NODE])
+def test_a_rule_needs_a_group_of_site_and_area(site: Site, rule: Rule) -> None:
+    places = mapping(site.owner, rule)
+    assert [places.target(group, "n", "d", "m") for group in ("leiden", ":hall", "leiden:", "")] == [None] * 4
