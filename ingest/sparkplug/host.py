@@ -38,9 +38,6 @@ from store.model.edge import EdgeState
 from store.model.times import US_PER_S
 from store.slots import claim_slot, release_slot
 
-LEASE_S = 15.0  # longer than OFFLINE_AFTER_S: whoever cannot renew has said offline before another takes over
-RENEW_EVERY_S = 3.0
-OFFLINE_AFTER_S = 10.0
 HEARTBEAT_S = 5.0  # a block at least so often says that somebody listens
 ELAPSE_EVERY_S = 0.2
 MOST_MESSAGES = 1_000  # in one block
@@ -52,6 +49,16 @@ unavailable_total = Counter("batchwitness_sparkplug_store_unavailable", "times t
 forgotten_total = Counter("batchwitness_sparkplug_messages_forgotten", "messages left when another process took over")
 requests_total = Counter("batchwitness_sparkplug_rebirth_requests", "rebirth requests published")
 spool_gauge = Gauge("batchwitness_sparkplug_spool", "messages that wait for the store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a host waits before it believes something."""
+
+    lease_s: float = 15.0  # longer than the next: whoever cannot renew has said offline before another takes over
+    offline_after_s: float = 10.0  # without the store
+    renew_every_s: float = 3.0
+    quiet_us: int = QUIET_US  # after going online, without a request for births
 
 
 @dataclass(slots=True)
@@ -73,7 +80,7 @@ class Host:
     command: Callable[[str, bytes], bool]  # publish, while online
     stop: threading.Event
     conninfo: str = ""
-    quiet_us: int = QUIET_US  # after going online, without a request for births
+    patience: Patience = field(default_factory=Patience)
     _store: _Store | None = None
     _steps: Steps = field(init=False)
     _active: bool = False  # this process is the host
@@ -92,7 +99,7 @@ class Host:
         """What the link should be doing; asked from its thread."""
         if not self._active:
             return Wish.AWAY
-        return Wish.ONLINE if time.monotonic() - self._good_at < OFFLINE_AFTER_S else Wish.LISTEN
+        return Wish.ONLINE if time.monotonic() - self._good_at < self.patience.offline_after_s else Wish.LISTEN
 
     def may_connect(self) -> bool:
         """Whether nobody else can be the host; whoever connects under its name ends the other's connection."""
@@ -140,7 +147,7 @@ class Host:
     def _hold(self) -> bool:
         """Whether this process is the host: claims or renews the slot when it is time. Raises StoreUnavailable."""
         now = time.monotonic()
-        if self._store is not None and self._active and now - self._renewed_at < RENEW_EVERY_S:
+        if self._store is not None and self._active and now - self._renewed_at < self.patience.renew_every_s:
             return True
         with translated():
             connection = (
@@ -151,7 +158,7 @@ class Host:
                 else self._store.connection
             )
         try:
-            held = claim_slot(connection, name=self.settings.chain, holder=self.holder, lease_s=LEASE_S)
+            held = claim_slot(connection, name=self.settings.chain, holder=self.holder, lease_s=self.patience.lease_s)
             if held and self._store is None:
                 self._open(connection)
         finally:
@@ -160,7 +167,7 @@ class Host:
         if not held:
             self._stand_by()
             return False
-        self._renewed_at, self._leased_until = now, now + LEASE_S
+        self._renewed_at, self._leased_until = now, now + self.patience.lease_s
         self._good_at = time.monotonic()
         self._active = True
         return True
@@ -205,7 +212,7 @@ class Host:
         reorder_us = round(self.settings.sparkplug_reorder_s * US_PER_S)
         self._steps = Steps(
             server=self.settings.server,
-            sessions=ServerSessions(reorder_us=reorder_us, quiet_us=self.quiet_us),
+            sessions=ServerSessions(reorder_us=reorder_us, quiet_us=self.patience.quiet_us),
             book=Book(server=self.settings.server, rebirth=self.settings.sparkplug_rebirth),
         )
 

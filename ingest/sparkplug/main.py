@@ -12,9 +12,8 @@ from prometheus_client import start_http_server
 
 from ingest.reprocess import Reprocessor
 from ingest.sparkplug.again import chain, is_asked, open_taker
-from ingest.sparkplug.host import Host
+from ingest.sparkplug.host import Host, Patience
 from ingest.sparkplug.link import Link
-from ingest.sparkplug.server import QUIET_US
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.spool import Spool
 from store.errors import SettingsContradict
@@ -22,7 +21,7 @@ from store.errors import SettingsContradict
 log = structlog.get_logger()
 
 
-def run(ready: Callable[[], None]) -> int:
+def run(ready: Callable[[], None], *, patience: Patience | None = None) -> int:
     """Until SIGTERM or SIGINT: 0. Raises SettingsContradict without a host id.
 
     `ready` is called whenever STATE has become online. A process that stands by is not ready: nothing is wrong with it.
@@ -39,7 +38,7 @@ def run(ready: Callable[[], None]) -> int:
         signal.signal(number, on_signal)
     if settings.sparkplug_metrics_port is not None:
         start_http_server(settings.sparkplug_metrics_port, addr="127.0.0.1")
-    host, link = assembled(settings, stop, ready=ready)
+    host, link = assembled(settings, stop, ready=ready, patience=patience)
     reprocessor = Reprocessor(
         connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness sparkplug"),
         asked=is_asked,
@@ -65,7 +64,7 @@ def assembled(
     *,
     ready: Callable[[], None],
     conninfo: str = "",
-    quiet_us: int = QUIET_US,
+    patience: Patience | None = None,
 ) -> tuple[Host, Link]:
     """The host and its link, connected to each other and not started."""
     spool = Spool(most=settings.sparkplug_spool, most_bytes=settings.sparkplug_spool_bytes)
@@ -80,7 +79,7 @@ def assembled(
         command=command,
         stop=stop,
         conninfo=conninfo,
-        quiet_us=quiet_us,
+        patience=patience or Patience(),
     )
     link = Link(settings, spool, wish=host.wish, may_connect=host.may_connect, on_online=ready)
     return host, link

@@ -20,13 +20,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from batchwitness.embedded.broker import EmbeddedBroker
 from ingest.sparkplug.datatypes import Datatype
+from ingest.sparkplug.host import Patience
 from ingest.sparkplug.main import assembled
 from ingest.sparkplug.payload import BDSEQ, REBIRTH
 from ingest.sparkplug.settings import SparkplugSettings
 from ingest.sparkplug.sparkplug_b_pb2 import Metric
-from store.model.times import US_PER_S
 from tests.fix_postgres import Database
 from tests.ingest.sparkplug.edge import metric, payload
+from tests.ingest.sparkplug.impatient import SOON
 from tests.plant import plant
 from tests.support import eventually
 
@@ -145,7 +146,7 @@ class Site:
         )
 
     @contextmanager
-    def host(self, *, conninfo: str | None = None, quiet_us: int = US_PER_S // 2, **more: Any) -> Iterator[None]:
+    def host(self, *, conninfo: str | None = None, patience: Patience = SOON, **more: Any) -> Iterator[None]:
         """A host in this process, online when the block begins and gone in order when it ends."""
         stop, online = threading.Event(), threading.Event()
         host, link = assembled(
@@ -153,7 +154,7 @@ class Site:
             stop,
             ready=online.set,
             conninfo=conninfo or self.database.dsn("ingest"),
-            quiet_us=quiet_us,
+            patience=patience,
         )
         loop = threading.Thread(target=host.run)
         link.start()
@@ -169,11 +170,11 @@ class Site:
             assert not loop.is_alive()
 
     def process(self, ready_file: Path) -> "subprocess.Popen[bytes]":
-        """A host as a process of its own."""
+        """A host as a process of its own, which believes as soon as SOON that something is lost."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "BATCHWITNESS_"))}
         settings = self.settings()
         return subprocess.Popen(
-            [sys.executable, "-m", "batchwitness", "sparkplug"],
+            [sys.executable, "-m", "tests.ingest.sparkplug.impatient"],
             env=clean
             | {
                 "BATCHWITNESS_MQTT_HOST": settings.mqtt_host,

@@ -3,16 +3,20 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from ingest.sparkplug.datatypes import Datatype
+from ingest.sparkplug.host import Patience
+from ingest.sparkplug.link import LOOK_EVERY_S
 from ingest.sparkplug.payload import REBIRTH, decode_payload
 from tests.fix_proxy import Proxy
 from tests.ingest.sparkplug.conftest import GROUP, Site
 from tests.ingest.sparkplug.edge import T0_MS, metric
+from tests.ingest.sparkplug.impatient import SOON
 from tests.support import eventually
 
 READINGS = "SELECT count(*) FROM reading"
@@ -260,7 +264,7 @@ def test_a_host_that_comes_back_asks_for_births_and_records_that_nobody_listened
 def test_a_host_that_may_not_ask_publishes_nothing_but_state(site: Site) -> None:
     commands = [site.ear(f"spBv1.0/+/{verb}/#") for verb in ("NCMD", "DCMD")]
     states, node = site.states(), site.node()
-    with site.host(sparkplug_rebirth=False, quiet_us=0):
+    with site.host(sparkplug_rebirth=False, patience=replace(SOON, quiet_us=0)):
         began = time.monotonic()
         node.say("DDATA", [metric("pH", 7.0)], "BR-01")
         eventually(lambda: site.ask("SELECT count(*) FROM quarantine") == 1, what="data before a birth is put aside")
@@ -313,12 +317,18 @@ def test_while_the_store_is_away_a_host_is_offline_and_comes_back_by_a_new_conne
         database_proxy.cut()
         cut_at = time.monotonic()
         left = states.state(online=False)
-        assert time.monotonic() - cut_at <= 12
+        assert time.monotonic() - cut_at <= SOON.offline_after_s + 2
         assert left > timestamp
         node.say("DDATA", [metric("pH", 7.1, at_ms=T0_MS + 1000)], "BR-01")  # waits in the spool
         database_proxy.restore()
         assert states.state(online=True) > left
         stored(site, 2)
+
+
+def test_a_host_says_offline_within_12_s_and_before_another_can_take_over() -> None:
+    patience = Patience()
+    assert patience.renew_every_s < patience.offline_after_s <= 10
+    assert patience.offline_after_s + LOOK_EVERY_S + 1 < patience.lease_s
 
 
 def test_INGEST_4_what_the_spool_cannot_keep_is_a_gap_and_the_node_must_be_born_again(
