@@ -120,6 +120,7 @@ def test_INGEST_4_births_data_and_deaths_become_readings_and_states(site: Site) 
     "tck-id-payloads-ncmd-seq",
     "tck-id-payloads-ncmd-qos",
     "tck-id-payloads-ncmd-retain",
+    "tck-id-operational-behavior-data-commands-ncmd-verb",
     "tck-id-operational-behavior-data-commands-ncmd-rebirth-verb",
     "tck-id-operational-behavior-data-commands-ncmd-rebirth-name",
     "tck-id-operational-behavior-data-commands-ncmd-rebirth-value",
