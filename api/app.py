@@ -22,6 +22,7 @@ from api.rendering import VERSION
 from api.routes import (
     alerts,
     batches,
+    correction_pages,
     corrections,
     grafana_floor,
     grafana_review,
@@ -29,6 +30,8 @@ from api.routes import (
     login,
     operation,
     pages,
+    quarantine,
+    quarantine_pages,
     record,
     results,
     units,
@@ -68,9 +71,15 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     app.include_router(results.router, prefix="/v1", dependencies=[Depends(STATE)])
 
     # People and machines that read everything
-    for router in (units.router, batches.router, alerts.router, corrections.router, record.router):
+    for router in (units.router, batches.router, alerts.router, corrections.router, quarantine.router, record.router):
         app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
-    for router in (grafana_review.router, operation.router, pages.router):
+    for router in (
+        grafana_review.router,
+        operation.router,
+        pages.router,
+        correction_pages.router,
+        quarantine_pages.router,
+    ):
         app.include_router(router, dependencies=[Depends(REVIEW)])
     return app
 

@@ -44,6 +44,7 @@ class ReferenceRow(BaseModel):
     known_at: datetime
     batches: int
     learned_from_this: bool
+    changed_inputs: list[str]  # batches it learned from whose readings or intervals were corrected since
 
 
 class BatchDetail(BaseModel):

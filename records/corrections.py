@@ -6,7 +6,7 @@ before stays. Two people at once cannot undo each other unseen: each says what t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import orjson
 import psycopg
@@ -35,6 +35,11 @@ def check_may_correct(actor: Actor, reason: str) -> None:
         raise NotAllowed(f"{actor.name} may not: to correct the record is for {', '.join(sorted(MAY_CORRECT))}")
     if not reason.strip():
         raise InputInvalid("reason: a correction needs one")
+
+
+def shown_time(time: datetime) -> str:
+    """A time in a sentence for people."""
+    return time.astimezone(UTC).isoformat(sep=" ").removesuffix("+00:00") + " UTC"
 
 
 def write_correction(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from records.actors import Actor
-from records.corrections import Correction, check_may_correct, write_correction
+from records.corrections import Correction, check_may_correct, shown_time, write_correction
 from store.errors import Conflict, InputInvalid, NotFound, translated
 from store.model.correction import CorrectionKind
 from store.sql import queries
@@ -276,4 +276,4 @@ def _span(interval: _Interval | _Phase) -> str:
 
 
 def _between(since: datetime, until: datetime | None) -> str:
-    return f"from {since.isoformat()} {'on' if until is None else f'to {until.isoformat()}'}"
+    return f"from {shown_time(since)} {'on' if until is None else f'to {shown_time(until)}'}"

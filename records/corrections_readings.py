@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 
 from records.actors import Actor
-from records.corrections import Correction, check_may_correct, write_correction
+from records.corrections import Correction, check_may_correct, shown_time, write_correction
 from store.errors import Conflict, InputInvalid, NotFound, translated
 from store.model.correction import CorrectionKind, RevisionKind
 from store.model.ids import TagId
@@ -148,7 +148,7 @@ def settle_conflict(
             actor=actor,
             reason=reason,
             subject=f"readings:{name}",
-            sentence=f"{name} at {time.isoformat()}: the conflict is settled, {value} holds",
+            sentence=f"{name} at {shown_time(time)}: the conflict is settled, {value} holds",
             old={"version": version, "stored": stored_value},
             new={
                 "kind": "settled",
@@ -184,7 +184,10 @@ def _check(selection: Selection, change: ReadingChange) -> None:
             raise InputInvalid(f"{field} must be a finite number, not {number}")
     if change.value is not None and (change.multiply, change.add) != (1.0, 0.0):
         raise InputInvalid("value: give one value, or multiply and add, not both")
-    if change.kind is RevisionKind.CORRECTED and change.value is None and (change.multiply, change.add) == (1.0, 0.0):
+    says_value = change.value is not None or (change.multiply, change.add) != (1.0, 0.0)
+    if change.kind is not RevisionKind.CORRECTED and says_value:
+        raise InputInvalid(f"value: what is {change.kind} gets no other value; correct it, or leave the values out")
+    if change.kind is RevisionKind.CORRECTED and not says_value:
         raise InputInvalid("value: say what holds instead: a value, or what to multiply by or to add")
     if change.quality is Quality.BAD:
         raise InputInvalid("quality: what is corrected is good or uncertain; what is bad is invalidated")
@@ -203,9 +206,14 @@ def _sentence(name: str, selection: Selection, change: ReadingChange) -> str:
     how_many = "1 reading" if selection.readings == 1 else f"{selection.readings} readings"
     what: str = change.kind
     if change.kind is RevisionKind.CORRECTED:
-        formula = f"× {change.multiply:g} + {change.add:g}"
-        what = f"corrected to {change.value:g}" if change.value is not None else f"corrected: each {formula}"
-    return f"{name}: {how_many} from {selection.since.isoformat()} to {selection.until.isoformat()} {what}"
+        what = f"corrected to {change.value:g}" if change.value is not None else f"corrected: {_formula(change)}"
+    return f"{name}: {how_many} from {shown_time(selection.since)} to before {shown_time(selection.until)} {what}"
+
+
+def _formula(change: ReadingChange) -> str:
+    factor = "" if change.multiply == 1.0 else f" × {change.multiply:g}"
+    sign = "−" if change.add < 0 else "+"
+    return f"each{factor}" + ("" if change.add == 0.0 else f" {sign} {abs(change.add):g}")
 
 
 def _refuse_beyond(connection: psycopg.Connection, correction_id: int, name: str, low: float, high: float) -> None:

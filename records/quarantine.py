@@ -43,6 +43,14 @@ class Answer:
     reason: str
 
 
+def check_may_work_off(actor: Actor, reason: str) -> None:
+    """For msat and qa, with a reason. Raises NotAllowed and InputInvalid."""
+    if not MAY_WORK_OFF & actor.roles:
+        raise NotAllowed(f"{actor.name} may not: to work off the quarantine is for {', '.join(sorted(MAY_WORK_OFF))}")
+    if not reason.strip():
+        raise InputInvalid("reason: a decision needs one")
+
+
 def decide(
     connection: psycopg.Connection, seen: Sequence[Seen], state: QuarantineState, *, actor: Actor, reason: str
 ) -> datetime:
@@ -50,7 +58,7 @@ def decide(
 
     In the caller's transaction. Raises NotAllowed, InputInvalid, NotFound, and Conflict when one has changed.
     """
-    _check(actor, reason)
+    check_may_work_off(actor, reason)
     if state not in AFTER:
         raise InputInvalid(f"state: nobody decides that something is {state}; ingest says so")
     if not 1 <= len(seen) <= MOST_ITEMS:
@@ -81,7 +89,7 @@ def request_alike(
 
     In the caller's transaction. Raises NotAllowed, InputInvalid, and Conflict when it is another number by now.
     """
-    _check(actor, reason)
+    check_may_work_off(actor, reason)
     with translated(), connection.transaction():
         connection.execute(queries("quarantine")["lock"])
         asked = {"code": code, "topic": topic, "limit": MOST_ITEMS + 1}
@@ -103,13 +111,6 @@ def answer(connection: psycopg.Connection, answers: Sequence[Answer]) -> None:
         alike.setdefault((one.state, one.reason), []).append(one.quarantine_id)
     for (state, reason), found in alike.items():
         _write(connection, found, state, actor=INGEST, reason=reason, old=QuarantineState.REQUESTED)
-
-
-def _check(actor: Actor, reason: str) -> None:
-    if not MAY_WORK_OFF & actor.roles:
-        raise NotAllowed(f"{actor.name} may not: to work off the quarantine is for {', '.join(sorted(MAY_WORK_OFF))}")
-    if not reason.strip():
-        raise InputInvalid("reason: a decision needs one")
 
 
 def _write(

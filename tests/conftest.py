@@ -1,3 +1,9 @@
 """The fixtures of all tests, one file for each thing they bring up."""
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_broker", "tests.fix_proxy", "tests.fix_disk"]
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_broker",
+    "tests.fix_proxy",
+    "tests.fix_disk",
+    "tests.fix_browser",
+]

@@ -11,15 +11,15 @@ from api.batch import read_batch
 from api.board import read_board
 from api.clock import read_clock
 from api.comparison import read_comparison
+from api.corrections import read_corrections
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.paper import read_paper
 from api.rendering import render
 from api.results import read_expected, read_results
-from api.routes.alerts import MOST_VERSIONS, read_alert, read_queue
+from api.routes.alerts import MOST_VERSIONS, read_alert, read_batch_alerts, read_queue
 from api.routes.batches import events, list_batches
 from api.routes.operation import read_readiness
-from api.routes.record import gaps, pending_results, quarantine
 from api.series import batch_row
 from api.statement import read_statement
 from api.strips import read_strips
@@ -155,24 +155,12 @@ def comparison(request: Request, connection: Reading, change: OptionalName = Non
     return render(request, "comparison.html", comparison=found)
 
 
-@router.get("/quarantine")
-def quarantine_page(request: Request, connection: Reading, actor: SignedIn, code: OptionalName = None) -> Response:
-    """What could not enter the record, and what never came."""
-    return render(
-        request,
-        "quarantine.html",
-        quarantine=quarantine(connection, actor, code=code, limit=200),
-        gaps=gaps(connection, limit=100),
-        pending=pending_results(connection),
-        code=code,
-    )
-
-
 def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
     made = batch_row(connection, name)
     return {
         "batch": read_batch(connection, name, identity="identity" in actor.roles),
-        "alerts": read_queue(connection, batch=name, limit=200),
+        "alerts": read_batch_alerts(connection, name),
+        "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
         "events": events(connection, actor, name, cursor=0, limit=500).items,
         "clock": read_clock(connection),

@@ -1,4 +1,4 @@
-"""The record itself: what was quarantined, what is missing, old against new, and who is asking."""
+"""The record itself: what is missing, old against new, results without a batch, and who is asking."""
 
 from datetime import datetime
 
@@ -10,7 +10,6 @@ from api.comparison import Comparison, read_comparison
 from api.database import Reading, models
 from api.fields import BIGGEST_ID, Cursor, Limit, OptionalName
 from api.paging import Page, page
-from api.pseudonyms import shown_excerpt, shown_reason
 from store.model.result import ResultStatus
 from store.sql import queries
 
@@ -36,56 +35,6 @@ def whoami(actor: SignedIn) -> Who:
         kind=actor.kind,
         roles=sorted(actor.roles),
         scope=actor.scope,
-    )
-
-
-class QuarantinedRow(BaseModel):
-    """Something that could not enter the record, and why."""
-
-    quarantine_id: int
-    topic: str
-    item: str
-    code: str
-    reason: str
-    excerpt: str
-    received_time: datetime
-
-
-class QuarantineCount(BaseModel):
-    """How much of one kind of fault."""
-
-    code: str
-    items: int
-    first: datetime
-    last: datetime
-
-
-class Quarantine(BaseModel):
-    """Counts by kind of fault, and a page of what is there."""
-
-    counts: list[QuarantineCount]
-    page: Page[QuarantinedRow]
-
-
-@router.get("/quarantine")
-def quarantine(
-    connection: Reading,
-    actor: SignedIn,
-    code: OptionalName = None,
-    cursor: Cursor = BIGGEST_ID,
-    limit: Limit = 100,
-) -> Quarantine:
-    """What could not enter the record, newest first. What may hold a pseudonym is left out without `identity`."""
-    sql = queries("api_record")
-    asked = {"below": cursor, "code": code, "limit": limit + 1}
-    found = models(connection, QuarantinedRow, sql["quarantine"], asked)
-    if "identity" not in actor.roles:
-        for item in found:
-            item.excerpt = shown_excerpt(item.topic, item.excerpt)
-            item.reason = shown_reason(item.topic, item.reason)
-    return Quarantine(
-        counts=models(connection, QuarantineCount, sql["quarantine_counts"]),
-        page=page(found, [item.quarantine_id for item in found], limit),
     )
 
 

@@ -12,6 +12,7 @@ const COLOURS = {
   hatch: "rgba(131, 49, 122, 0.38)",
   alert: "#c24a00",
   approved: "#8a96a0",
+  corrected: "#7a5c00",
 };
 const BREAK_AFTER_STEPS = 3.5;
 const NEAR_PX = 7;
@@ -78,6 +79,7 @@ class TagChart {
     }
     this.figure.dataset.points = overlay.series.hours.length;
     this.figure.dataset.alerts = overlay.alerts.filter((alert) => alert.concerns_tag).length;
+    this.figure.dataset.corrected = overlay.revised.reduce((sum, act) => sum + act.readings, 0);
     this.figure.dataset.old = overlay.old ? overlay.old.hours.length : 0;
   }
 
@@ -283,8 +285,28 @@ class TagChart {
       this.paintPhaseNames(u, pen, x);
       this.paintOld(pen, x, y);
       this.paintUntil(u, pen, x);
+      this.paintRevised(u, pen, x, y);
       this.paintAlerts(u, pen, x);
     });
+  }
+
+  // What holds by the word of a person: a ring round each corrected point, a bar below where readings were revised.
+  paintRevised(u, pen, x, y) {
+    const { hours, value, corrected } = this.data.series;
+    pen.strokeStyle = pen.fillStyle = COLOURS.corrected;
+    pen.lineWidth = 1.6 * devicePixelRatio;
+    hours.forEach((hour, i) => {
+      if (!corrected[i]) return;
+      pen.beginPath();
+      pen.arc(x(hour), y(value[i]), 4 * devicePixelRatio, 0, 2 * Math.PI);
+      pen.stroke();
+    });
+    const high = 5 * devicePixelRatio, bottom = u.bbox.top + u.bbox.height;
+    for (const act of this.data.revised) {
+      const from = x(act.from_h), wide = Math.max(x(act.to_h) - from, 3 * devicePixelRatio);
+      if (act.kind === "invalidated") pen.strokeRect(from, bottom - high, wide, high - devicePixelRatio);
+      else pen.fillRect(from, bottom - high, wide, high);
+    }
   }
 
   paintOld(pen, x, y) {

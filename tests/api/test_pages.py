@@ -1,54 +1,13 @@
 """The pages in a real browser, against the API as a process of its own."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
-from shutil import which
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.api.conftest import PASSWORD
 from tests.api.seed import Plant, add_alert, add_batch, add_quarantine, add_readings, add_result, tick
-from tests.support import missing
-
-WITHIN_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = which("chromium") or which("chromium-browser")
-    if chromium is None:
-        missing("chromium is not installed, so nobody looks at the pages")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser: Browser, api_process: str, people: None) -> Iterator[Page]:
-    """A signed-in engineer's browser. Whatever the page complains about fails the test."""
-    context = browser.new_context(base_url=api_process, viewport={"width": 1680, "height": 1000})
-    opened = context.new_page()
-    opened.set_default_timeout(WITHIN_MS)
-    complaints: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
-    opened.on("console", listen)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto("/alerts")
-    opened.fill("[name=name]", "mia")
-    opened.fill("[name=password]", PASSWORD)
-    opened.click("text=Sign in >> nth=-1")
-    yield opened
-    context.close()
-    assert complaints == []
+from tests.fix_browser import WITHIN_MS
 
 
 def grow(plant: Plant) -> int:

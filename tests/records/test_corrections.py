@@ -160,6 +160,7 @@ def test_record_3_what_held_before_a_correction_can_be_told_after_it(
         (10, 12, ReadingChange(kind=RevisionKind.CORRECTED, value=7.0), "2 readings"),
         (10, 11, ReadingChange(kind=RevisionKind.CORRECTED, value=7.0, quality=Quality.BAD), "invalidated"),
         (10, 11, ReadingChange(kind=RevisionKind.REINSTATED), "already"),
+        (10, 11, ReadingChange(kind=RevisionKind.INVALIDATED, value=7.0), "gets no other value"),
         (10, 11, ReadingChange(kind=RevisionKind.SETTLED), "settled"),
         (10.2, 10.4, INVALID, "0 readings"),
         (11, 10, INVALID, "does not lie after"),

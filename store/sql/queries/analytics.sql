@@ -197,8 +197,18 @@ SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(known.value), min
         THEN greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, known.value)) END),
     max(known.value), (array_agg(known.value ORDER BY known.source_time DESC))[1]
 FROM unnest(%(tag_ids)b::integer[], %(buckets)b::timestamptz[]) AS touched (tag_id, bucket)
-LEFT JOIN reading_now AS known ON known.tag_id = touched.tag_id AND known.source_time >= touched.bucket
-    AND known.source_time < touched.bucket + %(width)s::interval AND known.quality > 0
+LEFT JOIN LATERAL (  -- as reading_now says, by one look-up a reading: there are few
+    SELECT reading.source_time, coalesce(revision.value, reading.value) AS value
+    FROM reading
+    LEFT JOIN LATERAL (
+        SELECT value, quality FROM reading_revision
+        WHERE reading_revision.tag_id = reading.tag_id AND reading_revision.source_time = reading.source_time
+        ORDER BY sequence DESC LIMIT 1
+    ) AS revision ON true
+    WHERE reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
+        AND reading.source_time < touched.bucket + %(width)s::interval
+        AND coalesce(revision.quality, reading.quality) > 0
+) AS known ON true
 GROUP BY touched.tag_id, touched.bucket
 ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
     mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;

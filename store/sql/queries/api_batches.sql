@@ -79,7 +79,9 @@ SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
     EXISTS (SELECT FROM reference_batch
         WHERE reference_batch.reference_id = reference.reference_id AND reference_batch.batch_id = %(batch_id)s)
-        AS learned_from_this
+        AS learned_from_this,
+    ARRAY(SELECT batch.name FROM reference_input_changed JOIN batch USING (batch_id)
+        WHERE reference_input_changed.reference_id = reference.reference_id ORDER BY batch.name) AS changed_inputs
 FROM reference
 WHERE reference.reference_id IN (
     SELECT unnest(ARRAY[monitor.reference_new_id, monitor.reference_old_id])

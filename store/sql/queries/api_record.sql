@@ -1,12 +1,3 @@
--- quarantine: What could not enter the record, newest first, below a cursor.
-SELECT quarantine_id, topic, item, code, reason, excerpt, received_time FROM quarantine
-WHERE quarantine_id < %(below)s AND (%(code)s::text IS NULL OR code = %(code)s)
-ORDER BY quarantine_id DESC LIMIT %(limit)s;
-
--- quarantine_counts: How much of each kind could not enter the record.
-SELECT code, count(*) AS items, min(received_time) AS first, max(received_time) AS last FROM quarantine
-GROUP BY code ORDER BY items DESC, code;
-
 -- gaps: Missing sequence numbers of publishers, newest first, below a cursor.
 SELECT sequence_gap_id AS gap, publisher, boot, first_seq, last_seq, last_seq - first_seq + 1 AS messages,
     found_time, filled_time

@@ -1,0 +1,262 @@
+"""Working off the quarantine through the API and its pages: who may, what is shown, and that ingest takes it again."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from playwright.sync_api import Page, expect
+
+from ingest.pipeline import StoreSession
+from ingest.reprocess import CHAIN, take_again
+from store.journal import claim_chain
+from store.model.times import from_us
+from tests.api.conftest import PEOPLE, sign_in
+from tests.fix_postgres import Database
+from tests.store.record import START_S, Record, at, opened
+
+ORIGIN = {"Origin": "http://plant.example"}
+MAY_WORK_OFF = {"mia", "quinn"}
+UNIT = {"kind": "bioreactor", "commissioned": "2020-01-01T00:00:00Z", "positions": ["A"]}
+
+
+@pytest.fixture
+def record(database: Database) -> Iterator[Record]:
+    """Ten messages for a unit that nobody described, and a value that is none."""
+    with opened(database) as one:
+        one.take(
+            *(("BR-77/readings", {"time": at(minute), "values": {"pH": 7.0}}) for minute in range(10)),
+            ("BR-01/readings", {"time": at(0), "values": {"pH": None, "temperature": 37.0}}),
+        )
+        yield one
+
+
+def again(record: Record) -> None:
+    """Ingest takes what it is asked for."""
+    lease = claim_chain(record.connection, name=CHAIN, kind="live", holder="test")
+    while take_again(StoreSession(lease=lease, decoder=record.decoder)):
+        pass
+
+
+def items(client: TestClient, **asked: Any) -> list[dict[str, Any]]:
+    answer = client.get("/v1/quarantine", params=asked)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["page"]["items"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_the_list_is_filtered_and_counted_and_an_item_shows_the_bytes_it_came_as(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    sign_in(anonymous, "vera")
+    counts = {one["code"]: one for one in anonymous.get("/v1/quarantine").json()["counts"]}
+    assert (counts["unknown_unit"]["open"], counts["null_value"]["open"]) == (10, 1)
+    assert len(items(anonymous, code="unknown_unit")) == 10
+    assert len(items(anonymous, topic="BR-01/")) == 1
+    assert items(anonymous, state="stored") == []
+    (item,) = items(anonymous, code="null_value")
+    found = anonymous.get(f"/v1/quarantine/{item['quarantine_id']}").json()
+    assert found["message"] == '{"time": "2026-01-05T08:00:00+00:00", "values": {"pH": null, "temperature": 37.0}}'
+    message = anonymous.get(f"/v1/quarantine/{item['quarantine_id']}/message")
+    assert (message.content.decode(), message.headers["content-type"]) == (
+        found["message"],
+        "application/octet-stream",
+    )
+    assert (found["item"], found["chain"], found["entry"], found["alike"]) == ("values.pH", "test", 10, 1)
+
+
+def test_a_message_that_may_hold_a_pseudonym_is_for_the_identity_role_alone(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    record.take(("BR-77/events", {"event": "unit_procedure_started", "time": at(0), "batch": "C", "donor": "D-99"}))
+    sign_in(anonymous, "quinn")
+    (item,) = items(anonymous, topic="/events")
+    address = f"/v1/quarantine/{item['quarantine_id']}"
+    assert "D-99" not in anonymous.get(address).text
+    assert anonymous.get(f"{address}/message").status_code == 403
+    assert "D-99" not in anonymous.get(f"/quarantine/{item['quarantine_id']}").text
+    sign_in(anonymous, "ida")
+    assert "D-99" in anonymous.get(address).text
+    assert b"D-99" in anonymous.get(f"{address}/message").content
+
+
+def test_a_missing_unit_is_described_and_everything_alike_taken_again_in_one_act(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    sign_in(anonymous, "mia")
+    first = items(anonymous, code="unknown_unit")[-1]["quarantine_id"]
+    body = {"unit": UNIT, "reason": "it was forgotten"}
+    described = anonymous.post(f"/v1/quarantine/{first}/describe", json=body, headers=ORIGIN)
+    assert described.json()["created"] == ["unit:leiden/hall/BR-77"], described.text
+    assert anonymous.post(f"/v1/quarantine/{first}/describe", json=body, headers=ORIGIN).status_code == 409
+    asked = {"code": "unknown_unit", "items": 9, "reason": "described by now"}
+    assert anonymous.post("/v1/quarantine/reprocess", json=asked, headers=ORIGIN).status_code == 409
+    made = anonymous.post("/v1/quarantine/reprocess", json=asked | {"items": 10}, headers=ORIGIN)
+    assert made.status_code == 200, made.text
+    again(record)
+    assert len(items(anonymous, state="stored")) == 10
+    assert record.ask(
+        "SELECT count(*) FROM reading JOIN tag USING (tag_id) JOIN unit USING (unit_id) WHERE unit.name = 'BR-77'"
+    ) == [(10,)]
+    detail = anonymous.get(f"/v1/quarantine/{first}").json()
+    assert [(one["state"], one["actor"]) for one in detail["decisions"]] == [("requested", "mia"), ("stored", "ingest")]
+
+
+def test_a_position_and_a_publisher_are_described_too(anonymous: TestClient, people: None, record: Record) -> None:
+    record.take(("INC-1/readings", {"time": at(0), "position": "C", "values": {"glucose": 9.0}}))
+    sign_in(anonymous, "quinn")
+    (item,) = items(anonymous, code="unknown_position")
+    address = f"/v1/quarantine/{item['quarantine_id']}"
+    said = {"position": "C", "publisher": "edge-7", "reason": "a third shelf"}
+    described = anonymous.post(f"{address}/describe", json=said, headers=ORIGIN)
+    assert described.status_code == 200, described.text
+    assert described.json() == {
+        "created": ["publisher:edge-7/leiden/hall/INC-1"],
+        "changed": ["unit:leiden/hall/INC-1"],
+    }
+    decision = {"state": "requested", "version": 0, "reason": "described"}
+    assert anonymous.post(f"{address}/decide", json=decision, headers=ORIGIN).status_code == 200
+    again(record)
+    stands = anonymous.get(address).json()
+    assert (stands["state"], "publisher" in stands["decided_why"]) == ("replaced", True)
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_each_person_may_work_off_exactly_what_their_roles_say(
+    anonymous: TestClient, people: None, record: Record, name: str
+) -> None:
+    ((item,), *_) = record.ask("SELECT quarantine_id FROM quarantine ORDER BY 1")
+    sign_in(anonymous, name)
+    address = f"/v1/quarantine/{item}"
+    pages = f"/quarantine/{item}"
+    form = {"reason": "x", "version": "0", "items": "10", "name": "C", "kind": "b", "positions": "A"}
+    form |= {"commissioned": "2020-01-01"}
+    answers = [
+        anonymous.post(f"{address}/describe", json={"unit": UNIT, "reason": "x"}, headers=ORIGIN),
+        anonymous.post(f"{address}/decide", json={"state": "set_aside", "version": 0, "reason": "x"}, headers=ORIGIN),
+        anonymous.post(
+            "/v1/quarantine/reprocess", json={"code": "unknown_unit", "items": 9, "reason": "x"}, headers=ORIGIN
+        ),
+        anonymous.post(f"{pages}/decide", data=form | {"state": "open", "version": "1"}, headers=ORIGIN),
+        anonymous.post(f"{pages}/alike", data=form, headers=ORIGIN),
+        anonymous.post(f"{pages}/unit", data=form, headers=ORIGIN),
+        anonymous.post(f"{pages}/position", data=form, headers=ORIGIN),
+        anonymous.post(f"{pages}/publisher", data=form, headers=ORIGIN),
+    ]
+    if name in MAY_WORK_OFF:
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 303, 409, 409, 303, 303]
+    else:
+        assert [answer.status_code for answer in answers] == [403] * 8
+        assert record.ask("SELECT count(*) FROM quarantine_decision") == [(0,)]
+
+
+def test_what_cannot_be_is_refused_on_the_page_in_words(anonymous: TestClient, people: None, record: Record) -> None:
+    ((item,), *_) = record.ask("SELECT quarantine_id FROM quarantine ORDER BY 1")
+    sign_in(anonymous, "mia")
+    cases: list[tuple[str, dict[str, str], int, str]] = [
+        ("decide", {"state": "requested", "version": "0", "reason": " "}, 422, "reason: a decision needs one"),
+        ("decide", {"state": "open", "version": "0", "reason": "x"}, 409, "only what is set_aside"),
+        ("unit", {"kind": "b", "commissioned": "soon", "positions": "A", "reason": "x"}, 422, "commissioned must be"),
+        ("unit", {"kind": "b", "commissioned": "2020-01-01", "positions": "", "reason": "x"}, 422, "positions"),
+        ("position", {"name": "B", "reason": "x"}, 422, "there is no unit"),
+    ]
+    for action, form, status, said in cases:
+        answer = anonymous.post(f"/quarantine/{item}/{action}", data=form, headers=ORIGIN)
+        assert (answer.status_code, said in answer.text) == (status, True), (action, answer.text[:400])
+    assert record.ask("SELECT count(*) FROM unit WHERE name = 'BR-77'") == [(0,)]
+
+
+def test_a_reviewer_describes_a_unit_and_sees_what_was_asked_for_stored_in_the_browser(
+    record: Record, page: Page
+) -> None:
+    page.goto("/quarantine")
+    page.click("text=unknown unit")
+    page.locator("table a", has_text="whole message").first.click()
+    expect(page.locator("#message")).to_contain_text('"pH": 7.0')
+    page.fill("#describe [name=kind]", "bioreactor")
+    page.fill("#describe [name=commissioned]", "2020-01-01 00:00")
+    page.fill("#describe [name=reason]", "it was forgotten")
+    page.click("text=Describe the unit")
+    page.fill("form[action$=alike] [name=reason]", "described by now")
+    page.click("text=Take all 10 again")
+    expect(page.locator("#stands")).to_contain_text("requested")
+    again(record)
+    expect(page.locator("#stands .quarantine-state").first).to_have_text("stored")
+    page.goto("/quarantine?state=stored")
+    expect(page.locator("tbody tr").first).to_contain_text("stored")
+    assert record.ask(
+        "SELECT count(*) FROM reading WHERE tag_id IN (SELECT tag_id FROM tag JOIN unit USING (unit_id)"
+        " WHERE unit.name = 'BR-77')"
+    ) == [(10,)]
+
+
+def test_a_reviewer_corrects_readings_and_intervals_in_the_browser(record: Record, page: Page) -> None:
+    start = {"event": "unit_procedure_started", "time": at(0), "batch": "CT-1", "process": "AUTO-2.0"}
+    record.take(
+        ("BR-01/events", start),
+        *(("BR-01/readings", {"time": at(minute), "values": {"pH": 7.0 + minute / 100}}) for minute in range(1, 40)),
+        ("BR-01/readings", {"time": at(5), "values": {"pH": 6.5}}),
+    )
+    began = from_us(int(START_S) * 1_000_000)
+    page.goto("/batches/CT-1")
+    page.click("text=corrections")
+    page.select_option("[name=tag]", "pH")
+    page.fill("[name=since]", (began + timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M:%S"))
+    page.fill("[name=until]", (began + timedelta(minutes=12)).strftime("%Y-%m-%d %H:%M:%S"))
+    page.click("#readings form.row button")
+    expect(page.locator("#selection")).to_contain_text("2 readings of pH")
+    page.select_option("#selection [name=kind]", "corrected")
+    page.fill("#selection [name=add]", "-0,1")
+    page.fill("#selection [name=reason]", "the probe was two tenths off")
+    page.click("text=Correct 2 readings")
+    expect(page.locator("#acts")).to_contain_text("the probe was two tenths off")
+    assert record.ask("SELECT round(value::numeric, 2) FROM reading_now WHERE revised = 'corrected' ORDER BY 1") == [
+        (7,),
+        (record.ask("SELECT 7.01::numeric")[0][0],),
+    ]
+    page.select_option("#conflicts [name=keep]", "other")
+    page.fill("#conflicts [name=reason]", "the second probe was calibrated")
+    page.click("text=Settle")
+    expect(page.locator("#conflicts")).to_contain_text("settled: 6.5 holds")
+    page.fill("#intervals [aria-label='started BR-01/A']", (began + timedelta(minutes=3)).strftime("%Y-%m-%d %H:%M"))
+    page.fill("#intervals [name=reason]", "the log book says so")
+    page.click("text=Correct the intervals")
+    expect(page.locator("#intervals")).to_contain_text("by mia")
+    assert record.ask("SELECT lower(during) FROM unit_procedure") == [(began + timedelta(minutes=3),)]
+    page.goto("/batches/CT-1")
+    expect(page.locator("[data-tag=pH]")).to_have_attribute("data-corrected", "3")
+
+
+def test_a_correction_that_cannot_be_is_refused_on_the_page_in_words_and_leaves_nothing(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    start = {"event": "unit_procedure_started", "time": at(0), "batch": "CT-1", "process": "AUTO-2.0"}
+    record.take(("BR-01/events", start), ("BR-01/readings", {"time": at(1), "values": {"pH": 7.0}}))
+    ((procedure,),) = record.ask("SELECT unit_procedure_id FROM unit_procedure")
+    sign_in(anonymous, "quinn")
+    readings = {"tag": "pH", "since": at(0), "until": at(2), "seen": "1", "version": "0", "kind": "invalidated"}
+    interval = {"interval": f"u{procedure}", "started": at(0)[:19], "ended": "", "of": "CT-1", "version": "1"}
+    cases: list[tuple[str, dict[str, str], int, str]] = [
+        ("readings", readings | {"reason": ""}, 422, "reason: a correction needs one"),
+        ("readings", readings | {"seen": "2", "reason": "x"}, 409, "look again"),
+        ("readings", readings | {"since": "noon", "reason": "x"}, 422, "from must be a time"),
+        ("readings", readings | {"tag": "nothing", "reason": "x"}, 422, "no tag named"),
+        ("readings", readings | {"kind": "corrected", "value": "hot", "reason": "x"}, 422, "value must be a number"),
+        ("intervals", interval | {"reason": "x"}, 422, "nothing changes"),
+        ("intervals", interval | {"ended": at(-5)[:19], "reason": "x"}, 422, "does not lie after"),
+        ("intervals", interval | {"of": "CT-9", "reason": "x"}, 422, "there is no batch named"),
+        ("intervals", interval | {"started": at(1)[:19], "version": "0", "reason": "x"}, 409, "look again"),
+        ("conflicts/1", {"keep": "stored", "version": "0", "reason": "x"}, 422, "there is no conflict 1"),
+    ]
+    for action, form, status, said in cases:
+        answer = anonymous.post(f"/batches/CT-1/corrections/{action}", data=form, headers=ORIGIN)
+        assert (answer.status_code, said in answer.text) == (status, True), (action, form, answer.text[:2000])
+    assert record.ask("SELECT count(*) FROM correction") == [(0,)]
+    sign_in(anonymous, "vera")
+    for action, form, _, _ in cases:
+        refused = anonymous.post(f"/batches/CT-1/corrections/{action}", data=form, headers=ORIGIN)
+        assert refused.status_code == 403, action
+    page = anonymous.get("/batches/CT-1/corrections").text
+    assert ("MSAT and QA may correct" in page, "Correct the intervals" in page) == (True, False)
