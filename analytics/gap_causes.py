@@ -38,12 +38,23 @@ class PutAside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """Messages that a publisher numbered and that never came."""
+    """Messages that a publisher or an edge node numbered and that never came."""
 
-    sequence_gap_id: int
+    table: str  # where that is written down: sequence_gap or edge_gap
+    row_id: int
     messages: int
-    after_us: int  # they lie between these source times
+    after_us: int  # they lie between these times
     before_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A time of which the record says that nothing could come."""
+
+    table: str  # edge_gap: we did not listen, or could not keep it; edge_node_event: the edge said that it is offline
+    row_id: int
+    from_us: int
+    to_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,8 @@ class Evidence:
     put_aside: PutAside | None = None
     lost: Sequence[Lost] = ()
     host_away: Sequence[Interval] = ()
+    host_away_told: Sequence[Told] = ()
+    edge_offline: Sequence[Told] = ()
     edge_silent: Sequence[Interval] = ()
 
 
@@ -97,9 +110,13 @@ def explain(due: Due, evidence: Evidence, *, interval_us: int) -> list[Part]:
         _paint_put_aside(painting, evidence.put_aside, interval_us)
     for loss in evidence.lost:
         covered = painting.paint(loss.after_us + 1, loss.before_us, GapCause.BROKER_LOSS, most=loss.messages)
-        _name(painting, covered, "sequence_gap", loss.sequence_gap_id)
+        _name(painting, covered, loss.table, loss.row_id)
+    for told in evidence.host_away_told:
+        _name(painting, painting.paint(told.from_us, told.to_us, GapCause.HOST_OFFLINE), told.table, told.row_id)
     for from_us, to_us in evidence.host_away:
         painting.paint(from_us, to_us, GapCause.HOST_OFFLINE)
+    for told in evidence.edge_offline:
+        _name(painting, painting.paint(told.from_us, told.to_us, GapCause.EDGE_OFFLINE), told.table, told.row_id)
     for from_us, to_us in evidence.edge_silent:
         painting.paint(from_us, to_us, GapCause.EDGE_OFFLINE)
     painting.causes[painting.causes < 0] = CAUSES.index(GapCause.TAG_SILENT)

@@ -1,14 +1,16 @@
 """What may explain missing readings, read from the record for the units and the time that are looked at."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psycopg
 
 from analytics.fresh import PlantClock
-from analytics.gap_causes import Evidence, Interval, Lost, PutAside
+from analytics.gap_causes import Evidence, Interval, Lost, PutAside, Told
+from store.fields import LATEST_US
+from store.model.edge import EdgeGapCause
 from store.model.times import from_us, to_us
 from store.pieces import Piece
 from store.service import NotOwed, ServiceEvent, not_owed
@@ -25,6 +27,8 @@ class Reports:
     put_aside: dict[int, list[tuple[int, str | None, int, bool]]] = field(default_factory=dict)  # id, tag, at, told
     lost: dict[int, list[Lost]] = field(default_factory=dict)
     away: dict[int, list[Interval]] = field(default_factory=dict)  # by chain
+    away_told: dict[int, list[Told]] = field(default_factory=dict)  # by unit
+    edge_offline: dict[int, list[Told]] = field(default_factory=dict)  # by unit
     heard_through: dict[int, int] = field(default_factory=dict)  # chain, by tag
     _not_owed: dict[tuple[int, str], list[NotOwed]] = field(default_factory=dict)
     _put_aside: dict[tuple[int, str], PutAside | None] = field(default_factory=dict)
@@ -40,6 +44,8 @@ class Reports:
             put_aside=self._put_aside[key],
             lost=self.lost.get(piece.unit_id, ()),
             host_away=self._away(piece.tag_id),
+            host_away_told=self.away_told.get(piece.unit_id, ()),
+            edge_offline=self.edge_offline.get(piece.unit_id, ()),
             edge_silent=edge_silent,
         )
 
@@ -68,7 +74,7 @@ def read_reports(
     sql = queries("gap")
     clock = clock or PlantClock(plant_us=0, host_us=0, rate=1.0)
     unit_ids = sorted({piece.unit_id for piece in pieces})
-    between = {
+    between: dict[str, object] = {
         "unit_ids": unit_ids,
         "since": from_us(since_us),
         "until": from_us(until_us),
@@ -84,8 +90,15 @@ def read_reports(
         at_us = clock.of_host(to_us(received)) if source is None else to_us(source)
         reports.put_aside.setdefault(unit_id, []).append((quarantine_id, tag, at_us, source is not None))
     for unit_id, sequence_gap_id, messages, after, before in connection.execute(sql["lost"], between):
-        loss = Lost(sequence_gap_id=sequence_gap_id, messages=messages, after_us=to_us(after), before_us=to_us(before))
+        loss = Lost(
+            table="sequence_gap",
+            row_id=sequence_gap_id,
+            messages=messages,
+            after_us=to_us(after),
+            before_us=to_us(before),
+        )
         reports.lost.setdefault(unit_id, []).append(loss)
+    _read_edges(connection, reports, between, clock)
     for chain_id, away, back in connection.execute(sql["away"], {"since": between["received_since"]}):
         pause = clock.of_host(to_us(away)), clock.of_host(to_us(back))
         reports.away.setdefault(chain_id, []).append(pause)
@@ -93,6 +106,36 @@ def read_reports(
         asked = {"tag_ids": sorted({piece.tag_id for piece in pieces})}
         reports.heard_through = dict(connection.execute(sql["heard_through"], asked).fetchall())
     return reports
+
+
+def _read_edges(
+    connection: psycopg.Connection, reports: Reports, between: Mapping[str, object], clock: PlantClock
+) -> None:
+    """What edge nodes said of themselves, and what was lost of them; their times are those of the host."""
+    sql = queries("gap")
+    for unit_id, gap_id, cause, messages, after, before in connection.execute(sql["edge_lost"], between):
+        from_us, to = clock.of_host(to_us(after)), clock.of_host(to_us(before))
+        if cause == EdgeGapCause.SEQUENCE:
+            loss = Lost(table="edge_gap", row_id=gap_id, messages=messages, after_us=from_us, before_us=to)
+            reports.lost.setdefault(unit_id, []).append(loss)
+        else:  # we were away, or could not keep what came
+            told = Told(table="edge_gap", row_id=gap_id, from_us=from_us, to_us=to)
+            reports.away_told.setdefault(unit_id, []).append(told)
+    speakers: dict[int, dict[tuple[int, str], list[Told]]] = {}
+    for unit_id, edge_node_id, device, event_id, since, until in connection.execute(sql["edge_offline"], between):
+        times = speakers.setdefault(unit_id, {}).setdefault((edge_node_id, device), [])
+        if event_id is not None:
+            from_us, to = clock.of_host(to_us(since)), LATEST_US if until is None else clock.of_host(to_us(until))
+            times.append(Told(table="edge_node_event", row_id=event_id, from_us=from_us, to_us=to))
+    for unit_id, by_speaker in speakers.items():
+        # A tag is not known to come through one speaker of its unit: only when all are offline can none of it come.
+        common = _common([[(told.from_us, told.to_us) for told in times] for times in by_speaker.values()])
+        reports.edge_offline[unit_id] = [
+            replace(told, from_us=start, to_us=end)
+            for times in by_speaker.values()
+            for told in times
+            for start, end in cut(common, told.from_us, told.to_us)
+        ]
 
 
 def silent_together(hole: Interval, others: Iterable[Piece], holes: dict[int, list[Interval]]) -> list[Interval]:

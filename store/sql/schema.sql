@@ -1932,6 +1932,10 @@ CREATE INDEX audit_event_subject ON public.audit_event USING btree (subject, seq
 
 CREATE INDEX block_tick_host_time ON public.block_tick USING btree (host_time);
 
+CREATE INDEX edge_gap_block ON public.edge_gap USING btree (chain_id, block_seq);
+
+CREATE INDEX edge_node_event_block ON public.edge_node_event USING btree (chain_id, block_seq);
+
 CREATE INDEX entry_disagreement_block ON public.entry_disagreement USING btree (chain_id, block_seq);
 
 CREATE INDEX event_batch ON public.event USING btree (batch_id, source_time);

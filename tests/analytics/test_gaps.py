@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from store.commit import commit
+from store.draft import Draft
+from store.edge_nodes import EdgeEvent, EdgeGap, EdgeSession
+from store.model.edge import EdgeEventKind, EdgeGapCause, EdgeState
 from store.model.times import to_us
 from tests.analytics.conftest import Watched
 from tests.fix_postgres import Database
@@ -208,6 +212,103 @@ def test_ingest_4_a_tag_that_fell_silent_before_all_others_was_alone_at_first(pl
     plain.analyse()
     together = [(name, 5, 10, 4, "edge_offline") for name in NAMES[1:]]
     assert gaps(plain) == sorted([*together, ("pH", 2, 6, 3, "tag_silent"), ("pH", 6, 10, 4, "edge_offline")])
+
+
+NODE = ("Suite3", "EN-07")
+
+
+def edge(
+    watched: Watched,
+    *events: tuple[str, float, str | None],
+    gap: EdgeGap | None = None,
+    filled: tuple[int, ...] = (),
+    speaks: tuple[str, ...] = (),
+) -> None:
+    """Commit what an edge node said of itself: (online or offline, when, device), and what was lost of it."""
+    draft = Draft()
+    rows = draft.edge
+    rows.server = "broker:1883"
+    rows.sessions[NODE] = EdgeSession(
+        state=EdgeState.ONLINE, cause="nbirth", since_us=0, bd_seq=0, last_seq=0, born_us=0, heard_us=0
+    )
+    (unit_id,) = watched.record.ask("SELECT unit_id FROM unit WHERE name = 'BR-01'")[0]
+    rows.units |= {((*NODE, device), unit_id) for device in speaks}
+    for kind, when, device in events:
+        what = EdgeEvent(node=NODE, device=device, kind=EdgeEventKind(kind), note="said", time_us=instant(when))
+        rows.events.append(what)
+    rows.gaps += [gap] if gap else []
+    rows.filled += [(NODE, seq) for seq in filled]
+    commit(watched.record.connection, watched.record.lease, draft)
+
+
+def same_clock(watched: Watched, number: float) -> None:
+    """The plant's clock and the host's agree."""
+    watched.record.tick(instant(number), host_us=instant(number))
+
+
+def test_ingest_4_what_an_edge_node_said_is_the_cause_for_all_tags_it_speaks_for(plain: Watched) -> None:
+    same_clock(plain, 0)
+    edge(plain, ("online", 0, None), ("online", 0, "BR-01"), speaks=("BR-01",))
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)))
+    plain.record.take(*(reading(n, ("pH",)) for n in (6, 7)), *(reading(n) for n in range(8, 10)))
+    same_clock(plain, 10)
+    plain.analyse()
+    assert {gap[-1] for gap in gaps(plain)} == {"edge_offline", "tag_silent"}
+    assert plain.record.ask("SELECT DISTINCT evidence FROM tag_gap") == [({},)], "nobody said anything"
+    edge(plain, ("offline", 3.5, "BR-01"), ("online", 5.5, "BR-01"))
+    plain.analyse()
+    assert gaps(plain) == sorted(
+        [
+            ("pH", 3, 6, 2, "edge_offline"),
+            *(part for name in NAMES[1:] for part in ((name, 3, 6, 2, "edge_offline"), (name, 6, 8, 2, "tag_silent"))),
+        ]
+    )
+    told = plain.record.ask("SELECT edge_node_event_id FROM edge_node_event WHERE kind = 'offline'")
+    evidence = "SELECT DISTINCT evidence FROM tag_gap WHERE filled_time IS NULL AND cause = 'edge_offline'"
+    assert plain.record.ask(evidence) == [({"edge_node_event": [told[0][0]]},)]
+
+
+def test_ingest_4_one_dead_device_of_two_that_speak_for_a_unit_explains_nothing(plain: Watched) -> None:
+    same_clock(plain, 0)
+    edge(plain, ("online", 0, "BR-01"), ("online", 0, "PLC"), speaks=("BR-01", "PLC"))
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)))
+    plain.record.take(*(reading(n, NAMES[1:]) for n in range(4, 8)), *(reading(n) for n in range(8, 10)))
+    edge(plain, ("offline", 3.5, "BR-01"), ("online", 7.5, "BR-01"))
+    same_clock(plain, 10)
+    plain.analyse()
+    assert gaps(plain) == [("pH", 3, 8, 4, "tag_silent")]
+    edge(plain, ("offline", 4.5, "PLC"))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 3, 5, 1, "tag_silent"), ("pH", 5, 8, 3, "edge_offline")]
+
+
+def test_ingest_4_numbers_that_an_edge_node_left_out_are_lost_and_a_host_away_is_our_own_absence(
+    plain: Watched,
+) -> None:
+    same_clock(plain, 0)
+    edge(plain, ("online", 0, "BR-01"), speaks=("BR-01",))
+    plain.record.take(event("unit_procedure_started", 0), *(reading(n) for n in range(4)))
+    plain.record.take(*(reading(n, NAMES[1:]) for n in range(4, 12)), reading(12))
+    same_clock(plain, 13)
+    plain.analyse()
+    assert gaps(plain) == [("pH", 3, 12, 8, "tag_silent")]
+    between = {"from_us": instant(3.2), "until_us": instant(7.8)}
+    lost = EdgeGap(node=NODE, cause=EdgeGapCause.SEQUENCE, first_seq=5, last_seq=7, messages=3, **between)
+    edge(plain, gap=lost, filled=(6,))
+    plain.analyse()
+    assert gaps(plain) == [("pH", 3, 6, 2, "broker_loss"), ("pH", 6, 12, 6, "tag_silent")]
+    away = EdgeGap(node=NODE, cause=EdgeGapCause.HOST_AWAY, messages=None, from_us=instant(7.5), until_us=instant(9.5))
+    edge(plain, gap=away)
+    plain.analyse()
+    assert gaps(plain) == [
+        ("pH", 3, 6, 2, "broker_loss"),
+        ("pH", 6, 8, 2, "tag_silent"),
+        ("pH", 8, 10, 2, "host_offline"),
+        ("pH", 10, 12, 2, "tag_silent"),
+    ]
+    named = plain.record.ask("SELECT evidence FROM tag_gap WHERE filled_time IS NULL ORDER BY from_time")
+    ids = plain.record.ask("SELECT edge_gap_id FROM edge_gap ORDER BY edge_gap_id")
+    assert [one.get("edge_gap") for (one,) in named] == [[ids[0][0]], None, [ids[1][0]], None]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ CREATE TABLE edge_node_event (
     UNIQUE NULLS NOT DISTINCT (edge_node_id, device, kind, time, note),
     FOREIGN KEY (chain_id, block_seq) REFERENCES block
 );
+CREATE INDEX edge_node_event_block ON edge_node_event (chain_id, block_seq);
 -- What is known, or must be feared, to be lost of a node: messages that nobody can ask for again.
 CREATE TABLE edge_gap (
     edge_gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -63,6 +64,7 @@ CREATE TABLE edge_gap (
     UNIQUE NULLS NOT DISTINCT (edge_node_id, until_time, from_time, cause, first_seq),
     FOREIGN KEY (chain_id, block_seq) REFERENCES block
 );
+CREATE INDEX edge_gap_block ON edge_gap (chain_id, block_seq);
 
 -- Whose value a metric is, where the rule of the names does not say it. "*" stands for any text in a pattern.
 CREATE TABLE sparkplug_mapping (

@@ -126,6 +126,32 @@ WHERE publisher_unit.unit_id = ANY(%(unit_ids)s) AND sequence_gap.filled_time IS
     AND sequence_gap.after_time <= %(until)s AND sequence_gap.before_time >= %(since)s
 ORDER BY sequence_gap.sequence_gap_id;
 
+-- edge_lost: Messages missing of the edge nodes of units, as far as they may lie in a time.
+SELECT edge_unit.unit_id, edge_gap.edge_gap_id, edge_gap.cause,
+    edge_gap.messages - coalesce(cardinality(edge_gap.filled), 0) AS messages, edge_gap.from_time, edge_gap.until_time
+FROM (SELECT DISTINCT unit_id, edge_node_id FROM edge_unit WHERE unit_id = ANY(%(unit_ids)s)) AS edge_unit
+JOIN edge_gap USING (edge_node_id)
+WHERE edge_gap.from_time <= %(received_until)s AND edge_gap.until_time >= %(received_since)s
+ORDER BY edge_gap.edge_gap_id;
+
+-- edge_offline: Who speaks for units, and when it was offline by its own word or its will.
+SELECT edge_unit.unit_id, edge_unit.edge_node_id, edge_unit.device, offline.edge_node_event_id, offline.time,
+    online.time
+FROM edge_unit
+LEFT JOIN LATERAL (
+    SELECT event.edge_node_event_id, event.time FROM edge_node_event AS event
+    WHERE event.edge_node_id = edge_unit.edge_node_id AND coalesce(event.device, '') = edge_unit.device
+        AND event.kind = 'offline' AND event.time <= %(received_until)s
+) AS offline ON true
+LEFT JOIN LATERAL (
+    SELECT later.time FROM edge_node_event AS later
+    WHERE later.edge_node_id = edge_unit.edge_node_id AND coalesce(later.device, '') = edge_unit.device
+        AND later.kind = 'online' AND later.edge_node_event_id > offline.edge_node_event_id
+    ORDER BY later.edge_node_event_id LIMIT 1
+) AS online ON true
+WHERE edge_unit.unit_id = ANY(%(unit_ids)s) AND coalesce(online.time, 'infinity') >= %(received_since)s
+ORDER BY edge_unit.unit_id, edge_unit.edge_node_id, edge_unit.device, offline.edge_node_event_id;
+
 -- away: When nobody listened for a live chain, between two times in which somebody did.
 SELECT chain_id, away, back FROM (
     SELECT chain_id, until AS away, lead(since) OVER (PARTITION BY chain_id ORDER BY since) AS back FROM listening
@@ -173,6 +199,31 @@ SELECT unit_id, min(since), max(until) FROM (
     CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
         + (listening.since - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS back
     CROSS JOIN unit
+    WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s
+    UNION ALL
+    SELECT edge_unit.unit_id, lost.plant_time, found.plant_time
+    FROM intake JOIN edge_gap ON edge_gap.chain_id = intake.chain_id AND edge_gap.block_seq = intake.seq
+    JOIN edge_unit USING (edge_node_id)
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (edge_gap.from_time - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS lost
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (edge_gap.until_time - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS found
+    WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s
+    UNION ALL
+    SELECT edge_unit.unit_id, at.plant_time, %(latest)s::timestamptz
+    FROM intake JOIN edge_node_event AS edge
+        ON edge.chain_id = intake.chain_id AND edge.block_seq = intake.seq AND edge.kind = 'offline'
+    JOIN edge_unit ON edge_unit.edge_node_id = edge.edge_node_id AND edge_unit.device = coalesce(edge.device, '')
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (edge.time - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS at
+    WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s
+    UNION ALL
+    SELECT edge_unit.unit_id, at.plant_time, at.plant_time
+    FROM intake JOIN edge_node_event AS edge
+        ON edge.chain_id = intake.chain_id AND edge.block_seq = intake.seq AND edge.kind = 'online'
+    JOIN edge_unit ON edge_unit.edge_node_id = edge.edge_node_id AND edge_unit.device = coalesce(edge.device, '')
+    CROSS JOIN LATERAL (SELECT %(plant_time)s::timestamptz
+        + (edge.time - %(host_time)s::timestamptz) * %(rate)s::double precision AS plant_time) AS at
     WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(last)s
 ) AS said (unit_id, since, until)
 GROUP BY unit_id
