@@ -129,11 +129,12 @@ def broker_acl(
     var: Var = Path("var"),
     *,
     reader: Annotated[str, typer.Option(help="The user ingest has at the broker.")] = "ingest",
+    host: Annotated[str, typer.Option(help="The user the Sparkplug host has at the broker.")] = "sparkplug",
 ) -> None:
-    """Print the broker's access rules that hold every registered publisher to its own units."""
+    """Print the broker's access rules that hold registered publishers, and edge nodes, to what is theirs."""
     from batchwitness.broker_acl import run
 
-    raise typer.Exit(run(var, reader=reader))
+    raise typer.Exit(run(var, reader=reader, host=host))
 
 
 @app.command()

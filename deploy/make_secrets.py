@@ -23,7 +23,7 @@ ROLES = (
     "batchwitness_retain",
 )
 WITH_PASSFILE = {"migrate": OWNER, "ingest": ROLES[0], "analytics": ROLES[1], "api": ROLES[2]}
-BROKER_USERS = ("ingest", "edge", "health")
+BROKER_USERS = ("ingest", "edge", "sparkplug", "health")
 OPEN_INSIDE = ("database_owner", "mosquitto_users", "mqtt_health", "grafana_floor_admin", "grafana_review_admin")
 OUR_USER_ID = 10001  # the user of our image, where root makes the secrets
 # mosquitto's own number; the passwords are 32 random bytes, so more iterations would protect nothing.

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 -- a script, run by its path
 """The health checks of our containers: exit 0 when the stage named as the argument does its work.
 
-A process that exists proves nothing, so ingest and analytics are asked through what they last wrote, with the
-database role they have anyway, and the API through its own address.
+A process that exists proves nothing, so ingest, the Sparkplug host and analytics are asked through what they last
+wrote, with the database role they have anyway, and the API through its own address.
 """
 
 import os
@@ -16,7 +16,10 @@ WITHIN_S = 5
 
 
 def healthy(stage: str) -> bool:
-    """Whether `stage` (ingest, analytics or api) works. Raises psycopg.Error or OSError when it cannot be asked."""
+    """Whether `stage` (ingest, sparkplug, analytics or api) works.
+
+    Raises psycopg.Error or OSError when it cannot be asked.
+    """
     if stage == "api":
         port = os.environ.get("BATCHWITNESS_API_PORT", "8000")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=WITHIN_S) as answer:

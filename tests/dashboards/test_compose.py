@@ -48,12 +48,13 @@ def test_the_file_has_the_services_of_the_design() -> None:
         "broker",
         "migrate",
         "ingest",
+        "sparkplug",
         "analytics",
         "api",
         "grafana_floor",
         "grafana_review",
     }
-    assert set(OURS) == {"migrate", "ingest", "analytics", "api"}
+    assert set(OURS) == {"migrate", "ingest", "sparkplug", "analytics", "api"}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -3,9 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
+
+from store.commit import commit
+from store.draft import Draft, Listening
+from store.journal import claim_chain
 from tests.api.seed import Plant
 from tests.fix_postgres import Database
 from tests.support import free_port
@@ -33,6 +39,17 @@ def test_ingest_is_healthy_while_it_ticks_and_not_when_its_ticks_stop(database: 
     assert not is_healthy("ingest", **asks_as(database, "ingest"))
     plant.do("DELETE FROM block_tick")
     assert not is_healthy("ingest", **asks_as(database, "ingest"))
+
+
+def test_the_sparkplug_host_is_healthy_while_it_says_that_it_listens(database: Database, plant: Plant) -> None:
+    assert not is_healthy("sparkplug", **asks_as(database, "ingest"))
+    with psycopg.connect(database.dsn("ingest"), autocommit=True) as connection:
+        lease = claim_chain(connection, name="sparkplug batchwitness broker:1883", kind="live", holder="test")
+        now_us = time.time_ns() // 1000
+        commit(connection, lease, Draft(listening=Listening(since_us=now_us, until_us=now_us)))
+    assert is_healthy("sparkplug", **asks_as(database, "ingest"))
+    plant.do("UPDATE listening SET until = until - interval '31 s', since = since - interval '31 s'")
+    assert not is_healthy("sparkplug", **asks_as(database, "ingest"))
 
 
 def test_analytics_is_healthy_while_no_block_waits_for_it(database: Database, plant: Plant) -> None:

@@ -115,6 +115,11 @@ JOIN area USING (area_id)
 JOIN site USING (site_id)
 LEFT JOIN position USING (position_id);
 
+-- edge_nodes: The edge nodes that the mapping names, not by a pattern.
+SELECT DISTINCT edge_group, node FROM sparkplug_mapping
+WHERE in_force AND strpos(edge_group, '*') = 0 AND strpos(node, '*') = 0
+ORDER BY node, edge_group;
+
 -- insert_sparkplug: Say whose values metrics are.
 INSERT INTO sparkplug_mapping (edge_group, node, device, metric, unit_id, position_id, tag, in_force)
 SELECT %(group)s, %(node)s, %(device)s, %(metric)s, unit.unit_id, position.position_id, %(tag)s, %(in_force)s

@@ -78,6 +78,16 @@ def test_every_stage_signs_in_as_itself_with_no_secret_in_sight_and_killed_ones_
         assert {sentence.split()[0] for sentence in said} == set(before)
 
 
+def test_with_a_host_id_the_sparkplug_host_is_started_beside_ingest_with_its_rights(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHWITNESS_SPARKPLUG_HOST_ID", "batchwitness")
+    with stack_in(var) as stack:
+        assert {status.name: status.state for status in stack.status()}["sparkplug"] is State.RUNNING
+        given = json.loads((var / "log" / "sparkplug.log").read_text().splitlines()[0])
+        assert given == {"user": ["batchwitness_ingest"], "mqtt_password": True}
+
+
 def test_up_prints_where_everything_listens_and_a_signal_ends_it_in_order_and_twice_in_a_row(var: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(

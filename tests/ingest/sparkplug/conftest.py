@@ -169,12 +169,12 @@ class Site:
             host.finish()
             assert not loop.is_alive()
 
-    def process(self, ready_file: Path) -> "subprocess.Popen[bytes]":
-        """A host as a process of its own, which believes as soon as SOON that something is lost."""
+    def process(self, ready_file: Path, *module: str) -> "subprocess.Popen[bytes]":
+        """A host as a process of its own; unless another is named, one that believes as soon as SOON in a loss."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "BATCHWITNESS_"))}
         settings = self.settings()
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.sparkplug.impatient"],
+            [sys.executable, "-m", *(module or ("tests.ingest.sparkplug.impatient",))],
             env=clean
             | {
                 "BATCHWITNESS_MQTT_HOST": settings.mqtt_host,

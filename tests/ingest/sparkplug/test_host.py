@@ -275,6 +275,20 @@ def test_a_host_that_may_not_ask_publishes_nothing_but_state(site: Site) -> None
     assert [ear.heard.empty() for ear in commands] == [True, True]
 
 
+def test_the_command_is_a_host_that_leaves_in_order_when_it_is_told_to_end(site: Site, tmp_path: Path) -> None:
+    states = site.states()
+    process = site.process(tmp_path / "ready", "batchwitness", "sparkplug")
+    try:
+        timestamp = states.state(online=True)
+        eventually((tmp_path / "ready").exists, what="it says that it is ready")
+        process.terminate()
+        assert states.state(online=False) >= timestamp
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+
+
 def test_killed_a_host_is_offline_by_its_will_and_a_standby_takes_over_without_losing_what_comes_then(
     site: Site, tmp_path: Path
 ) -> None:
