@@ -48,6 +48,14 @@ class QuarantineCount(BaseModel):
     last: datetime
 
 
+class HeldBack(BaseModel):
+    """Items of floods without rows of their own: counted, and in the journal."""
+
+    items: int
+    minutes: int  # in how many of them
+    last: datetime | None
+
+
 class QuarantineDecision(BaseModel):
     """What a person decided, or ingest answered."""
 
@@ -103,6 +111,12 @@ def read_quarantine(
 def read_counts(connection: Connection) -> list[QuarantineCount]:
     """By kind of fault, those with the most open items first."""
     return models(connection, QuarantineCount, queries("api_quarantine")["counts"])
+
+
+def read_held_back(connection: Connection) -> HeldBack:
+    """What of floods got no row of its own."""
+    (found,) = models(connection, HeldBack, queries("api_quarantine")["held_back"])
+    return found
 
 
 def read_quarantined(connection: Connection, quarantine_id: int, *, identity: bool) -> QuarantinedDetail:

@@ -115,5 +115,8 @@ def _total(tags: list[TagStatement]) -> TagStatement:
         missing=by_cause("missing"),
         not_owed=by_cause("not_owed"),
         longest_gap_s=max((tag.longest_gap_s or 0.0 for tag in owing), default=0.0) or None,
-        **{name: of(name) for name in (*numbers, "repeated", "conflicts", "out_of_order", "gaps")},
+        **{
+            name: of(name)
+            for name in (*numbers, "corrected", "invalidated", "repeated", "conflicts", "out_of_order", "gaps")
+        },
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from api.database import Row, rows
 from api.lags import cut_at_buckets
 from api.series import batch_tags
+from api.statement_again import read_again
 from store.model.completeness import GapCause
 from store.model.times import US_PER_S, from_us, to_us
 from store.owing import INTERVAL_UNLESS_SAID_S, OVERDUE_INTERVALS, TRANSPORT_ALLOWANCE_S, Due
@@ -38,6 +39,8 @@ class TagStatement(BaseModel):
     not_owed: dict[GapCause, int]  # missing while nothing was owed, by reason
     received_not_owed: int  # received all the same
     bad: int  # of received: stored with quality bad
+    corrected: int  # another value holds than arrived, by the word of a person
+    invalidated: int  # no value holds any more; counted as received all the same
     repeated: int  # came again with the value the record held
     conflicts: int  # came again with another
     out_of_order: int
@@ -112,7 +115,7 @@ def _judge(
             count = _missing_until(lasting, found, to_us(until))
             length_s = (until - found["from_time"]).total_seconds()
             _count_gap(missing, gaps, found["tag_id"], found["cause"], count, 1, length_s)
-    again = _again(connection, times)
+    again = read_again(connection, {tag_id: of_tag.every() for tag_id, of_tag in times.items()})
     return [
         _statement(
             of_tag,
@@ -154,6 +157,10 @@ class _Times:
         if at < end:
             self.owed.append((piece, (at, end)))
 
+    def every(self) -> list[Interval]:
+        """All of them."""
+        return [interval for some in (self.owed, self.idle, self.free) for _, interval in some]
+
 
 def _arrived(
     connection: Connection, asked: Sequence[tuple[int, Piece | None, Interval, str]], reach: Reach
@@ -182,21 +189,6 @@ def _arrived(
     by_number = {one["number"]: one for one in found}
     nothing: Row = {"readings": 0, "late": 0, "imported": 0, "bad": 0}
     return [by_number.get(number, nothing) for number in range(1, len(asked) + 1)]
-
-
-def _again(connection: Connection, times: dict[int, _Times]) -> dict[int, Row]:
-    """What each tag said again, or out of order, over all its time in the batch."""
-    counts: dict[int, Row] = {tag_id: {"again": 0, "conflicts": 0, "out_of_order": 0} for tag_id in times}
-    asked = []
-    for tag_id, of_tag in times.items():
-        every = [interval for some in (of_tag.owed, of_tag.idle, of_tag.free) for _, interval in some]
-        asked += [(tag_id, from_us(start), from_us(end)) for start, end in every]
-    tag_ids, sinces, untils = map(list, zip(*asked, strict=True)) if asked else ([], [], [])
-    parameters = {"tag_ids": tag_ids, "sinces": sinces, "untils": untils}
-    for found in rows(connection, queries("api_completeness")["again"], parameters):
-        for name in counts[found["tag_id"]]:
-            counts[found["tag_id"]][name] += found[name]
-    return counts
 
 
 def _count_gap(
@@ -262,6 +254,8 @@ def _statement(
         not_owed={cause: count for cause, count in missing.items() if not cause.owed},
         received_not_owed=sum(found["readings"] for found in idle),
         bad=sum(found["bad"] for found in counted),
+        corrected=again["corrected"],
+        invalidated=again["invalidated"],
         repeated=again["again"] - again["conflicts"],
         conflicts=again["conflicts"],
         out_of_order=again["out_of_order"],

@@ -10,7 +10,8 @@ from store.model.completeness import GapCause
 def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, runs: bool, waiting: int) -> list[str]:
     """The statement in words that somebody can sign."""
     if not total.expected:
-        return ["No tag of this batch owes readings at a known time: nothing can be said about what is missing."]
+        nothing = "No tag of this batch owes readings at a known time: nothing can be said about what is missing."
+        return [nothing, *_put_right(tags)]
     short = [tag.tag for tag in tags if tag.expected and tag.missed]
     beyond = f", {total.beyond:,} of these beyond what was owed" if total.beyond else ""
     there = total.expected - total.missed
@@ -32,6 +33,7 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
         f"{total.repeated:,} readings came again unchanged, {total.conflicts:,} contradict the record, "
         f"{total.out_of_order:,} came after later ones, {total.bad:,} are of quality bad."
     )
+    said += _put_right(tags)
     if lags.received is not None and lags.received.least_s < 0:
         said.append(
             f"A source's clock was ahead of ours by up to {-lags.received.least_s:.3f} s "
@@ -40,6 +42,14 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
     if waiting:
         said.append(f"Preliminary: {waiting:,} blocks of the journal are not counted yet.")
     return said
+
+
+def _put_right(tags: Sequence[TagStatement]) -> list[str]:
+    corrected, invalidated = sum(tag.corrected for tag in tags), sum(tag.invalidated for tag in tags)
+    if not corrected and not invalidated:
+        return []
+    how_many = f"{corrected:,} readings and invalidated {invalidated:,}"
+    return [f"People corrected {how_many}: all of them are counted as they arrived."]
 
 
 CAUSE_WORDS = {

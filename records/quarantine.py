@@ -19,6 +19,11 @@ from store.sql import queries
 MAY_WORK_OFF = frozenset({Role.MSAT, Role.QA})
 MOST_ITEMS = 10_000  # in one act
 INGEST = "ingest"
+NOT_AGAIN = {  # codes of what cannot be taken again, and why
+    "too_many_refused": "it stands for items of a flood that have no rows of their own",
+    "too_large": "it is larger than what is taken, and of a message beyond the limit the journal keeps the beginning",
+}
+SEND_AGAIN = "have the publisher send it again once the fault is put right, or import it"
 AFTER = {
     QuarantineState.REQUESTED: QuarantineState.OPEN,
     QuarantineState.SET_ASIDE: QuarantineState.OPEN,
@@ -70,7 +75,7 @@ def decide(
         for item in seen:
             if item.quarantine_id not in now:
                 raise NotFound(f"there is no quarantined item {item.quarantine_id}")
-            version, stands, kind = now[item.quarantine_id]
+            version, stands, kind, code = now[item.quarantine_id]
             if version != item.version:
                 raise Conflict(f"item {item.quarantine_id} has changed since you saw it: it is {stands}; look again")
             if stands != AFTER[state]:
@@ -79,6 +84,8 @@ def decide(
                 raise InputInvalid(
                     f"item {item.quarantine_id} came from a file: correct the mapping and import the file again"
                 )
+            if state is QuarantineState.REQUESTED and code in NOT_AGAIN:
+                raise InputInvalid(f"item {item.quarantine_id} cannot be taken again: {NOT_AGAIN[code]}; {SEND_AGAIN}")
         return _write(connection, list(now), state, actor=actor.name, reason=reason, old=AFTER[state])
 
 
@@ -92,6 +99,8 @@ def request_alike(
     check_may_work_off(actor, reason)
     with translated(), connection.transaction():
         connection.execute(queries("quarantine")["lock"])
+        if code in NOT_AGAIN:
+            raise InputInvalid(f"code: {code} cannot be taken again: {NOT_AGAIN[code]}; {SEND_AGAIN}")
         asked = {"code": code, "topic": topic, "limit": MOST_ITEMS + 1}
         found = [quarantine_id for (quarantine_id,) in connection.execute(queries("quarantine")["alike"], asked)]
         if not 1 <= len(found) <= MOST_ITEMS:

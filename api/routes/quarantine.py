@@ -10,10 +10,12 @@ from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, NAME, Count, Cursor, Instant, Limit, Number, OptionalName, Reason
 from api.paging import Page, page
 from api.quarantine import (
+    HeldBack,
     QuarantineCount,
     QuarantinedDetail,
     QuarantinedRow,
     read_counts,
+    read_held_back,
     read_message,
     read_quarantine,
     read_quarantined,
@@ -37,6 +39,7 @@ class Quarantine(BaseModel):
     """Counts by kind of fault, and a page of what is there."""
 
     counts: list[QuarantineCount]
+    held_back: HeldBack
     page: Page[QuarantinedRow]
 
 
@@ -124,7 +127,11 @@ def quarantine(
         below=cursor,
         limit=limit + 1,
     )
-    return Quarantine(counts=read_counts(connection), page=page(found, [item.quarantine_id for item in found], limit))
+    return Quarantine(
+        counts=read_counts(connection),
+        held_back=read_held_back(connection),
+        page=page(found, [item.quarantine_id for item in found], limit),
+    )
 
 
 @router.get("/{item}")

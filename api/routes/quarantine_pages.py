@@ -11,13 +11,13 @@ from api.auth import CORRECT, SignedIn
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, OptionalName
 from api.forms import typed_names, typed_time
-from api.quarantine import read_counts, read_quarantine, read_quarantined
+from api.quarantine import read_counts, read_held_back, read_quarantine, read_quarantined
 from api.rendering import render
 from api.routes.quarantine import ItemNumber
 from api.routes.record import gaps, pending_results
 from records.actors import Actor
 from records.descriptions import Place, add_position, allow_publisher, describe_unit
-from records.quarantine import MOST_ITEMS, Seen, decide, request_alike
+from records.quarantine import MOST_ITEMS, NOT_AGAIN, SEND_AGAIN, Seen, decide, request_alike
 from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound
 from store.model.correction import QuarantineState
 
@@ -44,6 +44,7 @@ def quarantine(
         request,
         "quarantine.html",
         counts=read_counts(connection),
+        held_back=read_held_back(connection),
         items=read_quarantine(
             connection,
             identity="identity" in actor.roles,
@@ -182,7 +183,14 @@ def _page(
     found = read_quarantined(connection, item, identity="identity" in actor.roles)
     may = bool(actor.roles & CORRECT.roles) and actor.kind == "person"
     told = None if refused is None else str(refused)
-    page = render(request, "quarantined.html", item=found, may_work_off=may, refused=told)
+    page = render(
+        request,
+        "quarantined.html",
+        item=found,
+        why_not=f"{NOT_AGAIN[found.code]}; {SEND_AGAIN}" if found.code in NOT_AGAIN else None,
+        may_work_off=may,
+        refused=told,
+    )
     if refused is not None:
         page.status_code = HTTPStatus.CONFLICT if isinstance(refused, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
     return page

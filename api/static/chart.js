@@ -60,6 +60,7 @@ class TagChart {
     this.plotAt = figure.querySelector(".plot");
     this.output = figure.querySelector("output");
     this.unit = figure.querySelector(".unit");
+    this.inView = figure.querySelector(".in-view");
     this.data = null;
     this.plot = null;
   }
@@ -144,8 +145,23 @@ class TagChart {
         drawClear: [(u) => this.behind(u)],
         draw: [(u) => this.above(u)],
         setCursor: [(u) => this.read(u)],
+        setScale: [(u, key) => key === "x" && this.offer(u)],
       },
     };
+  }
+
+  // Zoomed in, the chart leads to the corrections of what it shows, to the second.
+  offer(u) {
+    const { batch, started } = this.figure.parentElement.dataset;
+    const [low, high] = this.hourRange(), { min, max } = u.scales.x;
+    this.inView.hidden = !started || (min <= low + 0.01 && max >= high - 0.01);
+    if (this.inView.hidden) return;
+    const moment = (hour) => {
+      const second = Math.ceil(Date.parse(started) / 1000 + hour * 3600);
+      return new Date(second * 1000).toISOString().slice(0, 19).replace("T", " ");
+    };
+    const asked = new URLSearchParams({ tag: this.figure.dataset.tag, since: moment(Math.max(min, 0)), until: moment(max) });
+    this.inView.href = `/batches/${encodeURIComponent(batch)}/corrections?${asked}`;
   }
 
   // uPlot proposes the extent of the readings when nobody has zoomed: the whole course is shown instead.

@@ -227,6 +227,58 @@ def test_a_reviewer_corrects_readings_and_intervals_in_the_browser(record: Recor
     assert record.ask("SELECT lower(during) FROM unit_procedure") == [(began + timedelta(minutes=3),)]
     page.goto("/batches/CT-1")
     expect(page.locator("[data-tag=pH]")).to_have_attribute("data-corrected", "3")
+    page.goto("/batches/CT-1/completeness")
+    expect(page.locator("#statement")).to_contain_text("People corrected 3 readings and invalidated 0")
+
+
+def test_what_is_in_view_of_a_chart_is_selected_to_be_corrected(record: Record, page: Page) -> None:
+    start = {"event": "unit_procedure_started", "time": at(0), "batch": "CT-1", "process": "AUTO-2.0"}
+    readings = [("BR-01/readings", {"time": at(minute), "values": {"pH": 7.0}}) for minute in range(1, 60)]
+    record.take(("BR-01/events", start), *readings)
+    page.goto("/batches/CT-1")
+    chart = page.locator("[data-tag=pH]")
+    expect(chart).to_have_attribute("data-points", "59")
+    expect(chart.locator(".in-view")).to_be_hidden()
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle, steps=5)
+    page.mouse.up()
+    chart.locator(".in-view").click()
+    expect(page.locator("#selection")).to_contain_text("12 readings of pH")
+    page.select_option("#selection [name=kind]", "invalidated")
+    page.fill("#selection [name=reason]", "the probe was out of the medium")
+    page.click("text=Correct 12 readings")
+    expect(page.locator("#acts")).to_contain_text("12 readings")
+    assert record.ask("SELECT count(*) FROM reading_now WHERE revised = 'invalidated'") == [(12,)]
+
+
+def test_what_was_held_back_of_a_flood_is_counted_and_the_page_says_why_it_cannot_be_taken_again(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    record.take(*((f"BR-{number}/readings", b"{") for number in range(30)), most_refused=20)
+    sign_in(anonymous, "mia")
+    found = anonymous.get("/v1/quarantine").json()
+    ((held_back,),) = record.ask("SELECT sum(held_back)::integer FROM quarantine_minute")
+    assert (found["held_back"]["items"], found["held_back"]["minutes"]) == (held_back, 1)
+    assert held_back >= 10
+    assert f"{held_back} more have no row here" in anonymous.get("/quarantine").text
+    (item,) = items(anonymous, code="too_many_refused")
+    address = f"quarantine/{item['quarantine_id']}"
+    page = anonymous.get(f"/{address}").text
+    assert ("It cannot be taken again: it stands for items" in page, "Take it again" in page, "Set aside" in page) == (
+        True,
+        False,
+        True,
+    )
+    asked = {"state": "requested", "version": 0, "reason": "x"}
+    assert anonymous.post(f"/v1/{address}/decide", json=asked, headers=ORIGIN).status_code == 422
+    alike = {"code": "too_many_refused", "items": 1, "reason": "x"}
+    assert anonymous.post("/v1/quarantine/reprocess", json=alike, headers=ORIGIN).status_code == 422
+    aside = asked | {"state": "set_aside"}
+    assert anonymous.post(f"/v1/{address}/decide", json=aside, headers=ORIGIN).status_code == 200
 
 
 def test_a_correction_that_cannot_be_is_refused_on_the_page_in_words_and_leaves_nothing(

@@ -69,7 +69,7 @@ JOIN arrival ON arrival.tag_id = tag.tag_id AND arrival.bucket >= lower(unit_pro
 WHERE unit_procedure.batch_id = %(batch_id)s AND arrival.late > 0
 ORDER BY unit.name, tag.name, arrival.bucket;
 
--- again: How often each tag said again what the record held already, or otherwise, and in how many ways it contradicts.
+-- again: How often each tag said again what the record held already, or otherwise, and what people put right of it.
 SELECT asked.tag_id,
     (SELECT count(*) FROM reading_again CROSS JOIN LATERAL unnest(reading_again.tag_ids) AS said (tag_id)
         WHERE reading_again.unit_id = tag.unit_id AND reading_again.source_time >= asked.since
@@ -83,9 +83,19 @@ SELECT asked.tag_id,
                 AND reading.chain_id = out_of_order.chain_id AND reading.block_seq = out_of_order.block_seq) END), 0)
             ::bigint
         FROM out_of_order WHERE out_of_order.tag_id = asked.tag_id AND out_of_order.last_time >= asked.since
-            AND out_of_order.first_time < asked.until) AS out_of_order
+            AND out_of_order.first_time < asked.until) AS out_of_order,
+    held.corrected, held.invalidated
 FROM unnest(%(tag_ids)s::integer[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[]) AS asked (tag_id, since, until)
-JOIN tag USING (tag_id);
+JOIN tag USING (tag_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kind IN ('corrected', 'settled')) AS corrected,
+        count(*) FILTER (WHERE kind = 'invalidated') AS invalidated
+    FROM (
+        SELECT DISTINCT ON (source_time) kind FROM reading_revision
+        WHERE reading_revision.tag_id = asked.tag_id AND source_time >= asked.since AND source_time < asked.until
+        ORDER BY source_time, sequence DESC
+    ) AS newest
+) AS held;
 
 -- lags: How many readings of a unit or position fall into each bin of time between two clocks.
 SELECT kind, bin::integer AS bin, sum(readings)::bigint AS readings, min(least_us) AS least_us, max(most_us) AS most_us

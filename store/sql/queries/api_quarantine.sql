@@ -13,6 +13,10 @@ SELECT code, count(*) AS items, count(*) FILTER (WHERE state = 'open') AS open,
 FROM quarantine_now
 GROUP BY code ORDER BY open DESC, items DESC, code;
 
+-- held_back: How much of floods has no row of its own, in how many minutes, and when last.
+SELECT coalesce(sum(held_back), 0)::bigint AS items, count(*) AS minutes, max(minute) AS last
+FROM quarantine_minute WHERE held_back > 0;
+
 -- alike: How much of one code is open and came by message, of one topic and of all.
 SELECT count(*) AS items, count(*) FILTER (WHERE quarantine_now.topic = %(topic)s) AS of_topic
 FROM quarantine_now JOIN chain USING (chain_id)

@@ -1,8 +1,8 @@
 -- lock: One decision about the quarantine at a time, until its transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('quarantine', 0));
 
--- seen: Where these items stand, and over which kind of chain they came.
-SELECT quarantine_now.quarantine_id, quarantine_now.version, quarantine_now.state, chain.kind
+-- seen: Where these items stand, over which kind of chain they came, and why.
+SELECT quarantine_now.quarantine_id, quarantine_now.version, quarantine_now.state, chain.kind, quarantine_now.code
 FROM quarantine_now JOIN chain USING (chain_id)
 WHERE quarantine_now.quarantine_id = ANY(%(quarantine_ids)b::bigint[])
 ORDER BY quarantine_now.quarantine_id;
