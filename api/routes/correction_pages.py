@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse
 from psycopg import Connection
 
 from api.auth import CORRECT, SignedIn
-from api.corrections import read_conflicts, read_corrections, read_intervals, read_selection, tag_of_batch
+from api.corrections import IntervalRow, read_conflicts, read_corrections, read_intervals, read_selection, tag_of_batch
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, BatchName, OptionalName
 from api.forms import typed_number, typed_time, typed_time_or_none
@@ -178,7 +178,12 @@ def _page(
     refused: BatchwitnessError | None = None,
 ) -> Response:
     made = batch_row(connection, batch)
-    others = [] if beside is None else read_intervals(connection, batch_row(connection, beside)["batch_id"], None)
+    others: list[IntervalRow] = []
+    if beside is not None and beside != batch:
+        try:
+            others = read_intervals(connection, batch_row(connection, beside)["batch_id"], None)
+        except NotFound as error:
+            beside, refused = None, refused or error
     page = render(
         request,
         "corrections.html",

@@ -244,6 +244,15 @@ def test_the_alerts_of_a_batch_say_what_a_correction_did_to_them(review: TestCli
         (2, "moves"): "changed",
     }
     assert found[2, "moves"]["earlier_alert"] == found[2, "moves"]["alert"] - 100
+    for run, sentence, said in (
+        (1, "goes", "after it this is not raised any more"),
+        (2, "stays", "Raised again just as it was after a correction"),
+        (2, "moves", "Raised otherwise before a correction"),
+    ):
+        assert said in review.get(f"/alerts/{found[run, sentence]['alert']}").text
+    page = review.get("/batches/CT-1").text
+    for said in ("no longer raised after correction", "unchanged after correction", "changed by correction"):
+        assert said in page
     assert {row["sentence"] for row in review.get("/v1/alerts").json()["items"]} == {"stays", "moves"}
     assert len(review.get("/v1/alerts", params={"superseded": True}).json()["items"]) == 5
     (row,) = review.get("/v1/batches").json()["items"]

@@ -305,6 +305,8 @@ def test_a_correction_that_cannot_be_is_refused_on_the_page_in_words_and_leaves_
     for action, form, status, said in cases:
         answer = anonymous.post(f"/batches/CT-1/corrections/{action}", data=form, headers=ORIGIN)
         assert (answer.status_code, said in answer.text) == (status, True), (action, form, answer.text[:2000])
+    beside = anonymous.get("/batches/CT-1/corrections?beside=CT-9")
+    assert (beside.status_code, "CT-9" in beside.text, "BR-01/A" in beside.text) == (422, True, True)
     assert record.ask("SELECT count(*) FROM correction") == [(0,)]
     sign_in(anonymous, "vera")
     for action, form, _, _ in cases:
