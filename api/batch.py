@@ -118,7 +118,7 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
         software=None if monitor is None else monitor["software"],
         references=[ReferenceRow(**found) for found in rows(connection, sql["references"], of_batch)],
         tags=_tags(tags, told, fresh.silent),
-        completeness=read_completeness(connection, tags, clock),
+        completeness=read_completeness(connection, made),
     )
 
 

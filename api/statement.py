@@ -11,11 +11,11 @@ from typing import Any
 from psycopg import Connection
 from pydantic import BaseModel
 
-from api.clock import read_clock
-from api.database import Row, row, rows
+from api.database import rows
 from api.lags import Lags, read_lags
 from api.series import batch_row
-from api.statement_tags import Reach, TagStatement, read_tags
+from api.statement_counts import read_counts
+from api.statement_tags import TagStatement
 from api.statement_words import sentences
 from store.model.completeness import GapCause
 from store.sql import queries
@@ -56,67 +56,22 @@ class Statement(BaseModel):
 def read_statement(connection: Connection, batch: str) -> Statement:
     """The statement of the batch of that name. Raises NotFound."""
     made = batch_row(connection, batch)
-    sql = queries("api_completeness")
-    procedures = rows(connection, sql["procedures"], {"batch_id": made["batch_id"]})
-    reach = _reach(connection)
-    ends = [procedure["ended"] for procedure in procedures]
-    runs = None in ends
-    until = reach.until if runs or not ends else max(ends)
-    ids = [procedure["unit_procedure_id"] for procedure in procedures]
-    tags = read_tags(connection, made["batch_id"], procedures, reach, until) if procedures else []
-    found = rows(connection, sql["gaps"], {"unit_procedure_ids": ids, "limit": MOST_GAPS + 1})
-    total = _total(tags)
-    lags = read_lags(connection, procedures, reach.tick, until)
+    counts = read_counts(connection, made["batch_id"])
+    ids = [procedure["unit_procedure_id"] for procedure in counts.procedures]
+    asked = {"unit_procedure_ids": ids, "limit": MOST_GAPS + 1}
+    found = rows(connection, queries("api_completeness")["gaps"], asked)
+    lags = read_lags(connection, counts.procedures, counts.reach.tick, counts.until)
+    waiting = counts.reach.waiting
     return Statement(
         batch=batch,
         started=made["started"],
-        until=until if procedures else None,
-        runs=runs,
-        waiting=reach.waiting,
-        total=total,
-        tags=tags,
+        until=counts.until if counts.procedures else None,
+        runs=counts.runs,
+        waiting=waiting,
+        total=counts.total,
+        tags=counts.tags,
         lags=lags,
         gaps=[GapRow(**gap) for gap in found[:MOST_GAPS]],
         gaps_listed=len(found) <= MOST_GAPS,
-        sentences=sentences(total, tags, lags, runs=runs, waiting=reach.waiting),
-    )
-
-
-def _reach(connection: Connection) -> Reach:
-    found = row(connection, queries("api_completeness")["reached"])
-    assert found is not None
-    if found["reached"] is None:  # nothing ever ticked: there are imports only, and the clock on the wall
-        now = read_clock(connection).now
-        tick: Row = {"plant_time": now, "host_time": now, "rate": 1.0}
-        return Reach(until=now, tick=tick, waiting=found["waiting"])
-    tick = {name: found[name] for name in ("plant_time", "host_time", "rate")}
-    return Reach(until=found["reached"], tick=tick, waiting=found["waiting"])
-
-
-def _total(tags: list[TagStatement]) -> TagStatement:
-    owing = [tag for tag in tags if tag.expected is not None]
-
-    def of(name: str) -> int:
-        return sum(getattr(tag, name) for tag in owing)
-
-    def by_cause(name: str) -> dict[GapCause, int]:
-        counts: dict[GapCause, int] = {}
-        for tag in owing:
-            for cause, count in getattr(tag, name).items():
-                counts[cause] = counts.get(cause, 0) + count
-        return {cause: counts[cause] for cause in GapCause if cause in counts}
-
-    numbers = ("expected", "received", "on_time", "late", "imported", "beyond", "slower", "received_not_owed", "bad")
-    return TagStatement(
-        tag="all that owe readings",
-        unit=", ".join(sorted({tag.unit for tag in owing})),
-        reporting_mode=None,
-        interval_s=None,
-        missing=by_cause("missing"),
-        not_owed=by_cause("not_owed"),
-        longest_gap_s=max((tag.longest_gap_s or 0.0 for tag in owing), default=0.0) or None,
-        **{
-            name: of(name)
-            for name in (*numbers, "corrected", "invalidated", "repeated", "conflicts", "out_of_order", "gaps")
-        },
+        sentences=sentences(counts.total, counts.tags, lags, runs=counts.runs, waiting=waiting),
     )

@@ -146,11 +146,28 @@ def test_ingest_4_the_statement_says_what_the_published_list_says(
     for share, name in ((0.5, "p50_below_s"), (0.99, "p99_below_s")):
         exact = lags[-(-int(len(lags) * share * 100) // 100) - 1]
         assert exact < told[name] <= 1.1 * exact + 0.1
+    in_short = review.get("/v1/batches/CT-1").json()["completeness"]
+    came = sum(len(scenario.came[name]) for name in NAMES)
+    assert (in_short["readings"], in_short["expected"]) == (came, total["expected"])
+    assert (in_short["missing"], in_short["late"]) == (total["missing"], total["late"])
+    assert in_short["received_share"] == came / total["expected"]
+    assert in_short["worst_tag"] == min(NAMES, key=lambda name: len(scenario.came[name]) / by_tag[name]["expected"])
     page = review.get("/batches/CT-1/completeness")
     assert page.status_code == 200
     for sentence in found["sentences"]:
         assert sentence in page.text.replace("&#39;", "'")
     assert page.text.count('class="arrival broker_loss"') == len(NAMES) + 1  # one a tag, and the legend
+
+
+def test_ingest_4_while_only_time_passed_since_the_statement_is_not_called_preliminary(
+    record: Record, database: Database, review: TestClient
+) -> None:
+    Scenario(record).play()
+    analyse(database)
+    record.tick(to_us(at(READINGS + 1)))
+    assert review.get("/v1/batches/CT-1/completeness").json()["waiting"] == 0
+    record.take(("BR-02/readings", {"time": at(1).isoformat(), "values": {"pH": 7.0}}))
+    assert review.get("/v1/batches/CT-1/completeness").json()["waiting"] == 1
 
 
 def test_nobody_reads_a_statement_without_a_role(anonymous: TestClient, floor: TestClient) -> None:

@@ -106,32 +106,6 @@ CROSS JOIN LATERAL (
 ) AS newest
 WHERE unit_procedure.batch_id = %(batch_id)s AND (%(tag)s::text IS NULL OR tag.name = %(tag)s);
 
--- received: When the readings of these tags between two times began and ceased to arrive.
-SELECT min(edge.received_time) AS first_received, max(edge.received_time) AS last_received
-FROM unnest(%(tag_ids)s::integer[]) AS asked (tag_id)
-CROSS JOIN LATERAL (
-    (SELECT received_time FROM reading WHERE reading.tag_id = asked.tag_id AND source_time >= %(started)s
-        AND source_time < %(ended)s ORDER BY source_time LIMIT 1)
-    UNION ALL
-    (SELECT received_time FROM reading WHERE reading.tag_id = asked.tag_id AND source_time >= %(started)s
-        AND source_time < %(ended)s ORDER BY source_time DESC LIMIT 1)
-) AS edge;
-
--- trouble: What went wrong on a unit, or with any publisher, while the batch's readings arrived.
-SELECT
-    (SELECT count(*) FROM quarantine
-        WHERE quarantine.received_time BETWEEN %(first_received)s AND %(last_received)s
-            AND split_part(quarantine.topic, '/', 5) = ANY(%(units)s)) AS quarantined,
-    (SELECT count(*) FROM sequence_gap
-        WHERE sequence_gap.filled_time IS NULL
-            AND sequence_gap.found_time BETWEEN %(first_received)s AND %(last_received)s) AS open_gaps,
-    (SELECT coalesce(sum(last_seq - first_seq + 1), 0)::bigint FROM sequence_gap
-        WHERE sequence_gap.filled_time IS NULL
-            AND sequence_gap.found_time BETWEEN %(first_received)s AND %(last_received)s) AS messages_missing,
-    (SELECT count(*) FROM reading_conflict
-        WHERE reading_conflict.tag_id = ANY(%(tag_ids)s) AND reading_conflict.source_time >= %(started)s
-            AND reading_conflict.source_time < %(ended)s) AS conflicts;
-
 -- events: What happened to a batch, in order of time.
 SELECT event.event_id AS event, event.kind, event.source_time, unit.name AS unit, event.body, event.note
 FROM event JOIN unit USING (unit_id)

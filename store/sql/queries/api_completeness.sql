@@ -5,37 +5,43 @@ FROM unit_procedure JOIN unit USING (unit_id)
 WHERE unit_procedure.batch_id = %(batch_id)s
 ORDER BY lower(unit_procedure.during);
 
--- reached: How far the plant's time is known to be complete and by which tick, and how many blocks wait for analysis.
+-- reached: How far the plant's time is known to be complete and by which tick, and how many blocks that say more than the time wait for analysis.
 SELECT gap_horizon.reached, gap_horizon.plant_time, gap_horizon.host_time, gap_horizon.rate,
-    (SELECT coalesce(max(ordinal), 0) FROM intake) - (SELECT position FROM consumer WHERE name = 'overviews')
-        + (SELECT coalesce(sum(chain.seq - coalesce(
-            (SELECT max(intake.seq) FROM intake WHERE intake.chain_id = chain.chain_id), 0)), 0)::bigint FROM chain)
-        AS waiting
+    (SELECT count(*) FROM intake JOIN block USING (chain_id, seq)
+        WHERE intake.ordinal > (SELECT position FROM consumer WHERE name = 'overviews')
+            AND block.entries > (SELECT count(*) FROM block_tick
+                WHERE block_tick.chain_id = block.chain_id AND block_tick.seq = block.seq))
+    + (SELECT count(*) FROM chain
+        CROSS JOIN LATERAL (
+            SELECT coalesce(max(intake.seq), 0) AS seq FROM intake WHERE intake.chain_id = chain.chain_id
+        ) AS taken
+        JOIN block ON block.chain_id = chain.chain_id AND block.seq > taken.seq
+            AND block.entries > (SELECT count(*) FROM block_tick
+                WHERE block_tick.chain_id = block.chain_id AND block_tick.seq = block.seq)) AS waiting
 FROM (SELECT) AS always LEFT JOIN gap_horizon ON true;
 
 -- arrived: Readings of tags in some times and how they arrived: ten minutes at a time, both ends counted one by one.
-WITH asked AS (
-    SELECT * FROM unnest(%(tag_ids)s::integer[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[],
-        %(wholes_from)s::timestamptz[], %(wholes_to)s::timestamptz[], %(late_after_s)s::double precision[])
-        WITH ORDINALITY AS asked (tag_id, since, until, whole_from, whole_to, late_after_s, number)
-), piece AS (
-    SELECT asked.number, arrival.readings, arrival.late, arrival.imported, arrival.bad
-    FROM asked JOIN arrival ON arrival.tag_id = asked.tag_id AND arrival.bucket >= asked.whole_from
-        AND arrival.bucket < asked.whole_to
+SELECT asked.number::integer, sum(piece.readings)::bigint AS readings, sum(piece.late)::bigint AS late,
+    sum(piece.imported)::bigint AS imported, sum(piece.bad)::bigint AS bad
+FROM unnest(%(tag_ids)s::integer[], %(sinces)s::timestamptz[], %(untils)s::timestamptz[],
+    %(wholes_from)s::timestamptz[], %(wholes_to)s::timestamptz[], %(late_after_s)s::double precision[])
+    WITH ORDINALITY AS asked (tag_id, since, until, whole_from, whole_to, late_after_s, number)
+CROSS JOIN LATERAL (
+    -- Aggregates inside, so that each tag's own stretch of the index is read and nothing else.
+    SELECT sum(readings) AS readings, sum(late) AS late, sum(imported) AS imported, sum(bad) AS bad
+    FROM arrival
+    WHERE arrival.tag_id = asked.tag_id AND arrival.bucket >= asked.whole_from AND arrival.bucket < asked.whole_to
     UNION ALL
-    SELECT asked.number, 1, (chain.kind <> 'import' AND %(plant_time)s::timestamptz
+    SELECT count(*), count(*) FILTER (WHERE chain.kind <> 'import' AND %(plant_time)s::timestamptz
             + (reading.received_time - %(host_time)s::timestamptz) * %(rate)s::double precision
-            - reading.source_time > make_interval(secs => asked.late_after_s))::integer,
-        (chain.kind = 'import')::integer, (reading.quality = 0)::integer
-    FROM asked
-    CROSS JOIN LATERAL (VALUES (asked.since, asked.whole_from), (asked.whole_to, asked.until)) AS edge (since, until)
+            - reading.source_time > make_interval(secs => asked.late_after_s)),
+        count(*) FILTER (WHERE chain.kind = 'import'), count(*) FILTER (WHERE reading.quality = 0)
+    FROM (VALUES (asked.since, asked.whole_from), (asked.whole_to, asked.until)) AS edge (since, until)
     JOIN reading ON reading.tag_id = asked.tag_id AND reading.source_time >= edge.since
         AND reading.source_time < edge.until
     JOIN chain ON chain.chain_id = reading.chain_id
-)
-SELECT number::integer, sum(readings)::bigint AS readings, sum(late)::bigint AS late, sum(imported)::bigint AS imported,
-    sum(bad)::bigint AS bad
-FROM piece GROUP BY number;
+) AS piece
+GROUP BY asked.number;
 
 -- missing: What is missing of each tag of unit procedures by cause, as far as it had to come before a time.
 SELECT tag_id, cause, count(*) AS gaps, sum(missing)::bigint AS missing,
@@ -108,8 +114,11 @@ FROM (
     FROM tag
     CROSS JOIN (VALUES (%(started)s::timestamptz, %(whole_from)s::timestamptz),
         (%(whole_to)s::timestamptz, %(ended)s::timestamptz)) AS edge (since, until)
-    JOIN reading ON reading.tag_id = tag.tag_id AND reading.source_time >= edge.since
-        AND reading.source_time < edge.until
+    CROSS JOIN LATERAL (  -- OFFSET 0 keeps it apart, so that each tag's own stretch is read and nothing else
+        SELECT * FROM reading WHERE reading.tag_id = tag.tag_id AND reading.source_time >= edge.since
+            AND reading.source_time < edge.until
+        OFFSET 0
+    ) AS reading
     JOIN chain ON chain.chain_id = reading.chain_id AND chain.kind <> 'import'
     JOIN block ON block.chain_id = reading.chain_id AND block.seq = reading.block_seq
     CROSS JOIN LATERAL (VALUES

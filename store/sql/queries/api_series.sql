@@ -86,20 +86,6 @@ GROUP BY known.tag_id, time
 ORDER BY time, known.tag_id
 LIMIT %(limit)s;
 
--- counted: How many usable readings of each tag fall between two times: whole hours from the overview, the ends counted.
-SELECT tag_id, sum(count)::bigint AS readings FROM (
-    SELECT tag_id, sum(count) AS count FROM overview
-    WHERE tag_id = ANY(%(tag_ids)s) AND resolution_s = %(resolution_s)s
-        AND bucket >= %(whole_from)s AND bucket < %(whole_to)s GROUP BY tag_id
-    UNION ALL
-    SELECT tag_id, count(*) FROM reading_now WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
-        AND source_time >= %(started)s AND source_time < %(head_to)s GROUP BY tag_id
-    UNION ALL
-    SELECT tag_id, count(*) FROM reading_now WHERE tag_id = ANY(%(tag_ids)s) AND quality > 0
-        AND source_time >= %(tail_from)s AND source_time < %(ended)s GROUP BY tag_id
-) AS piece
-GROUP BY tag_id;
-
 -- curves: The band of one tag in the new reference, and the matched points in the old one of the tag that stands for it.
 SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest, reference.software,
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
