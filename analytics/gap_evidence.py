@@ -138,20 +138,28 @@ def _read_edges(
         ]
 
 
-def silent_together(hole: Interval, others: Iterable[Piece], holes: dict[int, list[Interval]]) -> list[Interval]:
-    """The parts of a hole in which every other tag that owed a reading meanwhile was silent as well.
+def witnesses(hole: Interval, others: Iterable[Piece]) -> list[tuple[Piece, Interval]]:
+    """Those of other tags that speak by themselves and owed a reading in a hole, and when they did.
 
-    `others` are the pieces of all other tags that speak by themselves; `holes` their holes by tag, merged. A tag
-    whose interval is so long that it owed nothing meanwhile says nothing either way; when none is left, nobody can
-    tell the tag from its node.
+    One whose interval is so long that it owed nothing meanwhile says nothing either way.
     """
-    silent: list[Interval] = []
-    speaking: list[Interval] = []
+    found = []
     for piece in others:
         start, end = piece.owing.start_us, piece.owing.end_us
         owed = max(hole[0], start), hole[1] if end is None else min(hole[1], end)
-        if owed[0] >= owed[1] or 2 * piece.owing.interval_us > hole[1] - hole[0]:
-            continue
+        if piece.automatic and owed[0] < owed[1] and 2 * piece.owing.interval_us <= hole[1] - hole[0] + 1:
+            found.append((piece, owed))
+    return found
+
+
+def silent_together(others: Iterable[tuple[Piece, Interval]], holes: dict[int, list[Interval]]) -> list[Interval]:
+    """The time in which every witness was silent; `holes` are those of each tag, merged.
+
+    When there is none, nobody can tell the tag from what it speaks through.
+    """
+    silent: list[Interval] = []
+    speaking: list[Interval] = []
+    for piece, owed in others:
         quiet = cut(holes.get(piece.tag_id, ()), *owed)
         silent += quiet
         speaking += complement(quiet, *owed)

@@ -19,10 +19,10 @@ class Plan:
     node: dict[int, frozenset[int]] = field(default_factory=dict)  # units served together with a unit, itself included
     span: dict[int, tuple[int, int]] = field(default_factory=dict)  # of the pieces of a unit procedure
 
-    def meanwhile(self, unit_id: int, start_us: int, end_us: int) -> Iterator[Piece]:
-        """The pieces of a unit's node, of procedures that went on at some time of a stretch."""
-        for node_unit_id in self.node.get(unit_id, (unit_id,)):
-            for procedure_id in self.of_unit.get(node_unit_id, ()):
+    def meanwhile(self, unit_ids: Collection[int], start_us: int, end_us: int) -> Iterator[Piece]:
+        """The pieces of units, of procedures that went on at some time of a stretch."""
+        for unit_id in unit_ids:
+            for procedure_id in self.of_unit.get(unit_id, ()):
                 first_us, last_us = self.span[procedure_id]
                 if first_us < end_us and last_us > start_us:
                     yield from self.of_procedure[procedure_id]

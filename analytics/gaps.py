@@ -17,7 +17,7 @@ import psycopg
 
 from analytics.fresh import Fresh, PlantClock
 from analytics.gap_causes import Interval, Part, explain
-from analytics.gap_evidence import read_reports, silent_together
+from analytics.gap_evidence import read_reports, silent_together, witnesses
 from analytics.gap_looks import (
     Ends,
     Look,
@@ -104,20 +104,21 @@ def _write(
             until_us=max(end for _, end in spans),
         )
         for (piece, ends), instants in due.items():
-            together: list[Interval] = []
-            if piece.automatic:
-                hole = owed_time(piece, ends, until_us)
-                others = (
-                    other
-                    for other in plan.meanwhile(piece.unit_id, *hole)
-                    if other.automatic and other.tag_id != piece.tag_id
-                )
-                together = silent_together(hole, others, holes)
+            together = _silent_with(piece, owed_time(piece, ends, until_us), plan, holes) if piece.automatic else []
             evidence = reports.about(piece, together)
             parts = explain(instants, evidence, interval_us=piece.owing.interval_us)
             found |= set(_gaps(piece, ends, instants, parts))
     before = {gap: gap_id for look in looks.values() for gap, gap_id in look.known.items()}
     _replace(connection, before, found, fresh.committed)
+
+
+def _silent_with(piece: Piece, hole: Interval, plan: Plan, holes: dict[int, list[Interval]]) -> list[Interval]:
+    """When everything else that speaks the same way was silent too: all of the unit, else all of its publishers."""
+    for units in ({piece.unit_id}, plan.node.get(piece.unit_id, frozenset())):
+        others = (other for other in plan.meanwhile(units, *hole) if other.tag_id != piece.tag_id)
+        if witnessed := witnesses(hole, others):
+            return silent_together(witnessed, holes)
+    return []
 
 
 def _gaps(piece: Piece, ends: Ends, due: Due, parts: Sequence[Part]) -> Iterator[TagGap]:

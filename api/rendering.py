@@ -71,6 +71,17 @@ def age(seconds: float | None) -> str:
     return f"{seconds / 86_400:.1f} d"
 
 
+def seconds(length_s: float | None) -> str:
+    """A length of time between clocks: short ones to the millisecond, negative ones too.
+
+    >>> seconds(0.0293), seconds(-2.46), seconds(1140.0), seconds(None)
+    ('0.029 s', '-2.460 s', '19.0 min', '–')
+    """
+    if length_s is None or abs(length_s) >= 100:
+        return age(length_s)
+    return f"{length_s:.3f} s"
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -78,4 +89,4 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, instant=instant, hours=hours, age=age, percent=percent)
+_environment.filters.update(number=number, instant=instant, hours=hours, age=age, percent=percent, seconds=seconds)

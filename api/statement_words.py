@@ -40,7 +40,8 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
             f"({lags.received.negative:,} readings)."
         )
     if waiting:
-        said.append(f"Preliminary: {waiting:,} blocks of the journal are not counted yet.")
+        blocks = "1 block of the journal is" if waiting == 1 else f"{waiting:,} blocks of the journal are"
+        said.append(f"Preliminary: {blocks} not counted yet.")
     return said
 
 
@@ -58,6 +59,6 @@ CAUSE_WORDS = {
     GapCause.QUARANTINED: "arrived and were put aside",
     GapCause.BROKER_LOSS: "in messages the publisher numbered and that never came",
     GapCause.HOST_OFFLINE: "while this system could not listen or store",
-    GapCause.EDGE_OFFLINE: "while everything of the same publisher was silent",
+    GapCause.EDGE_OFFLINE: "while everything of the unit or its publisher was silent",
     GapCause.TAG_SILENT: "while the tag alone was silent",
 }

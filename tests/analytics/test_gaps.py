@@ -311,6 +311,20 @@ def test_ingest_4_numbers_that_an_edge_node_left_out_are_lost_and_a_host_away_is
     assert [one.get("edge_gap") for (one,) in named] == [[ids[0][0]], None, [ids[1][0]], None]
 
 
+def test_ingest_4_a_unit_that_falls_silent_as_a_whole_is_offline_though_its_publisher_speaks_for_others(
+    plain: Watched,
+) -> None:
+    other = {"batch": "CT-2", "unit": "BR-02"}
+    plain.record.take(
+        event("unit_procedure_started", 0), ("BR-02/events", event("unit_procedure_started", 0, **other)[1])
+    )
+    spoken = [(n, unit) for n in range(10) for unit in ("BR-01", "BR-02") if unit == "BR-02" or n not in {4, 5}]
+    for seq, (n, unit) in enumerate(spoken, start=1):
+        plain.record.take(reading(n, unit=unit, publisher="edge-1", boot=1, seq=seq))
+    plain.analyse()
+    assert gaps(plain) == sorted((name, 3, 6, 2, "edge_offline") for name in NAMES)
+
+
 @pytest.mark.parametrize(
     ("mode", "spoke", "short"),
     [
