@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -74,7 +74,8 @@ def test_steps_hold_the_mean_and_the_extremes_of_their_readings_from_the_overvie
     assert max(step["maximum"] for step in stepped) == max(reading["value"] for reading in raw)
     assert stepped[0]["time"] == raw[0]["time"]
     assert len(stepped) <= 25.2 * 3600 / step_s + 2
-    in_first = [reading["value"] for reading in raw if stepped[0]["time"] <= reading["time"] < stepped[1]["time"]]
+    first, second = (datetime.fromisoformat(step["time"]) for step in stepped[:2])
+    in_first = [reading["value"] for reading in raw if first <= datetime.fromisoformat(reading["time"]) < second]
     assert stepped[0]["value"] == pytest.approx(sum(in_first) / len(in_first), abs=1e-9)
 
 
