@@ -19,7 +19,7 @@ up: $(VENV)/.runtime ## the embedded stack without the demo plant
 	@$(BIN)/batchwitness up $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.node $(VENV)/.edge ## everything the tests need, and the tests (ARGS are pytest's)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -25,11 +25,16 @@ def demo(
         bool, typer.Option("--exit", help="Stop after the summary; status 1 if anything is amiss.")
     ] = False,
     rate: Annotated[float, typer.Option(help="Plant seconds a host second.", min=1.0)] = 7200.0,
+    interval: Annotated[
+        int, typer.Option(help="Plant minutes between readings of a running batch, kept from the first start.", min=1)
+    ] = 1,
 ) -> None:
     """The whole system with a demo plant that publishes at accelerated time."""
     from batchwitness.demo.run import run
 
-    raise typer.Exit(run(var, api_port=api_port, mqtt_port=mqtt_port, leave=leave, rate=rate))
+    raise typer.Exit(
+        run(var, api_port=api_port, mqtt_port=mqtt_port, leave=leave, rate=rate, interval_s=60.0 * interval)
+    )
 
 
 @app.command()
@@ -190,9 +195,36 @@ def user(
     var: Var = Path("var"),
 ) -> None:
     """Add a person. The password is read from the terminal or from standard input."""
-    from batchwitness.accounts import run
+    from batchwitness.accounts import run_user
 
-    raise typer.Exit(run(var, name=name, roles=role, printed_name=printed_name, by=by, reason=reason))
+    raise typer.Exit(run_user(var, name=name, roles=role, printed_name=printed_name, by=by, reason=reason))
+
+
+@app.command()
+def laboratory(
+    name: Annotated[str, typer.Argument(help="The machine's name; never given to anybody else later.")],
+    by: Annotated[str, typer.Option(help="Who issues it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    days: Annotated[int, typer.Option(help="How long the token is valid.", min=1, max=3650)] = 365,
+    var: Var = Path("var"),
+) -> None:
+    """Print a new token for a laboratory's machine: it states results and opens nothing else. It is shown once."""
+    from batchwitness.accounts import run_laboratory
+
+    raise typer.Exit(run_laboratory(var, name=name, days=days, by=by, reason=reason))
+
+
+@app.command()
+def shut_out(
+    name: Annotated[str, typer.Argument(help="A person's or a machine's.")],
+    by: Annotated[str, typer.Option(help="Who does it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    var: Var = Path("var"),
+) -> None:
+    """Shut a person or a machine out at once, with all sessions and tokens."""
+    from batchwitness.accounts import run_shut_out
+
+    raise typer.Exit(run_shut_out(var, name=name, by=by, reason=reason))
 
 
 @app.command()

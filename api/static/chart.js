@@ -152,6 +152,7 @@ class TagChart {
 
   // Zoomed in, the chart leads to the corrections of what it shows, to the second.
   offer(u) {
+    if (!this.inView) return;
     const { batch, started } = this.figure.parentElement.dataset;
     const [low, high] = this.hourRange(), { min, max } = u.scales.x;
     this.inView.hidden = !started || (min <= low + 0.01 && max >= high - 0.01);

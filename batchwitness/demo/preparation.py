@@ -84,7 +84,7 @@ class Preparation:
             with connection.transaction():
                 for document, since in (
                     (masterdata(interval_s=HISTORY_INTERVAL_S), VALID_FROM),
-                    (masterdata(), live_start(self.state.end)),
+                    (masterdata(interval_s=self.state.interval_s), live_start(self.state.end)),
                 ):
                     load_masterdata(connection, document, by=DEMO, reason="the demo plant", effective_from=since)
             self._add_accounts(stack, connection)

@@ -32,6 +32,7 @@ class Publishing:
             "user": environment.get("BATCHWITNESS_MQTT_USER"),
             "password-file": environment.get("BATCHWITNESS_MQTT_PASSWORD_FILE"),
             "seed": state.seed,
+            "interval": state.interval_s,
             "end": state.end.isoformat(),
             "rate": rate,
             "anchor": anchor.isoformat(),

@@ -24,7 +24,7 @@ SETTLE_WITHIN_S = 90.0
 LOOK_EVERY_S = 0.5
 
 
-def run(var: Path, *, api_port: int, mqtt_port: int, leave: bool, rate: float) -> int:
+def run(var: Path, *, api_port: int, mqtt_port: int, leave: bool, rate: float, interval_s: float) -> int:
     """Bring everything up, publish the story, report. Until Ctrl-C, or with `leave` until the summary.
 
     0 when all that was published is stored exactly once; 1 when it is not or when something cannot start.
@@ -32,7 +32,9 @@ def run(var: Path, *, api_port: int, mqtt_port: int, leave: bool, rate: float) -
     console, err = Console(highlight=False), Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     var = var.absolute()
     state_file = var / "demo.json"
-    state = DemoState.load(state_file) or DemoState(seed=SEED, end=datetime.now(UTC) - timedelta(minutes=1))
+    state = DemoState.load(state_file) or DemoState(
+        seed=SEED, end=datetime.now(UTC) - timedelta(minutes=1), interval_s=interval_s
+    )
     preparation = Preparation(state, state_file, console, rate=rate)
     with stopped_by_signals():
         try:

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class DemoState(BaseModel):
-    """Kept in `demo.json`. The story is a function of seed and end alone, so a second start tells the rest of it."""
+    """Kept in `demo.json`. The story is a function of seed, end and interval: a second start tells the rest of it."""
 
     model_config = ConfigDict(frozen=True)
 
     seed: int
     end: datetime  # no source time is later
+    interval_s: float  # between readings of a running batch
     history_messages: int = 0  # in the record
     history_readings: int = 0
     paper_places: int = 0  # values on the pages of the old process

@@ -19,7 +19,7 @@ import orjson
 
 from batchwitness.plant.messages import Message, stream
 from batchwitness.plant.outbox import LOOK_UP_S, BrokerAddress, Outbox, Published, PublishingRefused, connected
-from batchwitness.plant.scenario import history, live, live_start
+from batchwitness.plant.scenario import LIVE_INTERVAL_S, history, live, live_start
 from store.clock import PlantClock
 
 PROGRESS_EVERY_S = 0.2
@@ -65,7 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     end = datetime.fromisoformat(options.end)
-    scenario = (history if options.part == "history" else live)(options.seed, end=end)
+    if options.part == "history":
+        scenario = history(options.seed, end=end)
+    else:
+        scenario = live(options.seed, end=end, interval_s=options.interval)
     broker = BrokerAddress(
         host=options.host,
         port=options.port,
@@ -133,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of everything random")
     add("--end", required=True, help="RFC 3339 with offset: no source time is later")
     add("--rate", type=float, default=14_400.0, help="plant seconds a host second")
+    add("--interval", type=float, default=LIVE_INTERVAL_S, help="plant seconds between readings of a running batch")
     add("--anchor", help="plant time at --host-anchor, RFC 3339; default: the start of the running batches, now")
     add("--host-anchor", help="host time at --anchor, RFC 3339; -: a line of standard input says it; default: now")
     add("--skip", type=int, default=0, help="messages that an earlier run got acknowledged")

@@ -76,8 +76,11 @@ def history(seed: int, *, end: datetime) -> Scenario:
     return Scenario(placed=(*old, *new), until=until)
 
 
-def live(seed: int, *, end: datetime) -> Scenario:
-    """6 new batches on 4 units, a reading a minute: the first heater fades, one of the next three loses feed."""
+def live(seed: int, *, end: datetime, interval_s: float = LIVE_INTERVAL_S) -> Scenario:
+    """6 new batches on 4 units, a reading every `interval_s`, a whole number of minutes.
+
+    The first heater fades, one of the next three loses feed.
+    """
     start = live_start(end)
     starved = 1 + int(randomness("starved", seed).integers(3))
     faults = {0: HEATER_FADES, starved: FEED_UNDERDELIVERS}
@@ -87,7 +90,7 @@ def live(seed: int, *, end: datetime) -> Scenario:
         replace(_spec(seed, "AUTO-2.0", NEW_BATCHES + n, donors[n], starts[n]), fault=faults.get(n))
         for n in range(LIVE_BATCHES)
     ]
-    simulated = simulate(specs, interval_s=LIVE_INTERVAL_S)
+    simulated = simulate(specs, interval_s=interval_s)
     return Scenario(placed=tuple(_in_bioreactors(simulated, starts)), until=start + LIVE_LENGTH)
 
 

@@ -1,0 +1,59 @@
+"""Accounts from the command line, on the record."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from batchwitness.accounts import run_laboratory, run_shut_out
+from tests.fix_postgres import Database
+
+VAR = Path("nowhere")
+BY = {"by": "test", "reason": "a laboratory joins"}
+VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
+
+
+@pytest.fixture(autouse=True)
+def named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in conninfo_to_dict(database.dsn("api")).items():
+        if name in VARIABLES:
+            monkeypatch.setenv(VARIABLES[name], str(value))
+        elif name == "passfile":
+            monkeypatch.setenv("PGPASSFILE", str(value))
+
+
+def state(api: str, token: str, number: int) -> int:
+    """Try to state a result with a token."""
+    body = {
+        "result": f"R-{number}",
+        "specimen": "S-1",
+        "batch": "CT-1",
+        "attribute": "viability",
+        "value": 90.0,
+        "unit_of_measure": "%",
+        "measured_at": datetime.now(UTC).isoformat(),
+        "status": "final",
+    }
+    return httpx.post(f"{api}/v1/results", json=body, headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_a_laboratorys_token_states_results_and_opens_nothing_else_until_it_is_shut_out(
+    api_process: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_laboratory(VAR, name="lims", days=30, **BY) == 0
+    token = capsys.readouterr().out.strip()
+    assert state(api_process, token, 1) not in {401, 403}
+    assert httpx.get(f"{api_process}/v1/batches", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+    assert run_laboratory(VAR, name="lims", days=30, **BY) == 0
+    again = capsys.readouterr()
+    assert "earlier tokens stay valid" in again.err
+    assert state(api_process, again.out.strip(), 2) not in {401, 403}
+    assert run_shut_out(VAR, name="lims", **BY) == 0
+    assert [state(api_process, one, 3) for one in (token, again.out.strip())] == [401, 401]
+
+
+def test_nobody_is_shut_out_who_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_shut_out(VAR, name="nobody", **BY) == 1
+    assert "nobody" in capsys.readouterr().err
