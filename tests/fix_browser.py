@@ -1,4 +1,4 @@
-"""A real Chromium looking at the API as a process of its own."""
+"""A real Chromium looking at the API."""
 
 from collections.abc import Iterator
 from shutil import which
@@ -25,11 +25,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, api_process: str, people: None) -> Iterator[Page]:
+def page(browser: Browser, api_server: str, people: None) -> Iterator[Page]:
     """A signed-in engineer's browser. Whatever the page complains about fails the test."""
     from tests.api.conftest import PASSWORD
 
-    context = browser.new_context(base_url=api_process, viewport={"width": 1680, "height": 1000})
+    context = browser.new_context(base_url=api_server, viewport={"width": 1680, "height": 1000})
     opened = context.new_page()
     opened.set_default_timeout(WITHIN_MS)
     complaints: list[str] = []

@@ -164,8 +164,8 @@ def test_who_comes_while_all_places_are_taken_is_refused_at_once_and_holds_no_th
         assert not attempt.has_failed
 
 
-def test_an_address_that_a_client_claims_in_a_header_is_not_believed(api_process: str, people: None) -> None:
-    with httpx.Client(base_url=api_process, headers={"Origin": api_process}) as client:
+def test_an_address_that_a_client_claims_in_a_header_is_not_believed(api_server: str, people: None) -> None:
+    with httpx.Client(base_url=api_server, headers={"Origin": api_server}) as client:
         statuses = [
             client.post(
                 "/login",
@@ -195,8 +195,8 @@ def test_a_request_that_carries_too_much_is_cut_off_whatever_length_it_declares(
     assert "65536" in answer.text
 
 
-def test_a_request_without_end_is_cut_off_while_it_still_arrives(api_process: str) -> None:
-    host, port = api_process.removeprefix("http://").split(":")
+def test_a_request_without_end_is_cut_off_while_it_still_arrives(api_server: str) -> None:
+    host, port = api_server.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"

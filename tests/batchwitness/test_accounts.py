@@ -40,18 +40,18 @@ def state(api: str, token: str, number: int) -> int:
 
 
 def test_a_laboratorys_token_states_results_and_opens_nothing_else_until_it_is_shut_out(
-    api_process: str, capsys: pytest.CaptureFixture[str]
+    api_server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_laboratory(VAR, name="lims", days=30, **BY) == 0
     token = capsys.readouterr().out.strip()
-    assert state(api_process, token, 1) not in {401, 403}
-    assert httpx.get(f"{api_process}/v1/batches", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+    assert state(api_server, token, 1) not in {401, 403}
+    assert httpx.get(f"{api_server}/v1/batches", headers={"Authorization": f"Bearer {token}"}).status_code == 403
     assert run_laboratory(VAR, name="lims", days=30, **BY) == 0
     again = capsys.readouterr()
     assert "earlier tokens stay valid" in again.err
-    assert state(api_process, again.out.strip(), 2) not in {401, 403}
+    assert state(api_server, again.out.strip(), 2) not in {401, 403}
     assert run_shut_out(VAR, name="lims", **BY) == 0
-    assert [state(api_process, one, 3) for one in (token, again.out.strip())] == [401, 401]
+    assert [state(api_server, one, 3) for one in (token, again.out.strip())] == [401, 401]
 
 
 def test_nobody_is_shut_out_who_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dashboards.build import CONTENTS, JSON
-from tests.api.conftest import api_process, plant, tokens
+from tests.api.conftest import api_server, app, plant, tokens
 from tests.dashboards.contract import Contract, serving_contract
 
-__all__ = ["api_process", "plant", "tokens"]  # fixtures are found by name in the conftest of the folder
+__all__ = ["api_server", "app", "plant", "tokens"]  # fixtures are found by name in the conftest of the folder
 
 
 @pytest.fixture(params=sorted(CONTENTS))

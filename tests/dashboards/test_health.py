@@ -66,6 +66,6 @@ def test_a_stage_whose_database_is_gone_is_not_healthy(database: Database, tmp_p
     assert not is_healthy("ingest", **{**asks_as(database, "ingest"), "PGHOST": str(tmp_path)})
 
 
-def test_the_api_is_healthy_where_it_answers(api_process: str) -> None:
-    assert is_healthy("api", BATCHWITNESS_API_PORT=str(urlsplit(api_process).port))
+def test_the_api_is_healthy_where_it_answers(api_server: str) -> None:
+    assert is_healthy("api", BATCHWITNESS_API_PORT=str(urlsplit(api_server).port))
     assert not is_healthy("api", BATCHWITNESS_API_PORT=str(free_port()))

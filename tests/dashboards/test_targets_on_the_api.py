@@ -45,9 +45,9 @@ def shown(frames: dict[str, Frame], panel: int, query: str = "A") -> list[Frame]
 
 
 def test_the_wall_board_shows_a_tile_for_every_unit_and_the_alert(
-    api_process: str, story: Plant, tokens: Tokens
+    api_server: str, story: Plant, tokens: Tokens
 ) -> None:
-    frames = run_all(FLOOR, source(api_process, tokens.floor, story))
+    frames = run_all(FLOOR, source(api_server, tokens.floor, story))
     tiles = shown(frames, 1)
     assert {unit for tile in tiles for unit in tile.columns["unit"]} == set(story.units)
     assert RUNNING in {batch for tile in tiles for batch in tile.columns["batch"]}
@@ -56,8 +56,8 @@ def test_the_wall_board_shows_a_tile_for_every_unit_and_the_alert(
     assert alerts.columns["do this"][0]
 
 
-def test_the_review_board_draws_every_tag_of_a_running_batch(api_process: str, story: Plant, tokens: Tokens) -> None:
-    infinity = source(api_process, tokens.review, story)
+def test_the_review_board_draws_every_tag_of_a_running_batch(api_server: str, story: Plant, tokens: Tokens) -> None:
+    infinity = source(api_server, tokens.review, story)
     frames = run_all(REVIEW, infinity, {"batch": [RUNNING], "tag": sorted(TAGS)})
     for where, frame in frames.items():
         for name in {"time"} & frame.columns.keys():
@@ -80,9 +80,9 @@ def test_the_review_board_draws_every_tag_of_a_running_batch(api_process: str, s
 
 
 def test_the_review_board_shows_alerts_results_and_how_far_the_data_reach(
-    api_process: str, story: Plant, tokens: Tokens
+    api_server: str, story: Plant, tokens: Tokens
 ) -> None:
-    infinity = source(api_process, tokens.review, story)
+    infinity = source(api_server, tokens.review, story)
     frames = run_all(REVIEW, infinity, {"batch": [RUNNING], "tag": ["pH"]})
     [batch], [until], [results], [alerts], [batches] = (shown(frames, panel) for panel in (1, 2, 5, 6, 7))
     assert (batch.columns["batch"], batch.columns["process version"]) == ([RUNNING], ["AUTO-2.0"])
@@ -94,27 +94,27 @@ def test_the_review_board_shows_alerts_results_and_how_far_the_data_reach(
     assert batches.columns["batch"] == [FINISHED, RUNNING]
 
 
-def test_the_variables_of_the_review_board_come_from_the_record(api_process: str, story: Plant, tokens: Tokens) -> None:
-    values = choose(REVIEW, source(api_process, tokens.review, story))
+def test_the_variables_of_the_review_board_come_from_the_record(api_server: str, story: Plant, tokens: Tokens) -> None:
+    values = choose(REVIEW, source(api_server, tokens.review, story))
     assert values == {"batch": [RUNNING], "process": ["AUTO-2.0"], "tag": [min(TAGS)]}
 
 
 def test_a_batch_without_reference_or_readings_is_drawn_empty_and_not_as_an_error(
-    api_process: str, story: Plant, tokens: Tokens
+    api_server: str, story: Plant, tokens: Tokens
 ) -> None:
-    frames = run_all(REVIEW, source(api_process, tokens.review, story), {"batch": [FINISHED], "tag": ["pH"]})
+    frames = run_all(REVIEW, source(api_server, tokens.review, story), {"batch": [FINISHED], "tag": ["pH"]})
     assert [frame.rows for frame in shown(frames, 4)] == [0]
     assert shown(frames, 1)[0].columns["status"] == ["completed"]
 
 
-def test_a_database_without_any_batch_is_no_error(api_process: str, plant: Plant, tokens: Tokens) -> None:
+def test_a_database_without_any_batch_is_no_error(api_server: str, plant: Plant, tokens: Tokens) -> None:
     chosen = {"batch": ["CT-1"], "process": [""], "tag": ["pH"]}
-    frames = run_all(REVIEW, source(api_process, tokens.review, plant), chosen)
+    frames = run_all(REVIEW, source(api_server, tokens.review, plant), chosen)
     assert {frame.rows for frame in frames.values()} == {0}
 
 
 def test_the_token_of_the_floor_opens_no_query_of_the_review_board(
-    api_process: str, plant: Plant, tokens: Tokens
+    api_server: str, plant: Plant, tokens: Tokens
 ) -> None:
     with pytest.raises(QueryFailedError, match="403"):
-        run_all(REVIEW, source(api_process, tokens.floor, plant))
+        run_all(REVIEW, source(api_server, tokens.floor, plant))

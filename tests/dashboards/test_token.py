@@ -15,12 +15,12 @@ def issue(database: Database, capsys: pytest.CaptureFixture[str], service: str, 
 
 
 def test_the_token_of_the_wall_board_opens_the_floor_and_nothing_else(
-    database: Database, api_process: str, capsys: pytest.CaptureFixture[str]
+    database: Database, api_server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = issue(database, capsys, "floor")
     headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.get(f"{api_process}/grafana/floor/units", headers=headers).status_code == 200
-    assert httpx.get(f"{api_process}/v1/batches", headers=headers).status_code == 403
+    assert httpx.get(f"{api_server}/grafana/floor/units", headers=headers).status_code == 200
+    assert httpx.get(f"{api_server}/v1/batches", headers=headers).status_code == 403
 
 
 def test_a_second_token_leaves_the_first_one_valid(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
