@@ -8,10 +8,10 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
-from analytics.corrections import NONE, Corrections
+from analytics.corrections import NONE
 from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
-from analytics.playing import corrections_of, model_of, play, played_by, read_run
+from analytics.playing import Played, corrections_of, model_of, play, played_by, read_run
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
 from store.model.alert import Alert, AlertKind
@@ -21,12 +21,19 @@ from store.sql import queries
 log = structlog.get_logger()
 
 
+class Kept(NamedTuple):
+    """A monitor in memory: the position its state belongs to, and what it watches."""
+
+    position: int
+    monitor: BatchMonitor
+    played: Played
+
+
 @dataclass(slots=True)
 class MonitorCache:
-    """Monitors in memory, with the position their state belongs to: saves reading the state, never decides anything."""
+    """Monitors in memory by number: saves reading run, models and state, never decides anything."""
 
-    monitors: dict[int, tuple[int, BatchMonitor]] = field(default_factory=dict)
-    corrections: dict[int, Corrections] = field(default_factory=dict)  # of runs that are pinned to some
+    kept: dict[int, Kept] = field(default_factory=dict)
 
 
 def advance_monitor(
@@ -49,7 +56,7 @@ def advance_monitor(
             raise  # the store is unavailable, the monitor is not to blame
         except Exception as error:
             log.exception("monitor failed", batch=claim.batch, position=claim.position)
-            cache.monitors.pop(claim.monitor_id, None)
+            cache.kept.pop(claim.monitor_id, None)
             _set_aside(connection, claim, error)
     return True
 
@@ -65,32 +72,20 @@ class Claim(NamedTuple):
     unit_id: int
     position: int
     until_ordinal: int | None
-    state: bytes
 
 
 def _advance(
     connection: psycopg.Connection, claim: Claim, head: int, settings: AnalyticsSettings, cache: MonitorCache
 ) -> None:
-    run = read_run(connection, claim.monitor_id)
-    cached = cache.monitors.pop(claim.monitor_id, None)
-    if cached is not None and cached[0] == claim.position:
-        monitor = cached[1]
-    else:
-        monitor = BatchMonitor.from_bytes(
-            claim.state, reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
-        )
-    corrections = NONE
-    if run.corrected_ordinal is not None:
-        known = cache.corrections.get(claim.monitor_id)
-        corrections = known if known is not None else corrections_of(connection, run)
-        cache.corrections[claim.monitor_id] = corrections
+    kept = cache.kept.pop(claim.monitor_id, None)
+    if kept is None or kept.position != claim.position:
+        kept = _read(connection, claim)
+    monitor, played = kept.monitor, kept.played
     until = min(head, claim.position + settings.analytics_blocks)
     if claim.until_ordinal is not None:
         until = min(until, claim.until_ordinal)
     closed = until == claim.until_ordinal
-    for ordinal, alerts, ended in play(
-        connection, monitor, Stretch(after=claim.position, until=until), played_by(run, corrections)
-    ):
+    for ordinal, alerts, ended in play(connection, monitor, Stretch(after=claim.position, until=until), played):
         for alert in alerts:
             write_alert(connection, alert, claim, ordinal=ordinal)
         closed = closed or ended
@@ -104,10 +99,20 @@ def _advance(
             "snapshot": Jsonb(asdict(monitor.units_now())),
         },
     )
-    if closed:
-        cache.corrections.pop(claim.monitor_id, None)
-    else:
-        cache.monitors[claim.monitor_id] = (until, monitor)
+    if not closed:
+        cache.kept[claim.monitor_id] = Kept(until, monitor, played)
+
+
+def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
+    """A monitor as it is stored, with the corrections its run is pinned to."""
+    run = read_run(connection, claim.monitor_id)
+    row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": claim.monitor_id}).fetchone()
+    assert row is not None
+    monitor = BatchMonitor.from_bytes(
+        row[0], reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
+    )
+    corrections = NONE if run.corrected_ordinal is None else corrections_of(connection, run)
+    return Kept(claim.position, monitor, played_by(run, corrections))
 
 
 def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -> None:

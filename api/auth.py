@@ -66,6 +66,14 @@ class Access:
             raise NotAllowed(f"the token's scope {actor.scope} does not open this")
         return actor
 
+    def lets(self, actor: Actor) -> bool:
+        """Whether they may."""
+        try:
+            self(actor)
+        except NotAllowed:
+            return False
+        return True
+
 
 PEOPLE_WHO_READ = frozenset({"viewer", "operator", "msat", "qa", "admin"})
 REVIEW = Access(roles=PEOPLE_WHO_READ, scopes=frozenset({"review"}))

@@ -1,9 +1,36 @@
-"""What people type into forms: times in UTC, numbers, lists; what cannot be read is refused by field and value."""
+"""What people type into forms, and what becomes of it: done and on to the next page, or the page again with a sentence.
 
+Times are in UTC; what cannot be read is refused by field and value.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Form, Response
+from fastapi.responses import RedirectResponse
 
 from api.fields import EARLIEST, LATEST
-from store.errors import InputInvalid
+from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound
+
+Typed = Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")]
+
+
+def posted(act: Callable[[], object], *, then: str, again: Callable[[BatchwitnessError], Response]) -> Response:
+    """Do what a form asks for and go on to the page `then`; who was too late, or wants what cannot be, gets `again`."""
+    try:
+        act()
+    except (InputInvalid, Conflict, NotFound) as error:
+        return again(error)
+    return RedirectResponse(then, status_code=HTTPStatus.SEE_OTHER)
+
+
+def refusing(page: Response, refused: BatchwitnessError | None) -> Response:
+    """The page with the status of what was refused, if anything was."""
+    if refused is not None:
+        page.status_code = HTTPStatus.CONFLICT if isinstance(refused, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
+    return page
 
 
 def typed_time(text: str, field: str) -> datetime:

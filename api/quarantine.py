@@ -144,6 +144,14 @@ def read_quarantined(connection: Connection, quarantine_id: int, *, identity: bo
     )
 
 
+def fault_of(connection: Connection, quarantine_id: int) -> tuple[str, str]:
+    """Topic and code of an item. Raises NotFound."""
+    found = row(connection, queries("api_quarantine")["fault"], {"quarantine_id": quarantine_id})
+    if found is None:
+        raise NotFound(f"there is no quarantined item {quarantine_id}")
+    return found["topic"], found["code"]
+
+
 def read_message(connection: Connection, quarantine_id: int, *, identity: bool) -> bytes:
     """The message as it came. Raises NotFound, and NotAllowed where it may hold a pseudonym."""
     found = _detail(connection, quarantine_id)

@@ -6,34 +6,31 @@ again with a sentence. Times are entered in UTC.
 
 from collections.abc import Sequence
 from datetime import datetime
-from http import HTTPStatus
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from psycopg import Connection
 
 from api.auth import CORRECT, SignedIn
 from api.corrections import IntervalRow, read_conflicts, read_corrections, read_intervals, read_selection, tag_of_batch
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, BatchName, OptionalName
-from api.forms import typed_number, typed_time, typed_time_or_none
+from api.forms import Typed, posted, refusing, typed_number, typed_time, typed_time_or_none
 from api.rendering import render
 from api.series import batch_row, batch_tags
 from records.actors import Actor
 from records.corrections_intervals import IntervalChange, correct_intervals
 from records.corrections_readings import ReadingChange, Selection, correct_readings, settle_conflict
-from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound
+from store.errors import BatchwitnessError, InputInvalid, NotFound
 from store.model.correction import RevisionKind
 from store.model.reading import Quality
 
 MOST_ACTS = 200
-REFUSALS = (InputInvalid, Conflict, NotFound)
 
 router = APIRouter(include_in_schema=False)
 Corrector = Annotated[Actor, Depends(CORRECT)]
-Typed = Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")]
 Seen = Annotated[int, Form(ge=0, le=BIGGEST_ID)]
 Texts = Annotated[list[str], Form(max_length=200)]
 Asked = Annotated[str, Query(max_length=LONGEST_NAME, pattern=r"^[^\x00]*$")]
@@ -66,7 +63,7 @@ def selection(
 ) -> Response:
     """The readings that a correction would be about."""
     values = _selected(connection, batch, tag, since, until)
-    return render(request, "selection.html", batch=batch, may_correct=_may(actor), **values)
+    return render(request, "selection.html", batch=batch, may_correct=CORRECT.lets(actor), **values)
 
 
 @router.post("/batches/{batch}/corrections/readings")
@@ -88,7 +85,8 @@ def readings(
     reason: Typed = "",
 ) -> Response:
     """Correct, invalidate or reinstate what was selected."""
-    try:
+
+    def act() -> None:
         first, last = typed_time(since, "from"), typed_time(until, "to")
         selected = Selection(
             tag_id=tag_of_batch(connection, batch, tag, first, last),
@@ -106,9 +104,9 @@ def readings(
             quality=Quality[quality.upper()],
         )
         correct_readings(connection, selected, change, actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, batch, tag=tag, since=since, until=until, refused=error)
-    return _done(batch)
+
+    again = partial(_page, request, connection, actor, batch, tag=tag, since=since, until=until)
+    return posted(act, then=_of(batch), again=again)
 
 
 @router.post("/batches/{batch}/corrections/intervals")
@@ -126,14 +124,15 @@ def intervals(
     reason: Typed = "",
 ) -> Response:
     """Correct the intervals whose fields were changed, all of them or none; the lists belong together line by line."""
-    try:
+
+    def act() -> None:
         changes = _changes(connection, batch, beside or None, interval, started, ended, of, version)
         if not changes:
             raise InputInvalid("nothing changes: no field is other than it was")
         correct_intervals(connection, changes, actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, batch, beside=beside or None, refused=error)
-    return _done(batch)
+
+    again = partial(_page, request, connection, actor, batch, beside=beside or None)
+    return posted(act, then=_of(batch), again=again)
 
 
 @router.post("/batches/{batch}/corrections/conflicts/{conflict}")
@@ -148,21 +147,17 @@ def conflict(
     reason: Typed = "",
 ) -> Response:
     """Say which of two values holds."""
-    try:
+
+    def act() -> None:
         settle_conflict(
             connection, conflict_id=conflict, keep_stored=keep == "stored", version=version, actor=actor, reason=reason
         )
-    except REFUSALS as error:
-        return _page(request, connection, actor, batch, refused=error)
-    return _done(batch)
+
+    return posted(act, then=_of(batch), again=partial(_page, request, connection, actor, batch))
 
 
-def _may(actor: Actor) -> bool:
-    return bool(actor.roles & CORRECT.roles) and actor.kind == "person"
-
-
-def _done(batch: str) -> Response:
-    return RedirectResponse(f"/batches/{quote(batch, safe='')}/corrections", status_code=HTTPStatus.SEE_OTHER)
+def _of(batch: str) -> str:
+    return f"/batches/{quote(batch, safe='')}/corrections"
 
 
 def _page(
@@ -170,12 +165,12 @@ def _page(
     connection: Connection,
     actor: Actor,
     batch: str,
+    refused: BatchwitnessError | None = None,
     *,
     tag: str = "",
     since: str = "",
     until: str = "",
     beside: str | None = None,
-    refused: BatchwitnessError | None = None,
 ) -> Response:
     made = batch_row(connection, batch)
     others: list[IntervalRow] = []
@@ -194,13 +189,11 @@ def _page(
         conflicts=read_conflicts(connection, made["batch_id"], limit=MOST_ACTS),
         intervals=[*read_intervals(connection, made["batch_id"], None), *others],
         beside=beside,
-        may_correct=_may(actor),
+        may_correct=CORRECT.lets(actor),
         refused=None if refused is None else str(refused),
         **_selected(connection, batch, tag, since, until),
     )
-    if refused is not None:
-        page.status_code = HTTPStatus.CONFLICT if isinstance(refused, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
-    return page
+    return refusing(page, refused)
 
 
 def _selected(connection: Connection, batch: str, tag: str, since: str, until: str) -> dict[str, object]:

@@ -1,10 +1,9 @@
 """The pages for people. What they show is what the JSON routes answer, read in the same transaction."""
 
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
+from psycopg import Connection
 
 from api.auth import ACKNOWLEDGE, SignedIn
 from api.batch import read_batch
@@ -14,6 +13,7 @@ from api.comparison import read_comparison
 from api.corrections import read_corrections
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
+from api.forms import Typed, posted, refusing
 from api.paper import read_paper
 from api.rendering import render
 from api.results import read_expected, read_results
@@ -25,7 +25,7 @@ from api.statement import read_statement
 from api.strips import read_strips
 from records.actors import Actor
 from records.alerts import acknowledge
-from store.errors import Conflict, NotFound
+from store.errors import BatchwitnessError, NotFound
 from store.model.alert import AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
@@ -112,9 +112,7 @@ def alerts(
 @router.get("/alerts/{alert}")
 def alert(request: Request, connection: Reading, actor: SignedIn, alert: AlertNumber) -> Response:
     """One alert with its evidence."""
-    may = bool(actor.roles & ACKNOWLEDGE.roles)
-    found = read_alert(connection, alert)
-    return render(request, "alert.html", alert=found, refused=None, comment="", may_acknowledge=may)
+    return _alert_page(request, connection, actor, alert)
 
 
 @router.post("/alerts/{alert}/acknowledge")
@@ -124,17 +122,14 @@ def acknowledge_alert(
     actor: Annotated[Actor, Depends(ACKNOWLEDGE)],
     alert: AlertNumber,
     version: Annotated[int, Form(ge=0, le=MOST_VERSIONS)],
-    comment: Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")] = "",
+    comment: Typed = "",
 ) -> Response:
     """Acknowledge from the page; without a comment, too late, or of what has changed, the page says so."""
-    try:
-        acknowledge(connection, alert_id=alert, version=version, actor=actor, comment=comment)
-    except (ValueError, Conflict) as error:
-        found = read_alert(connection, alert)
-        page = render(request, "alert.html", alert=found, refused=str(error), comment=comment, may_acknowledge=True)
-        page.status_code = HTTPStatus.CONFLICT if isinstance(error, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
-        return page
-    return RedirectResponse(f"/alerts/{alert}", status_code=HTTPStatus.SEE_OTHER)
+    return posted(
+        lambda: acknowledge(connection, alert_id=alert, version=version, actor=actor, comment=comment),
+        then=f"/alerts/{alert}",
+        again=lambda error: _alert_page(request, connection, actor, alert, refused=error, comment=comment),
+    )
 
 
 @router.get("/operation")
@@ -165,3 +160,23 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
         "events": events(connection, actor, name, cursor=0, limit=500).items,
         "clock": read_clock(connection),
     }
+
+
+def _alert_page(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    alert: int,
+    *,
+    refused: BatchwitnessError | None = None,
+    comment: str = "",
+) -> Response:
+    page = render(
+        request,
+        "alert.html",
+        alert=read_alert(connection, alert),
+        refused=None if refused is None else str(refused),
+        comment=comment,
+        may_acknowledge=ACKNOWLEDGE.lets(actor),
+    )
+    return refusing(page, refused)

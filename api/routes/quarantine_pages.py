@@ -1,32 +1,29 @@
 """The pages on which people work off the quarantine. What they show and do is what the JSON routes show and do."""
 
-from http import HTTPStatus
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from psycopg import Connection
 
 from api.auth import CORRECT, SignedIn
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, OptionalName
-from api.forms import typed_names, typed_time
-from api.quarantine import read_counts, read_held_back, read_quarantine, read_quarantined
+from api.forms import Typed, posted, refusing, typed_names, typed_time
+from api.quarantine import fault_of, read_counts, read_held_back, read_quarantine, read_quarantined
 from api.rendering import render
 from api.routes.quarantine import ItemNumber
 from api.routes.record import gaps, pending_results
 from records.actors import Actor
 from records.descriptions import Place, add_position, allow_publisher, describe_unit
 from records.quarantine import MOST_ITEMS, NOT_AGAIN, SEND_AGAIN, Seen, decide, request_alike
-from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound
+from store.errors import BatchwitnessError
 from store.model.correction import QuarantineState
 
 MOST_LINES = 200
-REFUSALS = (InputInvalid, Conflict, NotFound)
 
 router = APIRouter(prefix="/quarantine", include_in_schema=False)
 Worker = Annotated[Actor, Depends(CORRECT)]
-Typed = Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")]
 Shown = Literal["open", "requested", "stored", "replaced", "set_aside", "all"]
 
 
@@ -87,12 +84,12 @@ def decide_item(
     reason: Typed = "",
 ) -> Response:
     """Ask ingest to take the item again, set it aside for good, or take it up again."""
-    try:
+
+    def act() -> None:
         seen = Seen(quarantine_id=item, version=version)
         decide(connection, [seen], QuarantineState(state), actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, item, refused=error)
-    return _to(item)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
 @router.post("/{item}/alike")
@@ -107,13 +104,13 @@ def alike(
     reason: Typed = "",
 ) -> Response:
     """Ask ingest to take again everything that was refused for the same kind of fault, of this topic or of all."""
-    try:
-        found = read_quarantined(connection, item, identity=True)
-        topic = found.topic if of_topic else None
-        request_alike(connection, code=found.code, topic=topic, items=items, actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, item, refused=error)
-    return _to(item)
+
+    def act() -> None:
+        topic, code = fault_of(connection, item)
+        asked = topic if of_topic else None
+        request_alike(connection, code=code, topic=asked, items=items, actor=actor, reason=reason)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
 @router.post("/{item}/unit")
@@ -129,7 +126,8 @@ def unit(
     reason: Typed = "",
 ) -> Response:
     """Describe the unit that the topic names."""
-    try:
+
+    def act() -> None:
         describe_unit(
             connection,
             _place(connection, item),
@@ -140,9 +138,8 @@ def unit(
             actor=actor,
             reason=reason,
         )
-    except REFUSALS as error:
-        return _page(request, connection, actor, item, refused=error)
-    return _to(item)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
 @router.post("/{item}/position")
@@ -150,11 +147,11 @@ def position(
     request: Request, connection: Writing, actor: Worker, item: ItemNumber, name: Typed = "", reason: Typed = ""
 ) -> Response:
     """Add a position to the unit that the topic names."""
-    try:
+
+    def act() -> None:
         add_position(connection, _place(connection, item), position=name.strip(), actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, item, refused=error)
-    return _to(item)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
 @router.post("/{item}/publisher")
@@ -162,35 +159,28 @@ def publisher(
     request: Request, connection: Writing, actor: Worker, item: ItemNumber, name: Typed = "", reason: Typed = ""
 ) -> Response:
     """Let a publisher speak for the unit that the topic names."""
-    try:
+
+    def act() -> None:
         allow_publisher(connection, _place(connection, item), publisher=name.strip(), actor=actor, reason=reason)
-    except REFUSALS as error:
-        return _page(request, connection, actor, item, refused=error)
-    return _to(item)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
 def _place(connection: Connection, item: int) -> Place:
-    return Place.of_topic(read_quarantined(connection, item, identity=True).topic)
-
-
-def _to(item: int) -> Response:
-    return RedirectResponse(f"/quarantine/{item}", status_code=HTTPStatus.SEE_OTHER)
+    topic, _code = fault_of(connection, item)
+    return Place.of_topic(topic)
 
 
 def _page(
-    request: Request, connection: Connection, actor: Actor, item: int, *, refused: BatchwitnessError | None = None
+    request: Request, connection: Connection, actor: Actor, item: int, refused: BatchwitnessError | None = None
 ) -> Response:
     found = read_quarantined(connection, item, identity="identity" in actor.roles)
-    may = bool(actor.roles & CORRECT.roles) and actor.kind == "person"
-    told = None if refused is None else str(refused)
     page = render(
         request,
         "quarantined.html",
         item=found,
         why_not=f"{NOT_AGAIN[found.code]}; {SEND_AGAIN}" if found.code in NOT_AGAIN else None,
-        may_work_off=may,
-        refused=told,
+        may_work_off=CORRECT.lets(actor),
+        refused=None if refused is None else str(refused),
     )
-    if refused is not None:
-        page.status_code = HTTPStatus.CONFLICT if isinstance(refused, Conflict) else HTTPStatus.UNPROCESSABLE_ENTITY
-    return page
+    return refusing(page, refused)

@@ -1,11 +1,15 @@
-"""The database of an embedded server: its owner, its stages' roles, and their passwords."""
+"""The database of an embedded server: its owner, its stages' roles, and their passwords.
+
+Names of roles and databases cannot be parameters of the statements that make them: the server writes these statements,
+with the names quoted, and they are sent back to it.
+"""
 
 from collections.abc import Callable
 
 import psycopg
-from psycopg import sql
 
 from batchwitness.embedded.postgres import SUPERUSER, EmbeddedPostgres
+from store.sql import queries
 
 DATABASE = "batchwitness"
 OWNER = "batchwitness_owner"
@@ -38,34 +42,28 @@ def set_up(server: EmbeddedPostgres, migrate: Migrate) -> list[str]:
 def create_owner(server: EmbeddedPostgres) -> None:
     """The role that owns the database and runs the migrations, which make the stages' roles; no superuser."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
-        if known is None:
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
+        if OWNER not in _roles(connection):
+            _obey(connection, "create_role", role=OWNER)
         set_password(connection, OWNER, server.passwords.get(OWNER))
 
 
 def create_database(server: EmbeddedPostgres, name: str, *, template: str = "template0") -> None:
     """A database that belongs to the owner, as a copy of `template`; nothing happens when it is there."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
-            # The template's files as they are: its pages through the log would take several times as long.
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                    sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
-                )
-            )
+        if connection.execute(queries("bootstrap")["database"], {"name": name}).fetchone() is None:
+            _obey(connection, "create_database", name=name, owner=OWNER, template=template)
 
 
 def drop_database(server: EmbeddedPostgres, name: str) -> None:
     """Drop a database and end the sessions in it."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _obey(connection, "drop_database", name=name)
 
 
 def set_stage_passwords(server: EmbeddedPostgres) -> None:
     """Give every stage's role the password in its file. Raises MissingRole when one was not made."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        known = _roles(connection)
         missing = [role for role in STAGE_ROLES if role not in known]
         if missing:
             raise MissingRole(f"the migrations did not make {', '.join(missing)}")
@@ -76,4 +74,15 @@ def set_stage_passwords(server: EmbeddedPostgres) -> None:
 def set_password(connection: "psycopg.Connection[tuple[object, ...]]", role: str, password: str) -> None:
     """Only the verifier goes to the server, so that no log of statements ever holds a password."""
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
+    _obey(connection, "set_password", role=role, verifier=verifier)
+
+
+def _roles(connection: "psycopg.Connection[tuple[object, ...]]") -> set[object]:
+    return {name for (name,) in connection.execute(queries("bootstrap")["roles"])}
+
+
+def _obey(connection: "psycopg.Connection[tuple[object, ...]]", query: str, **names: str) -> None:
+    """Run the statement that a query of bootstrap.sql writes."""
+    row = connection.execute(queries("bootstrap")[query], names).fetchone()
+    assert row is not None
+    connection.execute(str(row[0]).encode())

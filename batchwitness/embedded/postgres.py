@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from batchwitness.embedded import child
 from batchwitness.embedded.logs import rotate, tail
 from batchwitness.embedded.passwords import Passwords
+from store.sql import queries
 
 SUPERUSER = "postgres"
 PORT = 5432  # names the socket file; nothing listens on TCP
@@ -217,7 +218,7 @@ class EmbeddedPostgres:
             if _pid_in(self._cluster / "postmaster.pid") == self.pid:
                 try:
                     with psycopg.connect(self.dsn(), connect_timeout=5) as connection:
-                        connection.execute("SELECT 1")
+                        connection.execute(queries("bootstrap")["answer"])
                 except psycopg.OperationalError:
                     pass  # starting up, or replaying its log after a crash
                 else:

@@ -17,8 +17,6 @@ import psycopg
 
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference, put_to_use
-from analytics.runner import Runner
-from analytics.settings import AnalyticsSettings
 from batchwitness.demo.history import import_history
 from batchwitness.embedded import child
 from batchwitness.embedded.database import DATABASE, OWNER
@@ -36,6 +34,7 @@ from store.model.reference import ReferenceRole
 from tests.acceptance.story import LIVE_START, PROCESS, Story, described
 from tests.fix_postgres import short_directory
 from tests.support import eventually
+from tests.working import work_off
 
 RATE = 14_400.0  # plant seconds a host second: two days in twelve seconds
 # Host seconds. More than any outage of a test at any rate, so that no alert depends on when a tick fell.
@@ -87,23 +86,11 @@ def prepare(var: Path, story: Story) -> Prepared:
                 **BY,
             )
             put_to_use(connection, reference, **BY)
-        _catch_up(database)
+        # Analytics goes through the history once, and not anew at the start of every system.
+        work_off(database.dsn("batchwitness_analytics", DATABASE))
     finally:
         database.stop()
     return Prepared(var=var, floor_token=token)
-
-
-def _catch_up(database: Database) -> None:
-    """Let analytics go through the history once, and not anew at the start of every system."""
-    with psycopg.connect(database.dsn("batchwitness_analytics", DATABASE), autocommit=True) as connection:
-        runner = Runner(
-            connect=lambda: connection,
-            settings=AnalyticsSettings(),
-            stopping=lambda: False,
-            wait=lambda _within_s: None,
-        )
-        while runner.step(connection):
-            pass
 
 
 class System:

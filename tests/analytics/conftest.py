@@ -12,13 +12,12 @@ import pytest
 from analytics.inputs import completed_batches
 from analytics.reference import ReferenceModel
 from analytics.references import learn_reference, put_to_use
-from analytics.runner import Runner
-from analytics.settings import AnalyticsSettings
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import new_reference, old_reference
 from tests.fix_postgres import Database, copy_of
 from tests.store.record import Record, opened
+from tests.working import work_off
 
 HOURS = 24
 EVERY_MIN = 10
@@ -40,15 +39,7 @@ class Watched:
 
     def analyse(self, **settings: Any) -> None:
         """Run a fresh worker until nothing is left to do, as after a restart."""
-        with psycopg.connect(self.database.dsn("analytics"), autocommit=True) as connection:
-            runner = Runner(
-                connect=lambda: connection,
-                settings=AnalyticsSettings(**settings),
-                stopping=lambda: False,
-                wait=lambda _seconds: None,
-            )
-            while runner.step(connection):
-                pass
+        work_off(self.database.dsn("analytics"), **settings)
 
     def alerts(self) -> list[tuple[Any, ...]]:
         """Every alert with everything it carries."""

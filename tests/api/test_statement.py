@@ -5,15 +5,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from analytics.runner import Runner
-from analytics.settings import AnalyticsSettings
 from store.model.times import to_us
 from tests.fix_postgres import Database
 from tests.store.record import Record, opened
+from tests.working import work_off
 
 START = datetime(2026, 1, 5, 8, 3, 20, tzinfo=UTC)
 EVERY = timedelta(minutes=10)
@@ -103,22 +101,12 @@ class Scenario:
             self.conflicts["pH"] += 1
 
 
-def analyse(database: Database) -> None:
-    """Work everything off."""
-    with psycopg.connect(database.dsn("analytics"), autocommit=True) as connection:
-        runner = Runner(
-            connect=lambda: connection, settings=AnalyticsSettings(), stopping=lambda: False, wait=lambda _s: None
-        )
-        while runner.step(connection):
-            pass
-
-
 def test_ingest_4_the_statement_says_what_the_published_list_says(
     record: Record, database: Database, review: TestClient
 ) -> None:
     scenario = Scenario(record)
     scenario.play()
-    analyse(database)
+    work_off(database.dsn("analytics"))
     found = review.get("/v1/batches/CT-1/completeness").json()
     assert found["waiting"] == 0
     by_tag = {tag["tag"]: tag for tag in found["tags"]}
@@ -163,7 +151,7 @@ def test_ingest_4_while_only_time_passed_since_the_statement_is_not_called_preli
     record: Record, database: Database, review: TestClient
 ) -> None:
     Scenario(record).play()
-    analyse(database)
+    work_off(database.dsn("analytics"))
     record.tick(to_us(at(READINGS + 1)))
     assert review.get("/v1/batches/CT-1/completeness").json()["waiting"] == 0
     record.take(("BR-02/readings", {"time": at(1).isoformat(), "values": {"pH": 7.0}}))

@@ -95,7 +95,7 @@ ON CONFLICT (unit_procedure_id, run) DO NOTHING;
 
 -- claim_monitor: The open run that is farthest behind, locked, those that catch up after a correction last.
 SELECT monitor.monitor_id, monitor.unit_procedure_id, monitor.run, monitor.batch_id, batch.name,
-    unit_procedure.unit_id, monitor.position, monitor.until_ordinal, monitor.state
+    unit_procedure.unit_id, monitor.position, monitor.until_ordinal
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
@@ -109,6 +109,9 @@ WHERE NOT monitor.closed AND monitor.failure IS NULL
 ORDER BY monitor.position < coalesce(monitor.corrected_ordinal, 0), monitor.position, monitor.monitor_id
 LIMIT 1
 FOR UPDATE OF monitor SKIP LOCKED;
+
+-- monitor_state: What a monitor knew when its position was saved.
+SELECT state FROM monitor WHERE monitor_id = %(monitor_id)s;
 
 -- unit_blocks: What a stretch of the intake holds of one unit, and the ticks in it.
 SELECT intake.ordinal, block_unit.rows, block_tick.plant_time, block_tick.rate

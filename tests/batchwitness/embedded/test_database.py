@@ -55,7 +55,7 @@ def test_no_password_reaches_the_servers_log(postgres_server: EmbeddedPostgres) 
         connection.execute("ALTER SYSTEM RESET log_statement")
         connection.execute("SELECT pg_reload_conf()")
     log = postgres_server.log_file.read_text()
-    assert f'ALTER ROLE "{OWNER}" PASSWORD' in log
+    assert f"ALTER ROLE {OWNER} PASSWORD" in log
     assert all(postgres_server.passwords.get(role) not in log for role in (OWNER, *STAGE_ROLES))
 
 
