@@ -2,7 +2,8 @@
 
 A tile never shows old data as current: when no tag that owes readings is current, or analysis stands still, it says
 NO DATA whatever else is known, and whether the batch is in its envelope becomes unknown. While only some tags are
-silent it names them, and `data_until` is that of the oldest.
+silent it names them, and `data_until` is that of the oldest. Where all units behind one edge node or publisher fall
+silent together, the node is named once and the tiles point to it.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from psycopg import Connection
 from api.clock import Clock, read_clock
 from api.database import rows
 from api.freshness import Freshness, judge, read_spoken
+from api.nodes import Quiet, SilentNode, read_silent_nodes
 from api.rendering import instant
 from api.verdict import Verdict, read_monitors, verdict
 from store.sql import queries
@@ -72,29 +74,47 @@ class Tile:
     next_action: str
 
 
-def read_board(connection: Connection) -> tuple[Clock, list[Tile]]:
-    """All tiles by site, area and unit, and the plant's time they were judged at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All tiles by site, area and unit, the plant's time they were judged at, and which nodes are silent."""
+
+    clock: Clock
+    tiles: list[Tile]
+    silent_nodes: list[SilentNode]
+
+
+def read_board(connection: Connection) -> Board:
+    """The board as it is now."""
     clock = read_clock(connection)
     spoken: dict[tuple[int, int | None], list[Mapping[str, Any]]] = {}
     for tag in read_spoken(connection, clock):
         spoken.setdefault((tag["unit_id"], tag["unit_procedure_id"]), []).append(tag)
     monitors = {monitor["unit_procedure_id"]: monitor for monitor in read_monitors(connection)}
-    tiles = []
+    found = []
+    places = []
     for row in rows(connection, queries("api_units")["board"]):
         place = row["unit_id"], row["unit_procedure_id"]
         fresh = judge(spoken.get(place, ()), clock, running=row["batch"] is not None)
         told = verdict(monitors.get(row["unit_procedure_id"]), clock, silent=fresh.silent)
-        tiles.append(tile(row, clock, fresh, told))
-    return clock, tiles
+        found.append((row, fresh, told))
+        if row["batch"] is not None:
+            places.append(_place(row, fresh))
+    nodes = read_silent_nodes(connection, places)
+    node_of = {place: node for node in nodes for place in zip(node.units, node.batches, strict=True)}
+    return Board(
+        clock=clock,
+        tiles=[tile(row, clock, fresh, told, node_of.get((_name(row), row["batch"]))) for row, fresh, told in found],
+        silent_nodes=nodes,
+    )
 
 
-def tile(row: Mapping[str, Any], clock: Clock, fresh: Freshness, told: Verdict) -> Tile:
-    """One row of the query `board`, with what its tags and its monitor say, as a tile."""
+def tile(row: Mapping[str, Any], clock: Clock, fresh: Freshness, told: Verdict, node: SilentNode | None = None) -> Tile:
+    """One row of the query `board`, with what its tags and its monitor say, and the node silent with it, as a tile."""
     running = row["batch"] is not None
     state = _state(running=running, missing=fresh.no_data or told.stands_still, urgent=row["urgent_alerts"] > 0)
     believed = state in (TileState.RUNNING, TileState.ALERT)
     return Tile(
-        unit=row["unit"] if row["position"] is None else f"{row['unit']} {row['position']}",
+        unit=_name(row),
         area=row["area"],
         batch=row["batch"],
         product=row["product"],
@@ -119,7 +139,21 @@ def tile(row: Mapping[str, Any], clock: Clock, fresh: Freshness, told: Verdict) 
         analysis_stands_still=told.stands_still,
         reference=row["reference"],
         software=row["software"],
-        next_action=_next_action(state, row, fresh, told),
+        next_action=_next_action(state, row, fresh, told) if node is None else node.next_action,
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return row["unit"] if row["position"] is None else f"{row['unit']} {row['position']}"
+
+
+def _place(row: Mapping[str, Any], fresh: Freshness) -> Quiet:
+    return Quiet(
+        unit_id=row["unit_id"],
+        unit_procedure_id=row["unit_procedure_id"],
+        name=_name(row),
+        batch=row["batch"],
+        silent=frozenset(fresh.silent) if fresh.no_data and fresh.silent else None,
     )
 
 

@@ -8,6 +8,7 @@ from api.database import Reading, rows
 from api.expected import OPEN, flat_lines, read_plan
 from api.fields import to_ms
 from api.flat import ROW_CAP, FlatRow, flat
+from store.model.alert import AlertKind
 from store.sql import queries
 
 router = APIRouter(prefix="/grafana/floor", tags=["grafana floor"])
@@ -16,7 +17,6 @@ router = APIRouter(prefix="/grafana/floor", tags=["grafana floor"])
 @router.get("/units", response_model=list[FlatRow])
 def floor_units(connection: Reading) -> Response:
     """One row a unit, or one a position where several batches share a unit."""
-    _, tiles = read_board(connection)
     return flat(
         {
             "unit": tile.unit,
@@ -36,14 +36,30 @@ def floor_units(connection: Reading) -> Response:
             "reference": tile.reference,
             "next_action": tile.next_action,
         }
-        for tile in tiles
+        for tile in read_board(connection).tiles
     )
 
 
 @router.get("/alerts", response_model=list[FlatRow])
 def floor_alerts(connection: Reading) -> Response:
-    """Alerts of running batches and of units that nobody has closed, in order of time."""
-    return flat(rows(connection, queries("api_grafana")["floor_alerts"]))
+    """Alerts of running batches and of units that nobody has closed, in order of time; of a silent node one row."""
+    nodes = read_board(connection).silent_nodes
+    gathered = {alert for node in nodes for alert in node.alerts}
+    found = [row for row in rows(connection, queries("api_grafana")["floor_alerts"]) if row["alert"] not in gathered]
+    found += [
+        {
+            "time": to_ms(node.raised),
+            "alert": node.alerts[0],
+            "unit": ", ".join(node.units),
+            "batch": ", ".join(dict.fromkeys(node.batches)),
+            "kind": AlertKind.SILENCE,
+            "sentence": f"{node.sentence} Alerts {', '.join(map(str, node.alerts))}.",
+            "state": node.state,
+            "next_action": node.next_action,
+        }
+        for node in nodes
+    ]
+    return flat(sorted(found, key=lambda row: (row["time"], row["alert"])))
 
 
 @router.get("/samples", response_model=list[FlatRow])

@@ -36,15 +36,13 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def board(request: Request, connection: Reading) -> Response:
     """The board of units; its middle asks for itself again every two seconds."""
-    clock, tiles = read_board(connection)
-    return render(request, "board.html", clock=clock, tiles=tiles)
+    return render(request, "board.html", board=read_board(connection))
 
 
 @router.get("/board")
 def board_tiles(request: Request, connection: Reading) -> Response:
     """The middle of the board."""
-    clock, tiles = read_board(connection)
-    return render(request, "board_tiles.html", clock=clock, tiles=tiles)
+    return render(request, "board_tiles.html", board=read_board(connection))
 
 
 @router.get("/batches")
@@ -101,12 +99,15 @@ def alerts(
     state: Annotated[AlertState | None, Query()] = None,
     batch: OptionalName = None,
 ) -> Response:
-    """The queue: what nobody has closed, the unacknowledged first."""
+    """The queue: what nobody has closed, the unacknowledged first; silences of one node are one row."""
     found = read_queue(connection, batch=batch, state=state, open_only=state is None, limit=200)
+    nodes = read_board(connection).silent_nodes if state is None and batch is None else []
+    gathered = {alert for node in nodes for alert in node.alerts}
+    found = [alert for alert in found if alert.alert not in gathered]
     found.sort(key=lambda alert: (alert.state is not AlertState.RAISED, -alert.raised_time.timestamp()))
     asked = {name: value for name, value in (("state", state), ("batch", batch)) if value is not None}
     clock = read_clock(connection)
-    return render(request, "alerts.html", alerts=found, state=state, batch=batch, asked=asked, clock=clock)
+    return render(request, "alerts.html", alerts=found, nodes=nodes, state=state, batch=batch, asked=asked, clock=clock)
 
 
 @router.get("/alerts/{alert}")

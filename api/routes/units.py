@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from api.board import Tile, read_board
 from api.database import Reading
+from api.nodes import SilentNode
 
 router = APIRouter(tags=["units"])
 
@@ -17,10 +18,16 @@ class Units(BaseModel):
     plant_now: datetime
     tick_age_s: float | None
     units: list[Tile]
+    silent_nodes: list[SilentNode]  # each one with all its units
 
 
 @router.get("/units")
 def units_now(connection: Reading) -> Units:
     """Every unit now: what runs there, until when there is data, and what to do next."""
-    clock, tiles = read_board(connection)
-    return Units(plant_now=clock.now, tick_age_s=clock.tick_age_s, units=tiles)
+    board = read_board(connection)
+    return Units(
+        plant_now=board.clock.now,
+        tick_age_s=board.clock.tick_age_s,
+        units=board.tiles,
+        silent_nodes=board.silent_nodes,
+    )
