@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge
 
 from analytics.arrivals import count_arrivals
 from analytics.batches import follow_batches
+from analytics.charts import follow_charts
 from analytics.fresh import read_fresh
 from analytics.gaps import derive_gaps
 from analytics.intake import consumed, position_of, take_blocks
@@ -73,6 +74,10 @@ class Runner:
         with consumed(connection, "batches", head, most=MOST_BLOCKS) as stretch:
             if stretch is not None:
                 follow_batches(connection, stretch, self.settings)
+                worked = True
+        with consumed(connection, "charts", head, most=MOST_BLOCKS) as stretch:
+            if stretch is not None:
+                follow_charts(connection, stretch)
                 worked = True
         with connection.transaction():
             with consumed(connection, "overviews", head, most=MOST_BLOCKS, most_readings=OVERVIEW_READINGS) as stretch:

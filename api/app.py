@@ -22,6 +22,8 @@ from api.rendering import VERSION
 from api.routes import (
     alerts,
     batches,
+    chart_pages,
+    charts,
     correction_pages,
     corrections,
     grafana_floor,
@@ -71,12 +73,21 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     app.include_router(results.router, prefix="/v1", dependencies=[Depends(STATE)])
 
     # People and machines that read everything
-    for router in (units.router, batches.router, alerts.router, corrections.router, quarantine.router, record.router):
+    for router in (
+        units.router,
+        batches.router,
+        alerts.router,
+        charts.router,
+        corrections.router,
+        quarantine.router,
+        record.router,
+    ):
         app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
     for router in (
         grafana_review.router,
         operation.router,
         pages.router,
+        chart_pages.router,
         correction_pages.router,
         quarantine_pages.router,
     ):

@@ -553,9 +553,166 @@ ALTER TABLE public.chain ALTER COLUMN chain_id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.chart_point (
+    control_chart_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    revision integer NOT NULL,
+    started timestamp with time zone NOT NULL,
+    value double precision,
+    value_text text NOT NULL,
+    without text,
+    bound text,
+    qc_result_id bigint,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    readings integer,
+    intake_ordinal bigint NOT NULL,
+    committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT chart_point_check CHECK (((value IS NOT NULL) OR (without IS NOT NULL))),
+    CONSTRAINT chart_point_revision_check CHECK ((revision > 0)),
+    CONSTRAINT chart_point_without_check CHECK ((without = ANY (ARRAY['bound'::text, 'no_number'::text, 'no_logarithm'::text, 'withdrawn'::text])))
+);
+
+CREATE VIEW public.chart_point_now AS
+ SELECT chart_point.control_chart_id,
+    chart_point.batch_id,
+    chart_point.revision,
+    chart_point.started,
+    chart_point.value,
+    chart_point.value_text,
+    chart_point.without,
+    chart_point.bound,
+    chart_point.qc_result_id,
+    chart_point.since,
+    chart_point.until,
+    chart_point.readings,
+    chart_point.intake_ordinal,
+    chart_point.committed_time,
+    first.intake_ordinal AS first_ordinal
+   FROM (public.chart_point
+     JOIN public.chart_point first ON (((first.control_chart_id = chart_point.control_chart_id) AND (first.batch_id = chart_point.batch_id) AND (first.revision = 1))))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.chart_point later
+          WHERE ((later.control_chart_id = chart_point.control_chart_id) AND (later.batch_id = chart_point.batch_id) AND (later.revision > chart_point.revision)))));
+
+CREATE TABLE public.chart_signal (
+    chart_signal_id bigint NOT NULL,
+    control_chart_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    rule text NOT NULL,
+    side text NOT NULL,
+    revision integer NOT NULL,
+    holds boolean NOT NULL,
+    control_limit_id integer NOT NULL,
+    statistic double precision NOT NULL,
+    limit_value double precision NOT NULL,
+    points integer NOT NULL,
+    sentence text NOT NULL,
+    software text NOT NULL,
+    intake_ordinal bigint NOT NULL,
+    committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT chart_signal_revision_check CHECK ((revision > 0)),
+    CONSTRAINT chart_signal_side_check CHECK ((side = ANY (ARRAY['above'::text, 'below'::text, 'neither'::text])))
+);
+
+ALTER TABLE public.chart_signal ALTER COLUMN chart_signal_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chart_signal_chart_signal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW public.chart_signal_now AS
+ SELECT chart_signal_id,
+    control_chart_id,
+    batch_id,
+    rule,
+    side,
+    revision,
+    holds,
+    control_limit_id,
+    statistic,
+    limit_value,
+    points,
+    sentence,
+    software,
+    intake_ordinal,
+    committed_time
+   FROM public.chart_signal
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.chart_signal later
+          WHERE ((later.control_chart_id = chart_signal.control_chart_id) AND (later.batch_id = chart_signal.batch_id) AND (later.rule = chart_signal.rule) AND (later.side = chart_signal.side) AND (later.revision > chart_signal.revision)))));
+
 CREATE TABLE public.consumer (
     name text NOT NULL,
     "position" bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.control_chart (
+    control_chart_id integer NOT NULL,
+    process_version_id integer NOT NULL,
+    attribute text,
+    tag text,
+    phase text,
+    summary text,
+    scale text NOT NULL,
+    unit_of_measure text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    failure text,
+    CONSTRAINT control_chart_check CHECK ((num_nonnulls(attribute, summary) = 1)),
+    CONSTRAINT control_chart_check1 CHECK (((phase IS NULL) = (summary IS NULL))),
+    CONSTRAINT control_chart_check2 CHECK (((tag IS NULL) = ((summary IS NULL) OR (summary = 'duration'::text)))),
+    CONSTRAINT control_chart_scale_check CHECK ((scale = ANY (ARRAY['linear'::text, 'log'::text]))),
+    CONSTRAINT control_chart_summary_check CHECK ((summary = ANY (ARRAY['mean'::text, 'minimum'::text, 'maximum'::text, 'duration'::text])))
+);
+
+ALTER TABLE public.control_chart ALTER COLUMN control_chart_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.control_chart_control_chart_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.control_limit (
+    control_limit_id integer NOT NULL,
+    control_chart_id integer NOT NULL,
+    version integer NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    centre double precision NOT NULL,
+    sigma double precision NOT NULL,
+    n integer NOT NULL,
+    autocorrelation double precision NOT NULL,
+    rules text[] NOT NULL,
+    points jsonb NOT NULL,
+    left_out jsonb NOT NULL,
+    drafted_by text NOT NULL,
+    reason text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    used_from timestamp with time zone,
+    used_by text,
+    chain_id smallint,
+    block_seq bigint,
+    CONSTRAINT control_limit_check CHECK (((state = 'draft'::text) = (used_from IS NULL))),
+    CONSTRAINT control_limit_check1 CHECK ((num_nulls(used_from, used_by, chain_id, block_seq) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT control_limit_kind_check CHECK ((kind = ANY (ARRAY['initial'::text, 'long_term'::text]))),
+    CONSTRAINT control_limit_rules_check CHECK ((cardinality(rules) > 0)),
+    CONSTRAINT control_limit_sigma_check CHECK ((sigma > (0)::double precision)),
+    CONSTRAINT control_limit_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'in_use'::text, 'retired'::text]))),
+    CONSTRAINT control_limit_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.control_limit ALTER COLUMN control_limit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.control_limit_control_limit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.correction (
@@ -1675,8 +1832,29 @@ ALTER TABLE ONLY public.chain
 ALTER TABLE ONLY public.chain
     ADD CONSTRAINT chain_pkey PRIMARY KEY (chain_id);
 
+ALTER TABLE ONLY public.chart_point
+    ADD CONSTRAINT chart_point_pkey PRIMARY KEY (control_chart_id, batch_id, revision);
+
+ALTER TABLE ONLY public.chart_signal
+    ADD CONSTRAINT chart_signal_control_chart_id_batch_id_rule_side_revision_key UNIQUE (control_chart_id, batch_id, rule, side, revision);
+
+ALTER TABLE ONLY public.chart_signal
+    ADD CONSTRAINT chart_signal_pkey PRIMARY KEY (chart_signal_id);
+
 ALTER TABLE ONLY public.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.control_chart
+    ADD CONSTRAINT control_chart_pkey PRIMARY KEY (control_chart_id);
+
+ALTER TABLE ONLY public.control_chart
+    ADD CONSTRAINT control_chart_process_version_id_attribute_tag_phase_summar_key UNIQUE NULLS NOT DISTINCT (process_version_id, attribute, tag, phase, summary);
+
+ALTER TABLE ONLY public.control_limit
+    ADD CONSTRAINT control_limit_control_chart_id_version_key UNIQUE (control_chart_id, version);
+
+ALTER TABLE ONLY public.control_limit
+    ADD CONSTRAINT control_limit_pkey PRIMARY KEY (control_limit_id);
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_chain_id_block_seq_key UNIQUE (chain_id, block_seq);
@@ -1932,6 +2110,12 @@ CREATE INDEX audit_event_subject ON public.audit_event USING btree (subject, seq
 
 CREATE INDEX block_tick_host_time ON public.block_tick USING btree (host_time);
 
+CREATE INDEX chart_signal_batch ON public.chart_signal USING btree (batch_id);
+
+CREATE UNIQUE INDEX control_limit_block ON public.control_limit USING btree (chain_id, block_seq);
+
+CREATE UNIQUE INDEX control_limit_in_use ON public.control_limit USING btree (control_chart_id) WHERE (state = 'in_use'::text);
+
 CREATE INDEX edge_gap_block ON public.edge_gap USING btree (chain_id, block_seq);
 
 CREATE INDEX edge_node_event_block ON public.edge_node_event USING btree (chain_id, block_seq);
@@ -2056,6 +2240,33 @@ ALTER TABLE ONLY public.block_unit
 
 ALTER TABLE ONLY public.block_unit
     ADD CONSTRAINT block_unit_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.chart_point
+    ADD CONSTRAINT chart_point_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.chart_point
+    ADD CONSTRAINT chart_point_control_chart_id_fkey FOREIGN KEY (control_chart_id) REFERENCES public.control_chart(control_chart_id);
+
+ALTER TABLE ONLY public.chart_point
+    ADD CONSTRAINT chart_point_qc_result_id_fkey FOREIGN KEY (qc_result_id) REFERENCES public.qc_result(qc_result_id);
+
+ALTER TABLE ONLY public.chart_signal
+    ADD CONSTRAINT chart_signal_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.chart_signal
+    ADD CONSTRAINT chart_signal_control_chart_id_fkey FOREIGN KEY (control_chart_id) REFERENCES public.control_chart(control_chart_id);
+
+ALTER TABLE ONLY public.chart_signal
+    ADD CONSTRAINT chart_signal_control_limit_id_fkey FOREIGN KEY (control_limit_id) REFERENCES public.control_limit(control_limit_id);
+
+ALTER TABLE ONLY public.control_chart
+    ADD CONSTRAINT control_chart_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
+
+ALTER TABLE ONLY public.control_limit
+    ADD CONSTRAINT control_limit_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.control_limit
+    ADD CONSTRAINT control_limit_control_chart_id_fkey FOREIGN KEY (control_chart_id) REFERENCES public.control_chart(control_chart_id);
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
@@ -2459,10 +2670,58 @@ GRANT UPDATE(claimed_at) ON TABLE public.chain TO batchwitness_ingest;
 GRANT UPDATE(claimed_at) ON TABLE public.chain TO batchwitness_analytics;
 GRANT UPDATE(claimed_at) ON TABLE public.chain TO batchwitness_api;
 
+GRANT SELECT ON TABLE public.chart_point TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.chart_point TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.chart_point TO batchwitness_api;
+GRANT SELECT ON TABLE public.chart_point TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.chart_point TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.chart_point_now TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.chart_point_now TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.chart_point_now TO batchwitness_api;
+GRANT SELECT ON TABLE public.chart_point_now TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.chart_point_now TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.chart_signal TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.chart_signal TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.chart_signal TO batchwitness_api;
+GRANT SELECT ON TABLE public.chart_signal TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.chart_signal TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.chart_signal_now TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.chart_signal_now TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.chart_signal_now TO batchwitness_api;
+GRANT SELECT ON TABLE public.chart_signal_now TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.chart_signal_now TO batchwitness_retain;
+
 GRANT SELECT ON TABLE public.consumer TO batchwitness_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.consumer TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_api;
 GRANT SELECT ON TABLE public.consumer TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.control_chart TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.control_chart TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.control_chart TO batchwitness_api;
+GRANT SELECT ON TABLE public.control_chart TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.control_chart TO batchwitness_retain;
+
+GRANT UPDATE(failure) ON TABLE public.control_chart TO batchwitness_analytics;
+
+GRANT SELECT ON TABLE public.control_limit TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.control_limit TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.control_limit TO batchwitness_api;
+GRANT SELECT ON TABLE public.control_limit TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.control_limit TO batchwitness_retain;
+
+GRANT UPDATE(state) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(used_from) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(used_by) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(chain_id) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(block_seq) ON TABLE public.control_limit TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.correction TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.correction TO batchwitness_analytics;

@@ -71,6 +71,26 @@ EXPECTED: dict[str, Rights] = {
         api="select insert update(epoch seq digest holder claimed_at)",
         retain="select",
     ),
+    "chart_point": Rights(ingest="select", analytics="select insert", api="select", readonly="select", retain="select"),
+    "chart_point_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
+    "chart_signal": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
+    "chart_signal_now": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
+    "control_chart": Rights(
+        ingest="select",
+        analytics="select update(failure)",
+        api="select insert",
+        readonly="select",
+        retain="select",
+    ),
+    "control_limit": Rights(
+        ingest="select",
+        analytics="select",
+        api="select insert update(state used_from used_by chain_id block_seq)",
+        readonly="select",
+        retain="select",
+    ),
     "correction": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "entry_disagreement": Rights(ingest="select insert", analytics="select", api="select", retain="select"),
@@ -268,6 +288,8 @@ VIEWS = frozenset(
     {
         "alert_now",
         "alert_outcome",
+        "chart_point_now",
+        "chart_signal_now",
         "qc_result_now",
         "quarantine_now",
         "reading_conflict_now",

@@ -171,3 +171,20 @@ INSERT INTO edge_gap (edge_node_id, cause, first_seq, last_seq, messages, from_t
 VALUES (1, 'sequence', 3, 4, 2, '2026-01-20 01:00Z', '2026-01-20 01:01Z', 1, 1);
 INSERT INTO sparkplug_mapping (edge_group, node, device, metric, unit_id, tag) VALUES
     ('basel:hall-1', '*', 'BR-01', 'Heater/PV', 1, 'temperature');
+INSERT INTO control_chart (control_chart_id, process_version_id, attribute, tag, phase, summary, scale,
+    unit_of_measure, known_at)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, 2, 'viability', NULL, NULL, NULL, 'linear', '%', '2026-01-14Z'),
+    (2, 2, NULL, 'temperature', 'activation', 'mean', 'linear', 'Cel', '2026-01-14Z');
+INSERT INTO control_limit (control_limit_id, control_chart_id, version, kind, state, centre, sigma, n, autocorrelation,
+    rules, points, left_out, drafted_by, reason, known_at, used_from, used_by, chain_id, block_seq)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, 1, 1, 'initial', 'in_use', 90, 1, 6, 0.1, '{nelson_1}', '[]', '[]', 'mara', 'begin', '2026-01-14Z',
+        '2026-01-15Z', 'mara', 1, 1),
+    (2, 1, 2, 'initial', 'draft', 90, 1, 7, 0.1, '{nelson_1}', '[]', '[]', 'mara', 'more', '2026-01-16Z', NULL, NULL,
+        NULL, NULL);
+INSERT INTO chart_point (control_chart_id, batch_id, revision, started, value, value_text, qc_result_id,
+    intake_ordinal) VALUES (1, 1, 1, '2026-01-01Z', 91, '91', 1, 1), (1, 1, 2, '2026-01-01Z', 92, '92', 2, 2);
+INSERT INTO chart_signal (control_chart_id, batch_id, rule, side, revision, holds, control_limit_id, statistic,
+    limit_value, points, sentence, software, intake_ordinal)
+VALUES (1, 1, 'nelson_1', 'above', 1, true, 1, 94, 93, 1, 'viability of CT-1 is 94 %', '1', 1);

@@ -1,0 +1,324 @@
+"""Charts over batches as people see them: points, limits, averages and sums drawn from the record, and what rules said.
+
+The lines are calculated here from the stored limits and points by the same pure methods that judge them; signals are
+those that were written down, never calculated anew.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import exp, log
+from typing import Self
+
+from psycopg import Connection
+from pydantic import BaseModel, Field
+
+from analytics.methods.capability import performance
+from analytics.methods.control import ControlLimits
+from analytics.methods.cusum import DECISION, SLACK, CusumChart
+from analytics.methods.ewma_chart import REACH, WEIGHT, EwmaChart
+from analytics.methods.individuals import individual_bounds, moving_range
+from analytics.methods.run_length import cusum_run_length, ewma_run_length
+from analytics.methods.run_rules import RunRule, false_rate
+from api.database import Row, models, row, rows
+from store.charts import read_chart
+from store.errors import NotFound
+from store.model.chart import Chart, LimitsState, Summary, WithoutNumber
+from store.model.result import Scale
+from store.sql import queries
+
+
+class ChartRow(BaseModel):
+    """One chart at a glance."""
+
+    chart: int
+    process: str
+    attribute: str | None
+    tag: str | None
+    phase: str | None
+    summary: Summary | None
+    scale: Scale
+    unit_of_measure: str
+    failure: str | None  # why it could not be judged at last
+    limits_version: int | None  # in use
+    limits_kind: str | None
+    limits_n: int | None
+    drafts: int
+    batches: int
+    signals: int  # that hold
+
+    @property
+    def subject(self) -> str:
+        """What it shows, in words."""
+        if self.attribute is not None:
+            return self.attribute
+        of = f"{self.summary} of {self.tag} in {self.phase}"
+        return f"duration of {self.phase}" if self.summary is Summary.DURATION else of
+
+
+class LimitPoint(BaseModel):
+    """A batch that limits rest on, with the value it had when they were drafted."""
+
+    batch_id: int
+    batch: str
+    value: float
+
+
+class LeftOut(BaseModel):
+    """A batch that was named for limits and has no number."""
+
+    batch: str
+    why: str
+
+
+class LimitsRow(BaseModel):
+    """A version of a chart's limits; centre and sigma are of logarithms on a log scale."""
+
+    control_limit: int
+    version: int
+    kind: str
+    state: LimitsState
+    centre: float
+    sigma: float
+    n: int
+    autocorrelation: float
+    rules: list[str]
+    points: list[LimitPoint]
+    left_out: list[LeftOut]
+    drafted_by: str
+    reason: str
+    known_at: datetime
+    used_from: datetime | None
+    used_by: str | None
+    used_ordinal: int | None = Field(exclude=True)  # of the intake; None also while analytics has yet to take it
+
+
+class SignalRow(BaseModel):
+    """What a rule said of a batch; `newest` false: a later revision takes its place."""
+
+    signal: int
+    batch: str
+    rule: str
+    side: str
+    revision: int
+    holds: bool
+    limits_version: int
+    statistic: float
+    limit: float
+    points: int
+    sentence: str
+    committed_time: datetime
+    newest: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRow:
+    """One batch on a chart, in the chart's unit; of a CUSUM in sigma. What has no limits yet has no lines."""
+
+    batch: str
+    started: datetime
+    value: float | None
+    value_text: str
+    without: WithoutNumber | None
+    bound: str | None
+    readings: int | None
+    revision: int
+    earlier: Sequence[str]  # values it had before
+    limits_version: int | None  # the limits that rest on it or judge it
+    reference: bool  # phase I: these limits rest on it
+    centre: float | None
+    lower: float | None
+    upper: float | None
+    moving_range: float | None
+    moving_range_upper: float | None
+    average: float | None
+    average_lower: float | None
+    average_upper: float | None
+    high_sum: float | None
+    low_sum: float | None
+    signals: Sequence[str]  # rules it breaks by what is known now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityRow:
+    """Ppk of all batches with a number against the specification; without enough of them `hidden` says why."""
+
+    low: float | None
+    high: float | None
+    n: int
+    ppk: float | None
+    lower: float | None  # one-sided 95 % bound
+    hidden: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A rule that is applied, and how often it errs in a process in control of independent normal values."""
+
+    rule: str
+    batches_a_false_signal: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartDetail:
+    """A chart with everything that is known of it."""
+
+    chart: ChartRow
+    points: Sequence[PointRow]
+    limits: Sequence[LimitsRow]
+    signals: Sequence[SignalRow]
+    rules: Sequence[RuleRow]
+    capability: CapabilityRow | None  # None: there is no specification
+
+
+def read_charts(connection: Connection) -> list[ChartRow]:
+    """All charts."""
+    return models(connection, ChartRow, queries("api_chart")["charts"], {"chart": None})
+
+
+def read_chart_detail(connection: Connection, number: int) -> ChartDetail:
+    """One chart. Raises NotFound."""
+    sql = queries("api_chart")
+    found = models(connection, ChartRow, sql["charts"], {"chart": number})
+    if not found:
+        raise NotFound(f"there is no chart {number}")
+    chart = read_chart(connection, number)
+    limits = models(connection, LimitsRow, sql["limits"], {"chart": number})
+    signals = models(connection, SignalRow, sql["signals"], {"chart": number})
+    points = _points(chart, rows(connection, sql["points"], {"chart": number}), limits, signals)
+    used = [version for version in limits if version.state is LimitsState.IN_USE]
+    return ChartDetail(
+        chart=found[0],
+        points=points,
+        limits=limits,
+        signals=signals,
+        rules=[RuleRow(rule=rule, batches_a_false_signal=_run_length(rule)) for rule in used[0].rules] if used else [],
+        capability=_capability(connection, chart, points),
+    )
+
+
+def signals_of_batch(connection: Connection, batch: str) -> list[Row]:
+    """What rules say of a batch now: chart, rule and sentence."""
+    return rows(connection, queries("api_chart")["of_batch"], {"batch": batch})
+
+
+def _points(
+    chart: Chart, found: Sequence[Row], limits: Sequence[LimitsRow], signals: Sequence[SignalRow]
+) -> list[PointRow]:
+    used = sorted((version for version in limits if version.used_ordinal is not None), key=_ordinal)
+    broken: dict[str, list[str]] = {}
+    for signal in signals:
+        if signal.newest and signal.holds:
+            broken.setdefault(signal.batch, []).append(signal.rule)
+    lines = {version.version: _Lines.of(chart, version) for version in used}
+    shown = []
+    for point in found:
+        version = _judge(used, point["first_ordinal"])
+        reference = version is not None and any(one.batch_id == point["batch_id"] for one in version.points)
+        usable = point["value"] is not None and point["without"] is None
+        value = point["value"] if usable else None
+        drawn: Row = dict.fromkeys(_DRAWN)
+        if version is not None:
+            drawn |= lines[version.version].take(value, reference=reference)
+        shown.append(
+            PointRow(
+                **{name: point[name] for name in _STORED},
+                without=None if point["without"] is None else WithoutNumber(point["without"]),
+                limits_version=None if version is None else version.version,
+                reference=reference,
+                signals=sorted(broken.get(point["batch"], [])),
+                **drawn,
+            )
+        )
+    return shown
+
+
+def _ordinal(version: LimitsRow) -> int:
+    return version.used_ordinal or 0
+
+
+def _judge(used: Sequence[LimitsRow], first_ordinal: int) -> LimitsRow | None:
+    """The limits in use when a batch came onto the chart; of those from before the first ones, the first."""
+    before = [version for version in used if _ordinal(version) <= first_ordinal]
+    return before[-1] if before else (used[0] if used else None)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of one version of limits, in the chart's unit, as its points are taken in order."""
+
+    chart: Chart
+    limits: ControlLimits
+    ewma: EwmaChart
+    cusum: CusumChart
+    before: float | None = None
+
+    @classmethod
+    def of(cls, chart: Chart, version: LimitsRow) -> Self:
+        limits = ControlLimits(centre=version.centre, sigma=version.sigma, n=version.n)
+        return cls(chart=chart, limits=limits, ewma=EwmaChart(limits=limits), cusum=CusumChart(limits=limits))
+
+    def take(self, shown: float | None, *, reference: bool) -> dict[str, float | None]:
+        """What is drawn beside a value; averages and sums of phase II alone."""
+        lower, upper = individual_bounds(self.limits)
+        drawn: dict[str, float | None] = {
+            "centre": self._outer(self.limits.centre),
+            "lower": self._outer(lower),
+            "upper": self._outer(upper),
+        }
+        if shown is None:
+            return drawn
+        value = log(shown) if self.chart.scale is Scale.LOG else shown
+        if self.before is not None:
+            between = moving_range(self.before, value, self.limits)
+            drawn |= {"moving_range": between.value, "moving_range_upper": between.upper}
+        self.before = value
+        if not reference:
+            self.ewma, _ = self.ewma.update(value)
+            self.cusum, _ = self.cusum.update(value)
+            low, high = self.ewma.bounds()
+            drawn |= {
+                "average": self._outer(self.ewma.average),
+                "average_lower": self._outer(low),
+                "average_upper": self._outer(high),
+                "high_sum": self.cusum.high,
+                "low_sum": self.cusum.low,
+            }
+        return drawn
+
+    def _outer(self, value: float) -> float:
+        return exp(value) if self.chart.scale is Scale.LOG else value
+
+
+def _run_length(rule: str) -> float:
+    if rule == "ewma":
+        return ewma_run_length(0.0, weight=WEIGHT, reach=REACH)
+    if rule == "cusum":
+        return cusum_run_length(0.0, slack=SLACK, decision=DECISION)
+    return 1.0 / false_rate(RunRule(rule))
+
+
+def _capability(connection: Connection, chart: Chart, points: Sequence[PointRow]) -> CapabilityRow | None:
+    asked = {"process_version_id": chart.process_version_id, "attribute": chart.attribute}
+    limits = row(connection, queries("api_chart")["specification"], asked)
+    if chart.attribute is None or limits is None:
+        return None
+    values = [point.value for point in points if point.value is not None and point.without is None]
+    inner: Callable[[float], float] = log if chart.scale is Scale.LOG else float
+    low, high = (None if bound is None else inner(bound) for bound in (limits["low"], limits["high"]))
+    found = performance([inner(value) for value in values], low=low, high=high)
+    hidden = found.hidden
+    if hidden is None and any(point.signals for point in points):
+        hidden = "Ppk needs a process in control, and rules are broken"
+    if hidden is not None:
+        found = replace(found, ppk=None, lower=None)
+    return CapabilityRow(
+        low=limits["low"], high=limits["high"], n=found.n, ppk=found.ppk, lower=found.lower, hidden=hidden
+    )
+
+
+_STORED = ("batch", "started", "value", "value_text", "bound", "readings", "revision", "earlier")
+_DRAWN = (
+    "centre", "lower", "upper", "moving_range", "moving_range_upper", "average", "average_lower", "average_upper",
+    "high_sum", "low_sum",
+)  # fmt: skip
