@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from api.charts import ChartDetail, PointRow
+from api.chart_rows import ChartDetail, PointRow
 from api.rendering import number
 
 WIDTH, HEIGHT = 1000.0, 260.0

@@ -104,7 +104,7 @@ def _of_summaries(
         elif chart.summary is Summary.DURATION:
             points[batch_id] = _point(chart, (until - since).total_seconds() / 3600, 0, common)
         elif tag_id is not None:
-            asked_of = {"tag_id": tag_id, "since": since, "until": until}
+            asked_of = {"tag_id": tag_id, "started": since, "ended": until}
             values = [value for (value,) in connection.execute(queries("chart")["readings"], asked_of)]
             if values:
                 points[batch_id] = _point(chart, _summary(chart, values), len(values), common)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
 from api.auth import CORRECT
-from api.charts import ChartDetail, ChartRow, read_chart_detail, read_charts
+from api.chart_rows import ChartDetail, ChartRow
+from api.charts import read_chart_detail, read_charts
 from api.control_limits import RULES, Order, order_limits
 from api.database import Reading, Writing
 from api.fields import LONGEST_NAME, NAME, Reason

@@ -184,7 +184,8 @@ OVERRIDING SYSTEM VALUE VALUES
     (2, 1, 2, 'initial', 'draft', 90, 1, 7, 0.1, '{nelson_1}', '[]', '[]', 'mara', 'more', '2026-01-16Z', NULL, NULL,
         NULL, NULL);
 INSERT INTO chart_point (control_chart_id, batch_id, revision, started, value, value_text, qc_result_id,
-    intake_ordinal) VALUES (1, 1, 1, '2026-01-01Z', 91, '91', 1, 1), (1, 1, 2, '2026-01-01Z', 92, '92', 2, 2);
+    intake_ordinal, committed_time)
+VALUES (1, 1, 1, '2026-01-01Z', 91, '91', 1, 1, '2026-01-16Z'), (1, 1, 2, '2026-01-01Z', 92, '92', 2, 2, '2026-01-17Z');
 INSERT INTO chart_signal (control_chart_id, batch_id, rule, side, revision, holds, control_limit_id, statistic,
-    limit_value, points, sentence, software, intake_ordinal)
-VALUES (1, 1, 'nelson_1', 'above', 1, true, 1, 94, 93, 1, 'viability of CT-1 is 94 %', '1', 1);
+    limit_value, points, sentence, software, intake_ordinal, committed_time)
+VALUES (1, 1, 'nelson_1', 'above', 1, true, 1, 94, 93, 1, 'viability of CT-1 is 94 %', '1', 1, '2026-01-16Z');

@@ -71,7 +71,7 @@ ORDER BY lower(unit_procedure.during), batch.name, lower(phase.during), tag.tag_
 
 -- readings: The usable readings of a tag in an interval, as they hold.
 SELECT value FROM reading_now
-WHERE tag_id = %(tag_id)s AND source_time >= %(since)s AND source_time < %(until)s AND quality > 0;
+WHERE tag_id = %(tag_id)s AND source_time >= %(started)s AND source_time < %(ended)s AND quality > 0;
 
 -- touched: Which charts with limits in use a stretch of the intake may change, in its order.
 SELECT DISTINCT told.ordinal, control_chart.control_chart_id
