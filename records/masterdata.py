@@ -20,6 +20,7 @@ from store.sql import queries
 LOCK = 0x62775F6D6173  # any number all loaders agree on
 # A change of these is a new version beside the old ones.
 VERSIONED = frozenset({"tags", "limits"})
+APPENDED = VERSIONED | {"sampling_plan"}  # a change is a further row
 
 
 class MasterdataInvalid(InputInvalid):
@@ -139,7 +140,7 @@ def _apply(
     parameters = {**step.row, "effective_from": effective_from, "known_at": known_at}
     if name == "tags":
         cursor.execute(sql["register_tags"], parameters)
-    inserts = step.before is None or name in VERSIONED
+    inserts = step.before is None or name in APPENDED
     cursor.execute(sql[f"insert_{name}"] if inserts else sql[f"update_{name}"], parameters)
     # A unit whose positions are all known already inserts none; everything else touches exactly its row.
     assert cursor.rowcount == 1 or name == "units", f"{step.subject} touched {cursor.rowcount} rows"

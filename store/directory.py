@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from store.errors import translated
+from store.fields import EXACT_UP_TO
 from store.model.ids import PositionId, TagId, UnitId
 from store.model.reading import Quality
 from store.model.times import to_us
@@ -36,7 +37,7 @@ class Shape:
     """The tags that a list of names stands for, as columns: messages of one publisher nearly always look alike."""
 
     tag_ids: tuple[TagId, ...]
-    lows: tuple[float, ...]  # physical ranges
+    lows: tuple[float, ...]  # physical ranges, as far as whole numbers are exact
     highs: tuple[float, ...]
     good: tuple[Quality, ...]  # of a message in which nothing is wrong
 
@@ -68,8 +69,8 @@ class KnownUnit:
                 self.shapes.clear()
             found = self.shapes[position_id, names] = Shape(
                 tag_ids=tuple(tag.tag_id for tag in known),
-                lows=tuple(tag.physical_low for tag in known),
-                highs=tuple(tag.physical_high for tag in known),
+                lows=tuple(max(tag.physical_low, -EXACT_UP_TO) for tag in known),
+                highs=tuple(min(tag.physical_high, EXACT_UP_TO) for tag in known),
                 good=(Quality.GOOD,) * len(known),
             )
         return found

@@ -17,10 +17,13 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 EARLIEST_US = -62_135_596_800_000_000  # the beginning of year 1
 LATEST_US = 253_402_300_799_000_000  # the end of year 9999
 FUTURE_ALLOWANCE_US = 24 * 3_600_000_000
+EXACT_UP_TO = 2.0**53  # every whole number up to it is a float without rounding
 
 
 def shown(value: object) -> str:
-    """A value as an error message shows it, shortened."""
+    """A value as an error message shows it, shortened; null, true and false as JSON has them."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     try:
         text = repr(value)
     except RecursionError:
@@ -113,13 +116,17 @@ def within_window(us: int, field: str, *, earliest_us: int, received_us: int) ->
 
 
 def finite(value: object, field: str) -> float:
-    """A finite number; true and false count as 1 and 0."""
+    """A finite number; true and false count as 1 and 0. A whole number is exact or it is refused."""
     if isinstance(value, int | float):
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if math.isfinite(number):
+            if number != value:  # an int and a float are compared exactly
+                raise PayloadRejected(
+                    "not_exact", f"{field} {value} is a whole number beyond 2^53 that a reading cannot hold exactly"
+                )
             return number
         raise PayloadRejected("not_finite", f"{field} must be a finite number, not {shown(value)}")
     if value is None:

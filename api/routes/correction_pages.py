@@ -16,8 +16,9 @@ from psycopg import Connection
 from api.auth import CORRECT, SignedIn
 from api.corrections import IntervalRow, read_conflicts, read_corrections, read_intervals, read_selection, tag_of_batch
 from api.database import Reading, Writing
-from api.fields import BIGGEST_ID, LONGEST_NAME, BatchName, OptionalName
+from api.fields import BIGGEST_ID, LONGEST_NAME, BatchName, Cursor, OptionalName
 from api.forms import Typed, posted, refusing, typed_number, typed_time, typed_time_or_none
+from api.paging import page
 from api.rendering import render
 from api.series import batch_row, batch_tags
 from records.actors import Actor
@@ -27,7 +28,8 @@ from store.errors import BatchwitnessError, InputInvalid, NotFound
 from store.model.correction import RevisionKind
 from store.model.reading import Quality
 
-MOST_ACTS = 200
+ACTS_ON_A_PAGE = 50
+MOST_CONFLICTS = 200
 
 router = APIRouter(include_in_schema=False)
 Corrector = Annotated[Actor, Depends(CORRECT)]
@@ -46,9 +48,10 @@ def corrections(
     since: Asked = "",
     until: Asked = "",
     beside: OptionalName = None,
+    cursor: Cursor = BIGGEST_ID,
 ) -> Response:
-    """What was put right, and the forms to do it; with `beside` the intervals of another batch as well."""
-    return _page(request, connection, actor, batch, tag=tag, since=since, until=until, beside=beside)
+    """What was put right, newest first, and the forms to do it; with `beside` the intervals of another batch too."""
+    return _page(request, connection, actor, batch, tag=tag, since=since, until=until, beside=beside, below=cursor)
 
 
 @router.get("/batches/{batch}/corrections/selection")
@@ -171,6 +174,7 @@ def _page(
     since: str = "",
     until: str = "",
     beside: str | None = None,
+    below: int = BIGGEST_ID,
 ) -> Response:
     made = batch_row(connection, batch)
     others: list[IntervalRow] = []
@@ -179,21 +183,24 @@ def _page(
             others = read_intervals(connection, batch_row(connection, beside)["batch_id"], None)
         except NotFound as error:
             beside, refused = None, refused or error
-    page = render(
+    found = read_corrections(connection, made["batch_id"], below=below, limit=ACTS_ON_A_PAGE + 1)
+    acts = page(found, [act.correction for act in found], ACTS_ON_A_PAGE)
+    answer = render(
         request,
         "corrections.html",
         batch=batch,
         made=made,
         tags=sorted({found.tag for found in batch_tags(connection, made["batch_id"])}),
-        acts=read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=MOST_ACTS),
-        conflicts=read_conflicts(connection, made["batch_id"], limit=MOST_ACTS),
+        acts=acts.items,
+        older=acts.next_cursor,
+        conflicts=read_conflicts(connection, made["batch_id"], limit=MOST_CONFLICTS),
         intervals=[*read_intervals(connection, made["batch_id"], None), *others],
         beside=beside,
         may_correct=CORRECT.lets(actor),
         refused=None if refused is None else str(refused),
         **_selected(connection, batch, tag, since, until),
     )
-    return refusing(page, refused)
+    return refusing(answer, refused)
 
 
 def _selected(connection: Connection, batch: str, tag: str, since: str, until: str) -> dict[str, object]:

@@ -123,6 +123,26 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.sampling_plan (
+    sampling_plan_id integer NOT NULL,
+    process_version_id integer NOT NULL,
+    attribute text NOT NULL,
+    specimen text NOT NULL,
+    at_h double precision NOT NULL,
+    due_h double precision NOT NULL,
+    before_release boolean DEFAULT true NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    CONSTRAINT sampling_plan_check CHECK ((due_h >= at_h))
+);
+
+CREATE FUNCTION public.sampling_plan_known(as_known_at timestamp with time zone) RETURNS SETOF public.sampling_plan
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT DISTINCT ON (process_version_id, attribute, specimen) *
+    FROM sampling_plan WHERE known_at <= as_known_at
+    ORDER BY process_version_id, attribute, specimen, known_at DESC
+$$;
+
 CREATE TABLE public.actor (
     actor_id integer NOT NULL,
     name text NOT NULL,
@@ -1460,17 +1480,6 @@ CREATE TABLE public.registered_publisher (
     allowed boolean NOT NULL
 );
 
-CREATE TABLE public.sampling_plan (
-    sampling_plan_id integer NOT NULL,
-    process_version_id integer NOT NULL,
-    attribute text NOT NULL,
-    specimen text NOT NULL,
-    at_h double precision NOT NULL,
-    due_h double precision NOT NULL,
-    before_release boolean DEFAULT true NOT NULL,
-    CONSTRAINT sampling_plan_check CHECK ((due_h >= at_h))
-);
-
 ALTER TABLE public.sampling_plan ALTER COLUMN sampling_plan_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.sampling_plan_sampling_plan_id_seq
     START WITH 1
@@ -2037,7 +2046,7 @@ ALTER TABLE ONLY public.sampling_plan
     ADD CONSTRAINT sampling_plan_pkey PRIMARY KEY (sampling_plan_id);
 
 ALTER TABLE ONLY public.sampling_plan
-    ADD CONSTRAINT sampling_plan_process_version_id_attribute_specimen_key UNIQUE (process_version_id, attribute, specimen);
+    ADD CONSTRAINT sampling_plan_process_version_id_attribute_specimen_known_a_key UNIQUE (process_version_id, attribute, specimen, known_at);
 
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
@@ -2511,6 +2520,12 @@ GRANT SELECT ON TABLE public.qc_result TO batchwitness_retain;
 GRANT UPDATE(batch_id) ON TABLE public.qc_result TO batchwitness_ingest;
 
 REVOKE ALL ON FUNCTION public.record_interval_revision() FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.sampling_plan TO batchwitness_api;
+GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.actor TO batchwitness_api;
 
@@ -3059,18 +3074,6 @@ GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_retain;
 
 GRANT UPDATE(allowed) ON TABLE public.registered_publisher TO batchwitness_api;
-
-GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_ingest;
-GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_analytics;
-GRANT SELECT,INSERT ON TABLE public.sampling_plan TO batchwitness_api;
-GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_readonly;
-GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_retain;
-
-GRANT UPDATE(at_h) ON TABLE public.sampling_plan TO batchwitness_api;
-
-GRANT UPDATE(due_h) ON TABLE public.sampling_plan TO batchwitness_api;
-
-GRANT UPDATE(before_release) ON TABLE public.sampling_plan TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.schema_migration TO batchwitness_retain;
 

@@ -188,6 +188,7 @@ def _product(plant: Plant) -> None:
             specimen="final",
             at_h=280,
             due_h=300,
+            known_at=plant.now - timedelta(days=900),
         )
     plant.insert(
         "limit_version",

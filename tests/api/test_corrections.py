@@ -1,5 +1,6 @@
 """Corrections through the API: what is shown, what held before, and who may."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,6 +89,22 @@ def test_a_corrected_reading_is_shown_marked_and_as_it_arrived_on_demand(
         ("mia", "Mia Engineer", 4),
         ("mia", "Mia Engineer", 1),
     ]
+
+
+def test_the_page_lists_what_was_put_right_newest_first_and_leads_to_what_is_older(
+    anonymous: TestClient, people: None, batch: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.correction_pages.ACTS_ON_A_PAGE", 2)
+    sign_in(anonymous, "mia")
+    for number in range(5):
+        seen = see(anonymous, batch, number, number + 1)
+        assert correct(anonymous, seen, kind="invalidated", reason=f"reason {number}").status_code == 200
+    shown, link = [], "/batches/CT-1/corrections"
+    while link:
+        page = anonymous.get(link).text
+        shown.append([int(number) for number in re.findall(r">reason (\d)<", page)])
+        (link,) = re.findall(r'href="(/batches/CT-1/corrections\?cursor=\d+)#acts"', page) or [""]
+    assert shown == [[4, 3], [2, 1], [0]]
 
 
 def test_record_3_readings_are_told_as_they_were_known_at_any_instant(

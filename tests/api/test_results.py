@@ -91,6 +91,28 @@ def test_release_waits_only_for_what_the_plan_says(review: TestClient, plant: Pl
     assert (found["owed_before_release"], found["owed_after_release"], found["overdue"]) == (1, 1, 2)
 
 
+def test_record_3_what_was_expected_at_an_instant_follows_the_plan_as_it_was_then(
+    review: TestClient, plant: Plant
+) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=301))
+    changed, added = plant.now - timedelta(hours=2), plant.now - timedelta(hours=1)
+    line = {"process_version_id": plant.processes["AUTO-2.0"], "attribute": "viability", "at_h": 280}
+    plant.insert("sampling_plan", **line, specimen="final", due_h=310, before_release=False, known_at=changed)
+    plant.insert("sampling_plan", **line, specimen="harvest", due_h=320, known_at=added)
+
+    def plan(at: datetime | None) -> list[tuple[str, float, bool]]:
+        found = plan_of(review, "CT-1", **({} if at is None else {"as_known_at": at.isoformat()}))["lines"]
+        return [
+            (row["specimen"], row["due_h"], row["before_release"]) for row in found if row["attribute"] == "viability"
+        ]
+
+    second = timedelta(seconds=1)
+    assert plan(changed - second) == [("final", 300, True)]
+    assert plan(changed) == [("final", 310, False)]
+    assert plan(added) == plan(None) == [("final", 310, False), ("harvest", 320, True)]
+    assert plan(plant.now - timedelta(days=901)) == []
+
+
 def test_what_no_line_asks_for_is_listed_with_the_reason(review: TestClient, plant: Plant) -> None:
     add_batch(plant, "CT-1", started=plant.now - timedelta(hours=301))
     add_result(plant, "CT-1", "L-1", attribute="sterility", value="no growth")
@@ -109,6 +131,7 @@ def test_what_no_line_asks_for_is_listed_with_the_reason(review: TestClient, pla
         specimen="harvest",
         at_h=288,
         due_h=300,
+        known_at=plant.now,
     )
     found = {row["result"]: row["why"] for row in plan_of(review, "CT-1")["unexpected"]}
     assert found["L-3"] == "it names no specimen, and the sampling plan has final, harvest"

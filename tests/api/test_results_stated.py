@@ -51,7 +51,7 @@ def test_a_result_is_stated_once_however_often_it_is_sent(laboratory: TestClient
 @pytest.mark.parametrize(
     ("body", "field", "value", "said"),
     [
-        (result(value=None), "value", "None", "value must be text or a number"),
+        (result(value=None), "value", "null", "value must be text or a number"),
         (result(status="guessed"), "status", "'guessed'", "status must be one of"),
         (result(measured_at="2026-01-05T08:00:00"), "measured_at", "'2026-01-05T08:00:00'", "no offset"),
         (result(reportable="mean", replicates=[{"value": "9"}]), "value", "'92.1'", "which is 9"),

@@ -72,6 +72,8 @@ def test_a_conflict_inside_one_message_is_noticed(record: Record) -> None:
         (float("nan"), "not_finite"),
         (float("-inf"), "not_finite"),
         (10**400, "not_finite"),
+        (2**53 + 1, "not_exact"),
+        (-(2**63) + 1, "not_exact"),
     ],
 )
 def test_a_bad_value_is_quarantined_and_the_good_ones_beside_it_are_stored(
@@ -81,6 +83,19 @@ def test_a_bad_value_is_quarantined_and_the_good_ones_beside_it_are_stored(
     assert (committed.stored, committed.quarantined) == (1, 1)
     rows = record.ask("SELECT item, code, reason LIKE '%%pH%%' FROM quarantine")
     assert rows == [("values.pH", code, True)]
+
+
+def test_a_whole_number_is_stored_exactly_or_not_at_all(record: Record) -> None:
+    exact = [2**53, 2**53 + 2, 2**63, -(2**62)]
+    numbers = dict(enumerate([*exact, 2**53 + 1, 2**64 - 1]))
+    for _ in range(2):  # the second time its tags are known, as a shape
+        record.take(("BR-01/readings", readings(0, **{f"counter-{n}": value for n, value in numbers.items()})))
+    stored = record.ask("SELECT value FROM reading JOIN tag USING (tag_id) ORDER BY tag.name")
+    assert [int(value) for (value,) in stored] == exact
+    assert record.ask("SELECT item, code FROM quarantine ORDER BY item") == [
+        ("values.counter-4", "not_exact"),
+        ("values.counter-5", "not_exact"),
+    ]
 
 
 def test_a_value_outside_the_physical_range_is_stored_as_bad(record: Record) -> None:

@@ -275,8 +275,8 @@ def test_what_contradicted_an_invalidated_result_is_taken(record: Record) -> Non
 
 def test_a_name_of_the_sampling_plan_is_a_specimen_of_every_batch(record: Record) -> None:
     record.owner.execute(
-        "INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h)"
-        " SELECT process_version_id, 'viability', 'S-1', 0, 1 FROM process_version LIMIT 1"
+        "INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h, known_at)"
+        " SELECT process_version_id, 'viability', 'S-1', 0, 1, clock_timestamp() FROM process_version LIMIT 1"
     )
     for number in (1, 2):
         assert record.take(("BR-01/results", result(f"L-{number}", batch=f"CT-{number}"))).results == 1

@@ -231,7 +231,7 @@ EXPECTED: dict[str, Rights] = {
     "sampling_plan": Rights(
         ingest="select",
         analytics="select",
-        api="select insert update(at_h due_h before_release)",
+        api="select insert",
         readonly="select",
         retain="select",
     ),

@@ -30,8 +30,8 @@ INSERT INTO limit_version (process_version_id, attribute, tag, kind, low, high, 
     effective_from, known_at) VALUES
     (2, 'viability', NULL, 'specification_limit', 70, NULL, '%', 'BLA', '2025-01-02Z', '2025-01-02Z'),
     (2, NULL, 'temperature', 'proven_acceptable_range', 36, 38, 'Cel', 'PC-12', '2025-01-02Z', '2025-01-02Z');
-INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h) VALUES
-    (2, 'viability', 'S-9', 216, 240);
+INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h, known_at) VALUES
+    (2, 'viability', 'S-9', 216, 240, '2025-01-02Z');
 
 INSERT INTO batch (batch_id, name, process_version_id, donor, status, registered_at) OVERRIDING SYSTEM VALUE VALUES
     (1, 'CT-1', 2, 'D-1', 'completed', '2026-01-01Z'), (2, 'CT-2', 2, 'D-2', 'running', '2026-01-20Z'),

@@ -135,9 +135,16 @@ CREATE TABLE sampling_plan (
     at_h double precision NOT NULL,   -- process time at which the specimen is drawn
     due_h double precision NOT NULL,  -- process time by which the result is due; may lie after the end of the batch
     before_release boolean NOT NULL DEFAULT true,  -- whether the batch is not to be released without it
-    UNIQUE (process_version_id, attribute, specimen),
+    known_at timestamptz NOT NULL,    -- a change is a further row of the same line
+    UNIQUE (process_version_id, attribute, specimen, known_at),
     CHECK (due_h >= at_h)
 );
+CREATE FUNCTION sampling_plan_known(as_known_at timestamptz) RETURNS SETOF sampling_plan
+LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT ON (process_version_id, attribute, specimen) *
+    FROM sampling_plan WHERE known_at <= as_known_at
+    ORDER BY process_version_id, attribute, specimen, known_at DESC
+$$;
 
 GRANT INSERT ON site, area, unit, position, tag, tag_version, registered_publisher, product, process_version, manufacturing_change,
     tag_correspondence, attribute, limit_version, sampling_plan TO batchwitness_api;
@@ -152,7 +159,6 @@ GRANT UPDATE (context_of_use, amt_designation, reporting_category, regulatory_st
 GRANT UPDATE (tag_old, measurand, sensor_principle_new, sensor_principle_old, known_at) ON tag_correspondence
     TO batchwitness_api;
 GRANT UPDATE (kind, criticality) ON attribute TO batchwitness_api;
-GRANT UPDATE (at_h, due_h, before_release) ON sampling_plan TO batchwitness_api;
 GRANT INSERT ON tag TO batchwitness_ingest;  -- an unknown tag is registered, unmapped
 
 CREATE VIEW tag_now AS

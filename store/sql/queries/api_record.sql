@@ -33,9 +33,8 @@ WITH stated AS (
     JOIN process_version AS target ON target.process_version_id = %(to_id)s
     JOIN attribute ON attribute.product_id = target.product_id AND attribute.name = result.attribute
     LEFT JOIN LATERAL (
-        SELECT specimen FROM sampling_plan
-        WHERE sampling_plan.process_version_id = batch.process_version_id
-            AND sampling_plan.attribute = attribute.name
+        SELECT specimen FROM sampling_plan_known('infinity') AS line
+        WHERE line.process_version_id = batch.process_version_id AND line.attribute = attribute.name
         ORDER BY at_h DESC, sampling_plan_id DESC LIMIT 1
     ) AS plan ON true
     WHERE batch.process_version_id IN (%(from_id)s, %(to_id)s)

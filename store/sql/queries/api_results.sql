@@ -39,7 +39,7 @@ WHERE stated.batch_id = %(batch_id)s
     AND stated.known_at <= coalesce(%(as_known_at)s::timestamptz, 'infinity')
 ORDER BY stated.attribute, stated.known_at, stated.qc_result_id;
 
--- plan: The lines of the sampling plan of some batches, or of all, with the valid results that answer each as known at an instant. A result without a specimen answers where its attribute has one line only.
+-- plan: The lines of the sampling plan of some batches, or of all, with the valid results that answer each, all as known at an instant. A result without a specimen answers where its attribute has one line only.
 SELECT batch.name AS batch, batch.status AS batch_status, made.unit, made.started, made.ended, line.attribute,
     line.specimen, line.at_h, line.due_h, line.before_release, coalesce(answer.results, '{}') AS answers,
     coalesce(answer.answered, false) AS answered
@@ -49,7 +49,7 @@ CROSS JOIN LATERAL (
         max(upper(unit_procedure.during)) AS ended
     FROM unit_procedure JOIN unit USING (unit_id) WHERE unit_procedure.batch_id = batch.batch_id
 ) AS made
-JOIN sampling_plan AS line USING (process_version_id)
+JOIN sampling_plan_known(coalesce(%(as_known_at)s::timestamptz, 'infinity')) AS line USING (process_version_id)
 LEFT JOIN LATERAL (
     SELECT array_agg(valid.qc_result_id ORDER BY valid.known_at) AS results,
         bool_or(valid.status <> 'preliminary') AS answered
@@ -61,6 +61,7 @@ LEFT JOIN LATERAL (
                 SELECT FROM sampling_plan AS another
                 WHERE another.process_version_id = line.process_version_id AND another.attribute = line.attribute
                     AND another.specimen <> line.specimen
+                    AND another.known_at <= coalesce(%(as_known_at)s::timestamptz, 'infinity')
             ))
         )
 ) AS answer ON true

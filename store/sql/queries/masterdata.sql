@@ -226,22 +226,15 @@ WHERE product.name = %(product)s AND process_version.name = %(process)s;
 -- sampling_plan: The sampling plans in the record.
 SELECT product.name AS product, process_version.name AS process, attribute, specimen, at_h, due_h,
     before_release
-FROM sampling_plan
+FROM sampling_plan_known('infinity')
 JOIN process_version USING (process_version_id)
 JOIN product USING (product_id);
 
--- insert_sampling_plan: Add a specimen to be drawn and the result that is due of it.
-INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h, before_release)
-SELECT process_version_id, %(attribute)s, %(specimen)s, %(at_h)s, %(due_h)s, %(before_release)s
+-- insert_sampling_plan: Say from now on when a specimen is to be drawn and the result of it due.
+INSERT INTO sampling_plan (process_version_id, attribute, specimen, at_h, due_h, before_release, known_at)
+SELECT process_version_id, %(attribute)s, %(specimen)s, %(at_h)s, %(due_h)s, %(before_release)s, %(known_at)s
 FROM process_version JOIN product USING (product_id)
 WHERE product.name = %(product)s AND process_version.name = %(process)s;
-
--- update_sampling_plan: Change when a specimen is drawn or its result due, or whether release waits for it.
-UPDATE sampling_plan SET at_h = %(at_h)s, due_h = %(due_h)s, before_release = %(before_release)s
-FROM process_version JOIN product USING (product_id)
-WHERE process_version.process_version_id = sampling_plan.process_version_id
-    AND product.name = %(product)s AND process_version.name = %(process)s
-    AND attribute = %(attribute)s AND specimen = %(specimen)s;
 
 -- correspondences: Which old tag stands for which new one, in the record.
 SELECT manufacturing_change.name AS change, tag_new, tag_old, measurand, sensor_principle_new, sensor_principle_old,

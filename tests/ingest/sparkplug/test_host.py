@@ -176,6 +176,22 @@ def test_what_is_null_transient_unmapped_or_no_number_is_no_reading_and_noted_on
     ]
 
 
+def test_a_counter_beyond_what_a_reading_holds_exactly_is_put_aside_with_its_value(site: Site) -> None:
+    node = site.node()
+    with site.host():
+        node.born(
+            metric("pH", 2**53 + 1, datatype=Datatype.UInt64, at_ms=T0_MS),
+            metric("temperature", -(2**53) - 1, datatype=Datatype.Int64, at_ms=T0_MS),
+            metric("glucose", 2**53 + 2, datatype=Datatype.UInt64, at_ms=T0_MS),
+        )
+        stored(site, 1)
+    assert int(site.ask("SELECT value FROM reading")) == 2**53 + 2
+    assert site.rows("SELECT item, code, position('9007199254740993' in reason) > 0 FROM quarantine ORDER BY item") == [
+        ("pH", "not_exact", True),
+        ("temperature", "not_exact", True),
+    ]
+
+
 def test_historical_values_are_stored_with_their_own_time_and_quality_is_kept(site: Site) -> None:
     node = site.node()
     with site.host():

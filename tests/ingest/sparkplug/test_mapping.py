@@ -1,5 +1,6 @@
 """Whose value a metric is: the table as people load it, before the rule; and what came before anybody said so."""
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -131,6 +132,35 @@ def test_INGEST_3_what_nobody_had_mapped_is_stored_whole_after_somebody_did(site
     ]
     assert site.ask("SELECT count(*) FROM quarantine") == 4
     assert site.ask("SELECT count(*) FROM reading_conflict") == 0
+
+
+def test_INGEST_3_the_running_command_takes_again_what_somebody_has_mapped_meanwhile(
+    site: Site, tmp_path: Path
+) -> None:
+    states, node = site.states(), site.node()
+    process = site.process(tmp_path / "ready", "batchwitness", "sparkplug")
+    try:
+        states.state(online=True)
+        node.born(metric("Line 2/PV", 5.0, at_ms=T0_MS), device="PLC")
+        for second in (1, 2):
+            node.say("DDATA", [metric("Line 2/PV", 5.0 + second, at_ms=T0_MS + second * 1000)], "PLC")
+        waiting = "SELECT count(*) FROM quarantine WHERE code = 'unmapped_metric'"
+        eventually(lambda: site.ask(waiting) == 1, within_s=20, what="it waits for somebody")
+        eventually(lambda: site.ask("SELECT last_seq FROM edge_node") == 3, what="all has been heard")
+        line = {"group": GROUP, "node": node.name, "device": "PLC", "metric": "Line 2/PV"}
+        describe(site.owner, line | REACTOR | {"tag": "dissolved_oxygen"})
+        ask(site, "unmapped_metric", 1)
+        eventually(lambda: site.ask("SELECT count(*) FROM reading") == 3, within_s=40, what="all three are stored")
+        assert site.ask("SELECT state FROM quarantine_now") == "stored"
+        # By now the mapping has reached the host as well, whose own loop stores what comes next.
+        node.say("DDATA", [metric("Line 2/PV", 8.0, at_ms=T0_MS + 3000)], "PLC")
+        eventually(lambda: site.ask("SELECT count(*) FROM reading") == 4, what="what comes later is stored at once")
+        assert site.ask("SELECT count(*) FROM chain WHERE name LIKE 'reprocess %%' AND seq > 0") == 1
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
 
 
 def test_aliases_of_a_birth_mean_nothing_after_an_interruption_also_when_taken_again(site: Site) -> None:
