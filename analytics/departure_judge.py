@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.aligned import align_points
+from analytics.departures import Departure, departures_of, prediction_reach
 from analytics.detectors.departure import MatchedPointWatch, PointScore
 from analytics.drift_judge import Context
 from analytics.episodes import AlertBook, Episode
@@ -49,6 +50,7 @@ class DepartureJudge:
         self._phases: list[tuple[int, str]] = []
         self._compared = np.zeros(len(tags), np.int64)
         self._inside = np.zeros(len(tags), np.int64)
+        self._scores = np.full(points.mean.shape, np.nan)  # everything seen so far, for the statement at the end
         self._watch = MatchedPointWatch(
             hours=points.hours,
             half_window_h=points.half_window_h,
@@ -66,38 +68,67 @@ class DepartureJudge:
         """Alerts of the points that became comparable with this cell."""
         told: list[Alert] = []
         for score in self._watch.update(cell, values):
+            self._scores[score.point] = score.scores
             for slot in np.flatnonzero(~np.isnan(score.scores)).tolist():
                 if self._holds(slot, score.hour) and not np.isnan(self._points.limit[score.point, slot]):
                     told += self._judge(slot, score, end_us)
         return told
 
+    def statement(self, ended_us: int) -> tuple[Departure, ...]:
+        """How the batch lay to the old process, now that it has ended; phases and matches as they are known by then.
+
+        A point so close to the end that no later cell closed it is compared with what there is around it.
+        """
+        points, ended_h = self._points, (ended_us - self._context.start_us) / US_PER_H
+        reached = int(np.sum(points.hours <= ended_h))
+        scores = self._scores[:reached].copy()
+        for score in self._watch.pending(ended_h):
+            scores[score.point] = score.scores
+        hours = points.hours[:reached]
+        known = np.isfinite(points.mean[:reached]) & np.isfinite(points.sd[:reached])
+        holds = np.array([[self._holds(slot, hour) for slot in range(len(self._tags))] for hour in hours.tolist()])
+        return departures_of(
+            phases=[self._phase_at(hour) for hour in hours.tolist()],
+            tags=[tag.name for tag in self._tags],
+            scores=scores,
+            declared=(known & holds.reshape(known.shape)).astype(np.float64),
+            reach=prediction_reach(points.batches[:reached]),
+            hours=hours,
+        )
+
     def to_bytes(self) -> bytes:
         """Counts, phases and the cells around the next point."""
         return pack(
             "departures",
-            1,
+            2,
             {"phases": self._phases},
             {
                 "compared": self._compared,
                 "inside": self._inside,
+                "scores": self._scores,
                 "watch": np.frombuffer(self._watch.to_bytes(), np.uint8),
             },
         )
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("departures", 1, data)
+        fields, arrays = unpack("departures", 2, data)
         self._phases = [(us, name) for us, name in fields["phases"]]
         self._compared, self._inside = arrays["compared"], arrays["inside"]
+        self._scores = arrays["scores"]
         self._watch.restore(arrays["watch"].tobytes())
 
     def _holds(self, slot: int, hour: float) -> bool:
         wanted = self._phase_of[slot]
         if wanted is None:
             return True
+        return self._phase_at(hour) == wanted
+
+    def _phase_at(self, hour: float) -> str:
+        """The phase of an hour, "" before the first."""
         at_us = self._context.start_us + round(hour * US_PER_H)
         begun = [name for started_us, name in self._phases if started_us <= at_us]
-        return bool(begun) and begun[-1] == wanted
+        return begun[-1] if begun else ""
 
     def _judge(self, slot: int, score: PointScore, end_us: int) -> list[Alert]:
         distance = abs(float(score.scores[slot]))

@@ -15,6 +15,7 @@ import numpy as np
 
 from analytics.cells import BAD, CellReducer, ClosedCell
 from analytics.departure_judge import DepartureJudge
+from analytics.departures import Departure
 from analytics.detectors.ranges import Bound, Excursion, RangeWatch
 from analytics.detectors.silence import Hush, SilenceWatch
 from analytics.drift_judge import Context, DriftJudge
@@ -109,6 +110,7 @@ class BatchMonitor:
                 context=context,
                 book=self.book,
             )
+        self.departures: tuple[Departure, ...] = ()  # once the batch has ended
         self._last_cell = np.full(tags, -1, np.int64)
         self._last_value = np.full(tags, np.nan)
 
@@ -182,6 +184,8 @@ class BatchMonitor:
         told = self._judge_all(self._reducer.finish(ended_us))
         for episode in list(self.book.open):
             told.append(self.book.end(episode, max(ended_us, episode.alert.onset_us)))
+        if self._departure is not None:
+            self.departures = self._departure.statement(ended_us)
         return told
 
     def units_now(self) -> UnitNow:

@@ -1,6 +1,7 @@
 """Move a monitor on through the intake: state, position, snapshot and alerts in one transaction."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from analytics.corrections import NONE
+from analytics.departures import Departure
 from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.playing import Played, corrections_of, model_of, play, played_by, read_run
@@ -88,6 +90,8 @@ def _advance(
     for ordinal, alerts, ended in play(connection, monitor, Stretch(after=claim.position, until=until), played):
         for alert in alerts:
             write_alert(connection, alert, claim, ordinal=ordinal)
+        if ended:
+            _write_departures(connection, monitor.departures, claim, ordinal=ordinal)
         closed = closed or ended
     connection.execute(
         queries("analytics")["save_monitor"],
@@ -113,6 +117,14 @@ def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
     )
     corrections = NONE if run.corrected_ordinal is None else corrections_of(connection, run)
     return Kept(claim.position, monitor, played_by(run, corrections))
+
+
+def _write_departures(
+    connection: psycopg.Connection, departures: Sequence[Departure], claim: Claim, *, ordinal: int
+) -> None:
+    for departure in departures:
+        stated = asdict(departure) | {"monitor_id": claim.monitor_id, "intake_ordinal": ordinal}
+        connection.execute(queries("departure")["insert"], stated)
 
 
 def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -> None:

@@ -54,6 +54,10 @@ class MatchedPointWatch:
             self._window.append((cell, values))
         return scores
 
+    def pending(self, until_h: float) -> list[PointScore]:
+        """The points up to an hour that were not compared yet, by what was seen around them. Changes nothing."""
+        return [self._compare(point) for point in range(self._next, len(self._hours)) if self._hours[point] <= until_h]
+
     def to_bytes(self) -> bytes:
         """The next point and the cells that may belong to it."""
         tags = self._mean.shape[1]

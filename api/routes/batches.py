@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from api.auth import SignedIn
 from api.batch import BatchDetail, read_batch
 from api.database import Reading, models, rows
+from api.departures import Departures, read_departures
 from api.fields import (
     BIGGEST_ID,
     LONGEST_H,
@@ -181,6 +182,12 @@ def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH =
 def completeness(connection: Reading, batch: BatchName) -> Statement:
     """What was owed, what came and how, what is missing and why: by tag and in total, and in words. It adds up."""
     return read_statement(connection, batch)
+
+
+@router.get("/{batch}/departures")
+def departures(connection: Reading, batch: BatchName) -> Departures:
+    """How an ended batch lay to the old process, by phase and tag, at matched points; says nothing of drift."""
+    return read_departures(connection, batch_row(connection, batch)["batch_id"])
 
 
 @router.get("/{batch}/paper")

@@ -8,10 +8,12 @@ from psycopg import Connection
 from api.auth import ACKNOWLEDGE, SignedIn
 from api.batch import read_batch
 from api.board import read_board
+from api.charts import signals_of_batch
 from api.clock import read_clock
 from api.comparison import read_comparison
 from api.corrections import read_corrections
 from api.database import Reading, Writing
+from api.departures import read_departures
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.forms import Typed, posted, refusing
 from api.paper import read_paper
@@ -158,6 +160,8 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
         "alerts": read_batch_alerts(connection, name),
         "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
+        "departures": read_departures(connection, made["batch_id"]),
+        "signals": signals_of_batch(connection, name),
         "events": events(connection, actor, name, cursor=0, limit=500).items,
         "clock": read_clock(connection),
     }

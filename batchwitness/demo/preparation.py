@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference, put_to_use
+from batchwitness.demo.charts import put_charts_to_use
 from batchwitness.demo.history import import_history
 from batchwitness.demo.publishing import Publishing
 from batchwitness.demo.state import DemoState
@@ -91,6 +92,8 @@ class Preparation:
             if self.state.live_messages == 0 and not self._import(stack, stopping):
                 return {}
             self._learn(connection)
+            if put_charts_to_use(connection, by=DEMO):
+                self._console.print("putting limits of charts over batches to use")
         self._publishing.state = self.state
         host_anchor = datetime.now(UTC) + STAGES_START_WITHIN
         self._publishing.begin(host_anchor)

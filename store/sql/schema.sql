@@ -757,6 +757,28 @@ ALTER TABLE public.correction ALTER COLUMN correction_id ADD GENERATED ALWAYS AS
     CACHE 1
 );
 
+CREATE TABLE public.departure (
+    monitor_id integer NOT NULL,
+    phase text NOT NULL,
+    tag text NOT NULL,
+    declared integer NOT NULL,
+    seen integer NOT NULL,
+    inside integer NOT NULL,
+    mean_distance double precision,
+    largest_distance double precision,
+    largest_h double precision,
+    intake_ordinal bigint NOT NULL,
+    committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT departure_check CHECK (((seen >= 0) AND (seen <= declared))),
+    CONSTRAINT departure_check1 CHECK (((inside >= 0) AND (inside <= seen))),
+    CONSTRAINT departure_check2 CHECK ((num_nulls(mean_distance, largest_distance, largest_h) =
+CASE seen
+    WHEN 0 THEN 3
+    ELSE 0
+END)),
+    CONSTRAINT departure_declared_check CHECK ((declared > 0))
+);
+
 CREATE TABLE public.edge_device (
     edge_node_id integer NOT NULL,
     device text NOT NULL,
@@ -1874,6 +1896,9 @@ ALTER TABLE ONLY public.correction
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_pkey PRIMARY KEY (correction_id);
 
+ALTER TABLE ONLY public.departure
+    ADD CONSTRAINT departure_pkey PRIMARY KEY (monitor_id, phase, tag);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_pkey PRIMARY KEY (edge_node_id, device);
 
@@ -2279,6 +2304,9 @@ ALTER TABLE ONLY public.control_limit
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
+
+ALTER TABLE ONLY public.departure
+    ADD CONSTRAINT departure_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
 
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
@@ -2743,6 +2771,12 @@ GRANT SELECT ON TABLE public.correction TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.correction TO batchwitness_api;
 GRANT SELECT ON TABLE public.correction TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.correction TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.departure TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.departure TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.departure TO batchwitness_api;
+GRANT SELECT ON TABLE public.departure TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.departure TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.edge_device TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_device TO batchwitness_analytics;

@@ -88,6 +88,8 @@ def test_the_page_draws_phase_one_hatched_and_marks_the_signal_with_its_sentence
     assert page.count('fill="url(#phase-one-1)"') == 8
     assert "below the lower control limit" in page
     assert "Ppk is not shown: Ppk needs 20 batches" in page
+    assert "viability of CT-8 is 60 %, below" in anonymous.get("/batches/CT-8").text
+    assert "Beside other batches" not in anonymous.get("/batches/CT-1").text
 
 
 def test_a_chart_that_is_not_there_is_not_found(anonymous: TestClient, people: None, plant: Plant) -> None:
