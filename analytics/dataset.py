@@ -31,8 +31,9 @@ class Label:
 class Dataset:
     """A data set in the evaluation format."""
 
-    tags: tuple[str, ...]
-    units: Mapping[str, str]  # unit_of_measure by tag
+    tags: tuple[str, ...]  # online
+    assays: tuple[str, ...]  # read by hand or in the laboratory
+    units: Mapping[str, str]  # unit_of_measure by tag and assay
     old: tuple[CompletedRun, ...]
     new: tuple[CompletedRun, ...]
     monitored: tuple[CompletedRun, ...]
@@ -41,7 +42,13 @@ class Dataset:
 def read_dataset(directory: Path) -> Dataset:
     """The runs of a data set by role. Labels are not opened. Raises DatasetError."""
     roles = {row["batch_id"]: row["role"] for row in _rows(directory / "batches.csv")}
-    tags, units, runs = _runs(directory)
+    tags, units, online = _runs(directory)
+    assays, assay_units, read = _assays(directory)
+    twice = sorted(set(tags) & set(assays))
+    if twice:
+        raise DatasetError(f"offline_assays.csv has columns that timeseries.parquet has too: {', '.join(twice)}")
+    units |= assay_units
+    runs = {batch: CompletedRun(batch=batch, tags={**run.tags, **read.get(batch, {})}) for batch, run in online.items()}
     missing = sorted(set(roles) - set(runs))
     if missing:
         raise DatasetError(f"timeseries.parquet has no readings of {', '.join(missing[:5])}")
@@ -50,6 +57,7 @@ def read_dataset(directory: Path) -> Dataset:
         raise DatasetError(f"batches.csv has roles that mean nothing here: {', '.join(unknown)}")
     return Dataset(
         tags=tags,
+        assays=assays,
         units=units,
         old=tuple(runs[batch] for batch, role in roles.items() if role == "reference_old"),
         new=tuple(runs[batch] for batch, role in roles.items() if role == "reference_new"),
@@ -94,15 +102,43 @@ def _runs(directory: Path) -> tuple[tuple[str, ...], dict[str, str], dict[str, C
             known = rows[np.isfinite(column[rows])]
             tags[name] = (hours[known], column[known])
         runs[str(batch)] = CompletedRun(batch=str(batch), tags=tags)
-    return tuple(names), _units(directory, names), runs
+    return tuple(names), _units(directory, names, "online"), runs
 
 
-def _units(directory: Path, names: list[str]) -> dict[str, str]:
+def _assays(
+    directory: Path,
+) -> tuple[tuple[str, ...], dict[str, str], dict[str, dict[str, tuple[Floats, Floats]]]]:
+    """Names and units of the assays, and per batch their hours and values; nothing when the data set has none."""
+    path = directory / "offline_assays.csv"
+    if not path.exists():
+        return (), {}, {}
+    rows = _rows(path)
+    names = [name for name in (rows[0] if rows else {}) if name not in {"batch_id", "time_h"}]
+    series: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
+    for number, row in enumerate(rows, 2):
+        for name in names:
+            if not row[name]:
+                continue
+            try:
+                hour, value = float(row["time_h"]), float(row[name])
+            except (KeyError, ValueError) as error:
+                raise DatasetError(f"{path}, line {number}, {name}: {error}") from error
+            hours, values = series.setdefault(row["batch_id"], {}).setdefault(name, ([], []))
+            hours.append(hour)
+            values.append(value)
+    read = {
+        batch: {name: (np.array(hours), np.array(values)) for name, (hours, values) in tags.items()}
+        for batch, tags in series.items()
+    }
+    return tuple(names), _units(directory, names, "offline"), read
+
+
+def _units(directory: Path, names: list[str], kind: str) -> dict[str, str]:
     path = directory / "tags.json"
     if not path.exists():
         return dict.fromkeys(names, "1")
-    online = json.loads(path.read_text(encoding="utf-8")).get("online", {})
-    return {name: str(online.get(name, {}).get("unit", "1")) for name in names}
+    told = json.loads(path.read_text(encoding="utf-8")).get(kind, {})
+    return {name: str(told.get(name, {}).get("unit", "1")) for name in names}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

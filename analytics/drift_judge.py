@@ -6,15 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.aligned import align_trajectory
+from analytics.assay_watch import AssayWatch
+from analytics.cells import NEVER_US
+from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
-from analytics.layers import BALANCE, build_layers
+from analytics.layers import build_layers, sees_values
 from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Rule, Trajectory
-from analytics.segment import Floats, Int64s
-from analytics.sentences import balance_sentence, drift_sentence
+from analytics.segment import Bools, Floats, Int64s
+from analytics.sentences import assay_sentence, balance_sentence, declared_sentence, drift_sentence
+from analytics.template import Statistic
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
 from store.model.times import US_PER_H
@@ -54,13 +59,22 @@ class DriftJudge:
         self._book = book
         self._course: Trajectory = course
         self._envelope = Envelope(mean=course.mean, sd=course.sd, clip=course.clip)
-        self._layers = build_layers(course, grid)
+        names_of_slots = [tag.name for tag in tags]
+        self._layers = build_layers(course, grid, names_of_slots)
+        self.assays = AssayWatch(
+            course.assays,
+            slots={name: slot for slot, name in enumerate(names_of_slots)},
+            layers=[layer for layer in self._layers.values() if isinstance(layer, AssayDifference)],
+            start_us=context.start_us,
+            width_h=grid.width_h,
+        )
         self._names = tuple(self._layers)
         self._limits = np.array([course.limits[name] for name in self._names]).reshape(-1, len(tags))
         self._values: list[Floats] = []  # one row per closed cell
         self._z: list[Floats] = []
         self._scores: list[Floats] = []  # of the last few cells, (layers, tags)
         self._blind: list[tuple[int, int]] = []
+        self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
         self.ratios = np.full(len(tags), np.nan)  # worst score over limit per tag at the last cell
         self._begin_blind(None, context.start_us)
 
@@ -79,7 +93,7 @@ class DriftJudge:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
         z = self._envelope.update(cell, values)
         scores = np.array(
-            [layer.update(cell, values if name == BALANCE else z) for name, layer in self._layers.items()]
+            [layer.update(cell, values if sees_values(layer) else z) for layer in self._layers.values()]
         ).reshape(len(self._names), len(self._tags))
         self._values.append(values)
         self._z.append(z)
@@ -104,24 +118,28 @@ class DriftJudge:
         arrays = {f"layer {name}": np.frombuffer(layer.to_bytes(), np.uint8) for name, layer in self._layers.items()}
         return pack(
             "drift",
-            1,
+            2,
             {"blind": self._blind},
             {
                 **arrays,
+                "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
                 "values": np.array(self._values, np.float64).reshape(len(self._values), tags),
                 "scores": np.array(self._scores, np.float64).reshape(len(self._scores), len(self._names), tags),
                 "ratios": self.ratios,
+                "active": self._active_us,
             },
         )
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("drift", 1, data)
+        fields, arrays = unpack("drift", 2, data)
         self._blind = [(start, until) for start, until in fields["blind"]]
         self._values = list(arrays["values"])
         self._z = [self._envelope.update(cell, row) for cell, row in enumerate(self._values)]
         self._scores = list(arrays["scores"])
         self.ratios = arrays["ratios"]
+        self._active_us = arrays["active"]
+        self.assays.restore(arrays["assays"].tobytes())
         for name, layer in self._layers.items():
             layer.restore(arrays[f"layer {name}"].tobytes())
 
@@ -133,16 +151,19 @@ class DriftJudge:
     def _tell(
         self,
         end_us: int,
-        beyond: np.ndarray[tuple[int], np.dtype[np.bool_]],
-        known: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        beyond: Bools,
+        known: Bools,
         best_layer: Int64s,
     ) -> list[Alert]:
         told: list[Alert] = []
-        fresh = set(np.flatnonzero(beyond).tolist())
+        fresh = {
+            slot for slot in np.flatnonzero(beyond).tolist() if not self._echoes(slot, int(best_layer[slot]), end_us)
+        }
         for episode in self._book.of_kind(AlertKind.DRIFT):
             for slot in episode.slots:
                 if beyond[slot] or abs(self._z[-1][slot]) >= OUTSIDE_Z:
                     episode.active_us[slot] = end_us
+                    self._active_us[slot] = end_us
                 fresh.discard(slot)
         if fresh:
             told.append(self._raise_or_join(end_us, sorted(fresh), best_layer))
@@ -159,6 +180,21 @@ class DriftJudge:
             if ratio >= TELL_AGAIN * episode.told_ratio:
                 told.append(self._describe(episode, best_layer))
         return told
+
+    def _echoes(self, slot: int, layer: int, end_us: int) -> bool:
+        """Whether a comparison over hours still reaches back into an episode of the tag that is over.
+
+        What changed then and changed back would otherwise be told once more when the span leaves it.
+        """
+        detector = self._layers[self._names[layer]]
+        match detector:
+            case Declared():
+                reach_h = detector.balance_of(slot).span_h + detector.balance_of(slot).smoothing_h
+            case Balance():
+                reach_h = self._course.constants.balance_window_h
+            case _:
+                return False
+        return end_us - int(self._active_us[slot]) <= round(reach_h * US_PER_H)
 
     def _raise_or_join(self, end_us: int, fresh: list[int], best_layer: Int64s) -> Alert:
         drifts = self._book.of_kind(AlertKind.DRIFT)
@@ -222,17 +258,50 @@ class DriftJudge:
 
     def _sentence(self, order: list[int], onset: int, layer: int) -> str:
         top = order[0]
-        balance = self._layers[self._names[layer]]
-        if isinstance(balance, Balance):
+        detector = self._layers[self._names[layer]]
+        others = [self._tags[slot] for slot in order[1:]]
+        batches = len(self._reference.inputs)
+        since_h = onset * self._reference.grid.width_h
+        score = float(self._scores[-1][layer, top])
+        if isinstance(detector, AssayDifference):
+            pair = next(pair for pair in self._course.assays if pair.checks == self._tags[top].name)
+            run = detector.differences(top, 1.0 if score >= 0 else -1.0)
+            cell = min(len(self._values), len(pair.sd)) - 1
+            usual = float(pair.sd[cell])
+            return assay_sentence(
+                tag=self._tags[top],
+                assay=pair.assay,
+                difference=usual * sum(scaled for _, scaled in run) / len(run),
+                usual=usual,
+                samples=len(run),
+                since_h=run[0][0],
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Declared):
+            balance = detector.balance_of(top)
+            sums_up = balance.statistic is Statistic.SLOPE
+            return declared_sentence(
+                tag=self._tags[top],
+                balance=balance.name,
+                span_h=balance.span_h,
+                score=score,
+                limit=float(self._limits[layer, top]),
+                surplus=detector.surplus(len(self._values) - 1, top) if sums_up else None,
+                since_h=since_h,
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Balance):
             return balance_sentence(
                 tag=self._tags[top],
-                surplus=balance.surplus(len(self._values) - 1, top),
+                surplus=detector.surplus(len(self._values) - 1, top),
                 window_h=self._course.constants.balance_window_h,
                 value=float(self._values[-1][top]),
                 expected=float(self._course.mean[len(self._values) - 1][top]),
-                since_h=onset * self._reference.grid.width_h,
-                others=[self._tags[slot] for slot in order[1:]],
-                batches=len(self._reference.inputs),
+                since_h=since_h,
+                others=others,
+                batches=batches,
             )
         cells = [cell for cell in range(onset, len(self._values)) if not np.isnan(self._z[cell][top])]
         count = len(cells)
@@ -244,9 +313,9 @@ class DriftJudge:
             value=value,
             expected=expected,
             sd=sd,
-            since_h=onset * self._reference.grid.width_h,
+            since_h=since_h,
             others=[(self._tags[slot], self._latest_z(slot)) for slot in order[1:]],
-            batches=len(self._reference.inputs),
+            batches=batches,
             advisory=self._reference.rule is Rule.PREDICTION_LIMITS,
         )
 
@@ -258,9 +327,12 @@ class DriftJudge:
         """The first cell of the present run on one side of the reference, one cell of doubt forgiven."""
         sign = 1.0 if self._scores[-1][layer, slot] >= 0 else -1.0
         last = len(self._z) - 1
-        balance = self._layers[self._names[layer]]
-        if isinstance(balance, Balance):
-            return balance.run_began(last, slot, sign)
+        detector = self._layers[self._names[layer]]
+        if isinstance(detector, Balance | Declared):
+            return detector.run_began(last, slot, sign)
+        if isinstance(detector, AssayDifference):
+            drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
+            return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
         first, doubtful = last, 0
         for cell in range(last, -1, -1):
             z = float(self._z[cell][slot])

@@ -25,6 +25,7 @@ from analytics.plan import TagCorrespondence
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
+from analytics.template import fitting, shipped
 from store.model.alert import Alert, AlertKind
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -83,7 +84,8 @@ def evaluate(directory: Path, *, progress: Callable[[int, int], None] | None = N
     data = read_dataset(directory)
     grid = grid_of(data)
     blind = (Blind(phase=None, hours=BLIND_SHARE * grid.hours),)
-    new = learn_new(data.new, grid=grid, tags=data.tags, blind=blind) if data.new else None
+    template = fitting(data.units, shipped())
+    new = learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=template) if data.new else None
     old = learn_old(data.old, grid=grid, tags=data.tags) if data.old else None
     alerts: list[BatchAlert] = []
     readings = 0
@@ -137,7 +139,7 @@ def watch(run: CompletedRun, data: Dataset, new: ReferenceModel | None, old: Ref
     monitor = BatchMonitor.start(
         batch=run.batch,
         start_us=0,
-        tags=[_tag(number, name, data) for number, name in enumerate(data.tags)],
+        tags=[_tag(number, name, data) for number, name in enumerate((*data.tags, *data.assays))],
         reference_new=new,
         reference_old=old,
         ranges=(),
@@ -146,7 +148,7 @@ def watch(run: CompletedRun, data: Dataset, new: ReferenceModel | None, old: Ref
     )
     latest: dict[int, Alert] = {}
     ended_us = 0
-    for segment in segments_of(run, data.tags):
+    for segment in segments_of(run, (*data.tags, *data.assays)):
         ended_us = int(segment.source_times_us[-1])
         for alert in monitor.feed(segment):
             latest[alert.ordinal] = alert
@@ -157,10 +159,10 @@ def watch(run: CompletedRun, data: Dataset, new: ReferenceModel | None, old: Ref
 
 def segments_of(run: CompletedRun, tags: Sequence[str]) -> list[Segment]:
     """The readings of a run as the journal would hold them: one segment per instant."""
-    times = np.concatenate([run.tags[name][0] for name in tags])
-    times_us = np.rint(times * 3600.0).astype(np.int64) * 1_000_000
-    ids = np.concatenate([np.full(len(run.tags[name][0]), number) for number, name in enumerate(tags)])
-    values = np.concatenate([run.tags[name][1] for name in tags])
+    spoken = [(number, *run.tags[name]) for number, name in enumerate(tags) if name in run.tags]
+    times_us = np.rint(np.concatenate([times for _, times, _ in spoken]) * 3600.0).astype(np.int64) * 1_000_000
+    ids = np.concatenate([np.full(len(times), number) for number, times, _ in spoken])
+    values = np.concatenate([values for _, _, values in spoken])
     order = np.lexsort((ids, times_us))
     times_us, ids, values = times_us[order], ids[order].astype(np.int32), values[order]
     edges = np.flatnonzero(np.diff(times_us)) + 1
@@ -320,7 +322,7 @@ def _tag(number: int, name: str, data: Dataset) -> Tag:
         unit_of_measure=data.units[name],
         physical_low=None,
         physical_high=None,
-        reporting_mode=ReportingMode.PERIODIC,
+        reporting_mode=ReportingMode.MANUAL if name in data.assays else ReportingMode.PERIODIC,
         interval_s=float(np.median(gaps)) * 3600.0 if len(gaps) else None,
         mapped=True,
     )

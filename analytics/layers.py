@@ -1,8 +1,11 @@
 """The drift layers over one reference: the same objects learn limits from left-out batches and judge live ones."""
 
+from collections.abc import Sequence
 from typing import Protocol, Self
 
+from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
@@ -13,7 +16,7 @@ from analytics.segment import Floats
 class Layer(Protocol):
     """A detector of the drift family: one row in, one row of signed scores out.
 
-    The row is z, except for the balance, which sees the values themselves.
+    The row is z, except for balances, which see the values themselves.
     """
 
     def update(self, cell: int, row: Floats, /) -> Floats:
@@ -33,16 +36,18 @@ EWMA = "ewma"
 BALANCE = "balance"
 PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
+ASSAY = "assay"
+ASSAYS = "assays"  # their slow level
 
 
-def build_layers(course: Trajectory, grid: Grid) -> dict[str, Layer]:
-    """The layers for which the trajectory holds limits, in a fixed order."""
-    tags = course.mean.shape[1]
+def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[str, Layer]:
+    """The layers for which the trajectory holds limits, in a fixed order; its columns are those of `tags`."""
+    count = len(tags)
     constants = course.constants
     layers: dict[str, Layer] = {}
     for name in (EWMA, PREDICTION):
         if name in course.limits:
-            layers[name] = Ewma(tags=tags, width_h=grid.width_h, tau_h=constants.ewma_h)
+            layers[name] = Ewma(tags=count, width_h=grid.width_h, tau_h=constants.ewma_h)
     if BALANCE in course.limits:
         layers[BALANCE] = Balance(
             mean=course.mean,
@@ -55,4 +60,25 @@ def build_layers(course: Trajectory, grid: Grid) -> dict[str, Layer]:
         )
     if PAGE_HINKLEY in course.limits:
         layers[PAGE_HINKLEY] = DriftChannel(thresholds=course.limits[PAGE_HINKLEY])
+    slots = {tag: slot for slot, tag in enumerate(tags)}
+    for name, parts in _judgeable(course, slots).items():
+        layers[name] = Declared(parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h)
+    for name, tau_h in ((ASSAY, 0.0), (ASSAYS, constants.assay_h)):
+        if name in course.limits:
+            layers[name] = AssayDifference(tags=count, tau_h=tau_h)
     return layers
+
+
+def sees_values(layer: Layer) -> bool:
+    """Whether a layer is shown the cells' values instead of z."""
+    return isinstance(layer, Balance | Declared)
+
+
+def _judgeable(course: Trajectory, slots: dict[str, int]) -> dict[str, list[FittedBalance]]:
+    """The declared balances by layer, as far as the batch has the tags they need."""
+    found: dict[str, list[FittedBalance]] = {}
+    for part in course.declared:
+        needed = {part.accuses}.union(part.target.tags, *(formula.tags for formula in part.explained_by))
+        if part.channel in course.limits and needed <= set(slots):
+            found.setdefault(part.channel, []).append(part)
+    return found

@@ -5,7 +5,7 @@ sets its own limit (limits learned in sample gave 20 to 70 % false alerts on sim
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -15,20 +15,24 @@ from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
-from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
-from analytics.limits import share_budget
+from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
+from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
+from analytics.limits import Budget, Family, outlying, share_budget
 from analytics.reference import (
+    FEWEST_FOR_LEARNED,
     Blind,
     InputRun,
     ReferenceModel,
     Rule,
+    SetAside,
     TimeConstants,
     Trajectory,
     nothing_known,
 )
 from analytics.relations import learn_weights, moves, unexplained
 from analytics.runs import CompletedRun
-from analytics.segment import Floats
+from analytics.segment import Bools, Floats
+from analytics.template import Template
 from store.model.reference import ReferenceRole
 from store.model.times import US_PER_H
 
@@ -39,6 +43,7 @@ FLOOR_OF_MEDIAN_SD = 0.25
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 MOSTLY_ZERO = 0.5  # share of cells at zero beyond which a tag carries no limit of its own
+MOST_SET_ASIDE = 0.1  # share of the runs
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
@@ -50,42 +55,51 @@ def learn_new(
     blind: Sequence[Blind] = (),
     constants: TimeConstants | None = None,
     alpha: float = ALPHA,
+    template: Template | None = None,
 ) -> ReferenceModel:
     """A frozen reference of the new process.
 
     `tags` are names; a run that lacks one counts as missing there. With fewer than 6 runs the reference carries an
     envelope but no limits; from 6 to 19 prediction limits (advisory); from 20 limits learned from left-out batches
-    with one false-alert budget `alpha` a batch over all layers and tags. Raises ValueError without runs.
+    with one false-alert budget `alpha` a batch over all layers and tags. There, runs that stand out among the others
+    are set aside with the reason, a tenth of them at most and never so many that fewer than 20 are left: limits
+    learned from a batch in which something went wrong would not see the next one. `template` adds what is declared
+    for the product. Raises ValueError without runs.
     """
     if not runs:
         raise ValueError("a reference needs at least one run")
-    constants = constants or TimeConstants()
-    values = cells_of_runs(runs, grid, tags)
-    steps = np.array([resolution(runs, tag) for tag in tags])
+    learner = _Learner(grid=grid, tags=tags, blind=blind, constants=constants or TimeConstants(), alpha=alpha)
     rule = Rule.for_batches(len(runs))
-    mean, sd = _envelope(values, steps, grid.cells_in(constants.smoothing_h))
-    course = Trajectory(
-        mean=mean,
-        sd=sd,
-        scale=_scale(sd),
-        weights=np.zeros((2, len(tags), len(tags))),
-        residual_sd=nothing_known(grid.cells, len(tags)),
-        limits={},
-        constants=constants,
-        blind=tuple(blind),
-        clip=CLIP,
-    )
-    if rule is Rule.PREDICTION_LIMITS:
-        course = _with_prediction_limits(course, values, grid, alpha)
-    elif rule is Rule.LEARNED_LIMITS:
-        course = _with_learned_limits(course, values, steps, grid, alpha)
+    set_aside: list[SetAside] = []
+    kept = list(runs)
+    if rule is Rule.LEARNED_LIMITS:
+        course, families, budget = learner.learned(kept, template)
+        most = min(int(MOST_SET_ASIDE * len(runs)), len(runs) - FEWEST_FOR_LEARNED)
+        out = outlying(budget.statistics)[:most] if most > 0 else []
+        for batch in out:
+            family = int(np.argmax(budget.statistics[batch]))
+            value = float(budget.statistics[batch, family])
+            set_aside.append(
+                SetAside(
+                    batch=runs[batch].batch,
+                    digest=runs[batch].digest().hex(),
+                    reason=f"scored by the others it stands out in {families[family]}: its largest score is "
+                    f"{value:.1f} SD beyond theirs",
+                )
+            )
+        if out:
+            kept = [run for number, run in enumerate(runs) if number not in out]
+            course, _, _ = learner.learned(kept, template)
+    else:
+        course = learner.with_few(kept, rule)
     return ReferenceModel(
         role=ReferenceRole.NEW,
         rule=rule,
         grid=grid,
         alpha=alpha,
         tags=tuple(tags),
-        inputs=tuple(InputRun(batch=run.batch, digest=run.digest().hex()) for run in runs),
+        inputs=tuple(InputRun(batch=run.batch, digest=run.digest().hex()) for run in kept),
+        set_aside=tuple(set_aside),
         trajectory=course,
     )
 
@@ -111,67 +125,156 @@ def cells_of_runs(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str])
     return values
 
 
-def judged_cells(grid: Grid, blind: Sequence[Blind]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def judged_cells(grid: Grid, blind: Sequence[Blind]) -> Bools:
     """Which cells lie beyond the declared blind time after the start."""
     hours = max((part.hours for part in blind if part.phase is None), default=0.0)
-    judged: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.arange(1, grid.cells + 1) * grid.width_h > hours
+    judged: Bools = np.arange(1, grid.cells + 1) * grid.width_h > hours
     return judged
 
 
-def _with_prediction_limits(course: Trajectory, values: Floats, grid: Grid, alpha: float) -> Trajectory:
-    """Prediction limits by the t distribution on the EWMA, the budget shared by Bonferroni over tags and looks."""
-    own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-    n = len(values)
-    looks = max(1.0, float(own.sum()) * grid.hours / HOURS_PER_LOOK)
-    limit = float(special.stdtrit(n - 1, 1.0 - alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
-    return replace(
-        course,
-        clip=max(CLIP, 2.0 * limit),
-        limits={PREDICTION: np.where(own, limit, np.nan)},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learner:
+    """What does not change while runs are put in and left out."""
 
+    grid: Grid
+    tags: Sequence[str]
+    blind: Sequence[Blind]
+    constants: TimeConstants
+    alpha: float
 
-def _with_learned_limits(course: Trajectory, values: Floats, steps: Floats, grid: Grid, alpha: float) -> Trajectory:
-    """Relations from all runs; limits from every run scored by the others."""
-    batches, _, tags = values.shape
-    constants = course.constants
-    window = grid.cells_in(constants.smoothing_h)
-    span = grid.cells_in(constants.balance_window_h)
-    own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-    judged = judged_cells(grid, course.blind)
-    left_out_z = np.empty_like(values)
-    residuals = np.empty_like(values)
-    for batch in range(batches):
-        others = np.delete(values, batch, axis=0)
-        mean, sd = _envelope(others, steps, window)
-        scale = _scale(sd)
-        left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
-        weights = learn_weights(moves(others, mean, scale, span))
-        residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
-    residuals[~np.isfinite(values)] = np.nan
-    maxima = np.full((batches, 3, tags), np.nan)
-    for batch in range(batches):
-        z = left_out_z[batch]
-        maxima[batch, 0] = _largest(_levels(z, grid, constants.ewma_h), judged)
-        scaled = residuals[batch] / _residual_sd(np.delete(residuals, batch, axis=0), span)
-        clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
-        maxima[batch, 1] = _largest(_levels(clipped, grid, constants.balance_h), judged)
-        for slot in np.flatnonzero(own):
-            maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
-    maxima[:, :, ~own] = np.nan
-    limits = share_budget(maxima, alpha, offsets=(0.0, 0.0, CLIP)).limits
-    # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches themselves
-    # came half as far.
-    reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima.max(axis=0))
-    limits[:2] = np.minimum(limits[:2], reachable[:2])
-    scale = _scale(course.sd)
-    return replace(
-        course,
-        scale=scale,
-        weights=learn_weights(moves(values, course.mean, scale, span)),
-        residual_sd=_residual_sd(residuals, span),
-        limits={EWMA: limits[0], BALANCE: limits[1], PAGE_HINKLEY: np.maximum(limits[2], CLIP)},
-    )
+    def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
+        """The trajectory of fewer than 20 runs."""
+        values, _, course = self._envelope(runs)
+        if rule is Rule.RANGES_ONLY:
+            return course
+        own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        n = len(values)
+        looks = max(1.0, float(own.sum()) * self.grid.hours / HOURS_PER_LOOK)
+        limit = float(special.stdtrit(n - 1, 1.0 - self.alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
+        return replace(
+            course,
+            clip=max(CLIP, 2.0 * limit),
+            limits={PREDICTION: np.where(own, limit, np.nan)},
+        )
+
+    def learned(
+        self, runs: Sequence[CompletedRun], template: Template | None
+    ) -> tuple[Trajectory, tuple[str, ...], Budget]:
+        """Relations from all runs; limits from every run scored by the others. Families by name, in order."""
+        values, steps, course = self._envelope(runs)
+        own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        maxima, course = self._open_layers(values, steps, course, own)
+        families = {
+            EWMA: Family(maxima=maxima[:, 0]),
+            BALANCE: Family(maxima=maxima[:, 1]),
+            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP),
+        }
+        declared = [] if template is None else balance_courses(values, self.tags, template.balances, self.grid)
+        by_name: dict[str, list[BalanceCourses]] = {}
+        for part in declared:
+            by_name.setdefault(part.balance.name, []).append(part)
+        for name, parts in by_name.items():
+            families[name] = Family(maxima=self._of_balances(parts, course))
+        assays = [] if template is None else assay_courses(runs, template.assays, self.grid)
+        assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
+        if assays:
+            families[ASSAY] = Family(maxima=self._of_assays(assays, course))
+        budget = share_budget(list(families.values()), self.alpha)
+        limits = dict(zip(families, budget.limits, strict=True))
+        # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches
+        # themselves came half as far.
+        reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima.max(axis=0))
+        channels = {
+            EWMA: np.minimum(limits[EWMA], reachable[0]),
+            BALANCE: np.minimum(limits[BALANCE], reachable[1]),
+            PAGE_HINKLEY: np.maximum(limits[PAGE_HINKLEY], CLIP),
+        }
+        fitted = []
+        for name, parts in by_name.items():
+            for part, limit in zip(parts, limits[name].tolist(), strict=True):
+                fitted.append(part.fitted())
+                row = channels.setdefault(fitted[-1].channel, np.full(len(self.tags), np.nan))
+                row[self.tags.index(part.balance.accuses)] = limit
+        pairs = [pair for part in assays if (pair := part.fitted()) is not None]
+        for number, name in enumerate((ASSAY, ASSAYS) if assays else ()):
+            channels[name] = np.full(len(self.tags), np.nan)
+            for place, pair in enumerate(pairs):
+                channels[name][self.tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
+        course = replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
+        return course, tuple(families), budget
+
+    def _envelope(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
+        values = cells_of_runs(runs, self.grid, self.tags)
+        steps = np.array([resolution(runs, tag) for tag in self.tags])
+        mean, sd = _envelope(values, steps, self.grid.cells_in(self.constants.smoothing_h))
+        course = Trajectory(
+            mean=mean,
+            sd=sd,
+            scale=_scale(sd),
+            weights=np.zeros((2, len(self.tags), len(self.tags))),
+            residual_sd=nothing_known(self.grid.cells, len(self.tags)),
+            limits={},
+            constants=self.constants,
+            blind=tuple(self.blind),
+            clip=CLIP,
+        )
+        return values, steps, course
+
+    def _open_layers(self, values: Floats, steps: Floats, course: Trajectory, own: Bools) -> tuple[Floats, Trajectory]:
+        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags."""
+        batches, _, tags = values.shape
+        constants, grid = self.constants, self.grid
+        window = grid.cells_in(constants.smoothing_h)
+        span = grid.cells_in(constants.balance_window_h)
+        judged = judged_cells(grid, course.blind)
+        left_out_z = np.empty_like(values)
+        residuals = np.empty_like(values)
+        for batch in range(batches):
+            others = np.delete(values, batch, axis=0)
+            mean, sd = _envelope(others, steps, window)
+            scale = _scale(sd)
+            left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
+            weights = learn_weights(moves(others, mean, scale, span))
+            residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
+        residuals[~np.isfinite(values)] = np.nan
+        maxima = np.full((batches, 3, tags), np.nan)
+        for batch in range(batches):
+            z = left_out_z[batch]
+            maxima[batch, 0] = _largest(_levels(z, grid, constants.ewma_h), judged)
+            scaled = residuals[batch] / _residual_sd(np.delete(residuals, batch, axis=0), span)
+            clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
+            maxima[batch, 1] = _largest(_levels(clipped, grid, constants.balance_h), judged)
+            for slot in np.flatnonzero(own):
+                maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
+        maxima[:, :, ~own] = np.nan
+        return maxima, replace(
+            course,
+            weights=learn_weights(moves(values, course.mean, course.scale, span)),
+            residual_sd=_residual_sd(residuals, span),
+        )
+
+    def _of_balances(self, parts: Sequence[BalanceCourses], course: Trajectory) -> Floats:
+        """The largest scores of every left-out run, (runs, parts)."""
+        judged = judged_cells(self.grid, course.blind)
+        return np.array(
+            [
+                [part.largest(run, part.without(run).fitted(), judged, self.constants.declared_h) for part in parts]
+                for run in range(len(parts[0].differences))
+            ]
+        )
+
+    def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
+        """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""
+        blind_h = max((part.hours for part in course.blind if part.phase is None), default=0.0)
+        rows = []
+        for run in range(len(parts[0].drawn)):
+            row = []
+            for part in parts:
+                fitted = part.fitted(run)
+                assert fitted is not None
+                row += [part.largest(run, fitted, tau_h, blind_h) for tau_h in (0.0, self.constants.assay_h)]
+            rows.append(row)
+        return np.array(rows)
 
 
 def _levels(rows: Floats, grid: Grid, tau_h: float) -> Floats:
@@ -231,15 +334,15 @@ def _median_down(values: Floats) -> Floats:
     )
 
 
-def _carries_limit(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _carries_limit(values: Floats) -> Bools:
     """Tags that may alert by themselves: known somewhere and not at zero most of the time."""
     known = np.isfinite(values)
     zeros = (values == 0.0).sum(axis=(0, 1)) / np.maximum(known.sum(axis=(0, 1)), 1)
-    carries: np.ndarray[tuple[int], np.dtype[np.bool_]] = known.any(axis=(0, 1)) & (zeros < MOSTLY_ZERO)
+    carries: Bools = known.any(axis=(0, 1)) & (zeros < MOSTLY_ZERO)
     return carries
 
 
-def _largest(scores: Floats, judged: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+def _largest(scores: Floats, judged: Bools) -> Floats:
     """Largest |score| of the judged cells per tag, 0 where there was none."""
     largest: Floats = np.nanmax(np.abs(np.where(np.isnan(scores[judged]), 0.0, scores[judged])), axis=0)
     return largest

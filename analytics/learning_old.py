@@ -8,7 +8,7 @@ from scipy import special
 from analytics.detectors.departure import median_down
 from analytics.grid import Grid
 from analytics.learning import ALPHA, FEWEST_IN_CELL, cells_of_runs, resolution
-from analytics.limits import share_budget
+from analytics.limits import Family, share_budget
 from analytics.reference import InputRun, MatchedPoints, ReferenceModel, Rule
 from analytics.runs import CompletedRun
 from analytics.segment import Floats
@@ -107,12 +107,12 @@ def _spread(values: Floats, steps: Floats) -> tuple[Floats, Floats]:
 
 def _learned(values: Floats, steps: Floats, alpha: float) -> Floats:
     """Limits per tag, (tags,), from the largest distance of every left-out batch."""
-    maxima = np.empty((len(values), 1, values.shape[2]))
+    maxima = np.empty((len(values), values.shape[2]))
     for batch in range(len(values)):
         mean, sd = _spread(np.delete(values, batch, axis=0), steps)
         distance = np.abs((values[batch] - mean) / sd)
         known = np.isfinite(distance)
-        maxima[batch, 0] = np.where(known.any(axis=0), np.where(known, distance, 0.0).max(axis=0), np.nan)
-    budget = share_budget(maxima, alpha, offsets=(0.0,)).limits[0]
+        maxima[batch] = np.where(known.any(axis=0), np.where(known, distance, 0.0).max(axis=0), np.nan)
+    budget = share_budget([Family(maxima=maxima)], alpha).limits[0]
     mostly_zero = (values == 0.0).sum(axis=(0, 1)) > 0.5 * np.isfinite(values).sum(axis=(0, 1))
     return np.where(mostly_zero, np.nan, budget)

@@ -1,4 +1,4 @@
-"""One budget of false alerts for a whole batch, shared by all channels of all layers."""
+"""One budget of false alerts for a whole batch, shared by the families of channels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,48 +10,74 @@ from analytics.segment import Floats
 
 SMALLEST_SCORE = 1e-3
 SMALLEST_SPREAD = 0.1  # no two dozen batches show that their maxima agree better than within 10 %
+OUTLYING = 0.01  # chance that any batch of an unremarkable set is called outlying
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Channels of one kind, which share a level."""
+
+    maxima: Floats  # (batches, channels): the largest |score| of every batch, NaN for a channel without limit
+    offset: float = 0.0  # added before the logarithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Limits that together let about `alpha` of unchanged batches alert at least once."""
 
-    limits: Floats  # (layers, tags), NaN where a channel has no reference
-    levels: Floats  # (layers,): the standardised limit common to the channels of a layer
-    statistics: Floats  # (batches, layers): the largest standardised channel of each left-out batch
+    limits: tuple[Floats, ...]  # per family (channels,), NaN where a channel has no reference
+    levels: Floats  # (families,): the standardised limit common to the channels of a family
+    statistics: Floats  # (batches, families): the largest standardised channel of each left-out batch
 
 
-def share_budget(maxima: Floats, alpha: float, *, offsets: Sequence[float]) -> Budget:
-    """Limits (layers, tags) from the largest |score| of every reference batch, (batches, layers, tags).
+def share_budget(families: Sequence[Family], alpha: float) -> Budget:
+    """Limits of every channel from the largest |score| of every reference batch.
 
-    The score of a batch must come from a reference without it. x = ln(maximum + offset of the layer); per channel
-    the mean and the SD over the other batches, the SD shrunk half-way to the median SD of its layer, because 24
-    batches know a spread only within 15 %. A batch's statistic in a layer is its largest standardised channel; a
-    Gumbel distribution fitted to the statistics by L-moments gives the level that a share `alpha`/layers of batches
-    would exceed: layers split the budget evenly, so that one with wild maxima does not blunt the others. With n
+    The score of a batch must come from a reference without it. x = ln(maximum + offset of the family); per channel
+    the mean and the SD over the other batches, the SD shrunk half-way to the median SD of its family, because 24
+    batches know a spread only within 15 %. A batch's statistic in a family is its largest standardised channel; a
+    Gumbel distribution fitted to the statistics by L-moments gives the level that a share `alpha`/families of batches
+    would exceed: families split the budget evenly, so that one with wild maxima does not blunt the others. With n
     batches no share below 1/(n + 1) can be observed in them: below it a level is an extrapolation.
     """
-    batches, layers, tags = maxima.shape
-    limits = np.full((layers, tags), np.nan)
-    levels = np.full(layers, np.nan)
-    statistics = np.zeros((batches, layers))
-    for layer, offset in enumerate(offsets):
-        x = np.log(np.maximum(maxima[:, layer], SMALLEST_SCORE) + offset)
+    batches = len(families[0].maxima)
+    levels = np.full(len(families), np.nan)
+    statistics = np.zeros((batches, len(families)))
+    limits = []
+    for number, family in enumerate(families):
+        limit = np.full(family.maxima.shape[1], np.nan)
+        limits.append(limit)
+        x = np.log(np.maximum(family.maxima, SMALLEST_SCORE) + family.offset)
         used = np.flatnonzero(np.isfinite(x).all(axis=0))
         if len(used) == 0:
             continue
         x = x[:, used]
         for batch in range(batches):
             mean, spread = _centre_and_spread(np.delete(x, batch, axis=0))
-            statistics[batch, layer] = np.max((x[batch] - mean) / spread)
-        fitted = fit_gumbel(statistics[:, layer].tolist())
-        levels[layer] = fitted.quantile(1.0 - alpha / layers)
+            statistics[batch, number] = np.max((x[batch] - mean) / spread)
+        fitted = fit_gumbel(statistics[:, number].tolist())
+        levels[number] = fitted.quantile(1.0 - alpha / len(families))
         mean, spread = _centre_and_spread(x)
-        limits[layer, used] = np.exp(mean + levels[layer] * spread) - offset
-    return Budget(limits=limits, levels=levels, statistics=statistics)
+        limit[used] = np.exp(mean + levels[number] * spread) - family.offset
+    return Budget(limits=tuple(limits), levels=levels, statistics=statistics)
+
+
+def outlying(statistics: Floats) -> list[int]:
+    """Batches whose largest statistic is not of the same kind as the others', the most outlying first.
+
+    Each batch is held against a Gumbel distribution fitted to the others; `OUTLYING` is the chance that one of an
+    unremarkable set is called out.
+    """
+    largest = statistics.max(axis=1)
+    found = []
+    for batch, value in enumerate(largest.tolist()):
+        fitted = fit_gumbel(np.delete(largest, batch).tolist())
+        if value > fitted.quantile(1.0 - OUTLYING / len(largest)):
+            found.append(batch)
+    return sorted(found, key=lambda batch: -float(largest[batch]))
 
 
 def _centre_and_spread(x: Floats) -> tuple[Floats, Floats]:
-    """Mean and shrunk SD over batches, (tags,)."""
+    """Mean and shrunk SD over batches, (channels,)."""
     spread = x.std(axis=0, ddof=1)
     return x.mean(axis=0), np.maximum((spread + np.median(spread)) / 2.0, SMALLEST_SPREAD)

@@ -32,7 +32,7 @@ from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
 from store.model.times import US_PER_H, US_PER_S
 
-FORMAT = 1
+FORMAT = 2
 GRID_WITHOUT_REFERENCE = Grid(width_us=US_PER_H // 2, cells=1000)
 MISSED_BEFORE_SILENT = 5  # a lost reading or two is transport, five in a row is silence
 LONGEST_SILENCES = 2  # of a tag that speaks on change
@@ -162,15 +162,26 @@ class BatchMonitor:
             reached_us=reduction.watermark_us,
             watermark_us=self._reducer.watermark_us,
         )
+        if self._drift is not None:
+            self._drift.assays.offer(
+                slots=slots,
+                times_us=segment.source_times_us,
+                values=segment.values,
+                usable=segment.qualities != BAD,
+            )
         excursions = self._ranges.update(
             slots=slots,
             times_us=segment.source_times_us,
             values=segment.values,
             usable=segment.qualities != BAD,
         )
-        if not hushes and not excursions:
-            return self._judge_all(reduction.closed)
-        return self._in_journal_order(hushes, excursions, reduction.closed)
+        if hushes or excursions:
+            told = self._in_journal_order(hushes, excursions, reduction.closed)
+        else:
+            told = self._judge_all(reduction.closed)
+        if self._drift is not None:
+            self._drift.assays.take_all()
+        return told
 
     def phase(self, name: str, started_us: int) -> None:
         """A phase started; declared blind times count from it."""
@@ -275,6 +286,7 @@ class BatchMonitor:
         self._last_value[known] = cell.values[known]
         told: list[Alert] = []
         if self._drift is not None:
+            self._drift.assays.take(cell.closed_at + 1)
             told += self._drift.update(cell.index, cell.end_us, cell.values)
         if self._departure is not None:
             told += self._departure.update(cell.index, cell.end_us, cell.values)

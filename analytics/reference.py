@@ -6,18 +6,22 @@ process) and `analytics.learning_old` (old process).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 
+from analytics.detectors.assay import FittedAssay
+from analytics.detectors.declared import FittedBalance
+from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
 from analytics.segment import Floats
+from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 1
+FORMAT = 2
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 
@@ -59,6 +63,8 @@ class TimeConstants:
     balance_h: float = 10.0
     balance_window_h: float = 24.0  # over which changes are explained
     smoothing_h: float = 2.2  # width of the rolling maximum over the reference SD
+    declared_h: float = 1.0  # of declared balances, whose statistic already spans hours
+    assay_h: float = 42.0  # of the slow level of assay differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,15 @@ class InputRun:
 
     batch: str
     digest: str  # hex SHA-256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A run that was offered and not learned from, because it stands out among the others."""
+
+    batch: str
+    digest: str  # hex SHA-256
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +100,8 @@ class Trajectory:
     constants: TimeConstants
     blind: tuple[Blind, ...]
     clip: float  # SD beyond which z is not counted
+    declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
+    assays: tuple[FittedAssay, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +129,7 @@ class ReferenceModel:
     alpha: float  # expected share of unchanged batches with at least one alert
     tags: tuple[str, ...]
     inputs: tuple[InputRun, ...]
+    set_aside: tuple[SetAside, ...] = ()
     trajectory: Trajectory | None = None
     points: MatchedPoints | None = None
 
@@ -130,21 +148,26 @@ class ReferenceModel:
             "alpha": self.alpha,
             "tags": list(self.tags),
             "inputs": [[run.batch, run.digest] for run in self.inputs],
+            "set_aside": [[run.batch, run.digest, run.reason] for run in self.set_aside],
         }
         arrays: dict[str, Floats] = {}
         if self.trajectory is not None:
             course = self.trajectory
-            constants = course.constants
             fields["trajectory"] = {
                 "clip": course.clip,
-                "constants": {
-                    "ewma_h": constants.ewma_h,
-                    "balance_h": constants.balance_h,
-                    "balance_window_h": constants.balance_window_h,
-                    "smoothing_h": constants.smoothing_h,
-                },
+                "constants": asdict(course.constants),
                 "blind": [[blind.phase, blind.hours] for blind in course.blind],
+                "declared": [_declared_fields(part) for part in course.declared],
+                "assays": [
+                    {name: getattr(pair, name) for name in ("assay", "checks", "drawn_before_h", "within_h", "mean")}
+                    for pair in course.assays
+                ],
             }
+            for number, part in enumerate(course.declared):
+                for name in ("mean", "weights", "residual_sd"):
+                    arrays[f"declared {number} {name}"] = getattr(part, name)
+            for number, pair in enumerate(course.assays):
+                arrays[f"assay {number} sd"] = pair.sd
             for name in ("mean", "sd", "scale", "weights", "residual_sd"):
                 arrays[name] = getattr(course, name)
             arrays.update({f"limit {layer}": limit for layer, limit in course.limits.items()})
@@ -166,6 +189,9 @@ class ReferenceModel:
                 alpha=fields["alpha"],
                 tags=tuple(fields["tags"]),
                 inputs=tuple(InputRun(batch=batch, digest=digest) for batch, digest in fields["inputs"]),
+                set_aside=tuple(
+                    SetAside(batch=batch, digest=digest, reason=reason) for batch, digest, reason in fields["set_aside"]
+                ),
                 trajectory=_trajectory(fields["trajectory"], arrays) if "trajectory" in fields else None,
                 points=_points(fields["points"], arrays) if "points" in fields else None,
             )
@@ -193,6 +219,37 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         constants=TimeConstants(**fields["constants"]),
         blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),
         clip=fields["clip"],
+        declared=tuple(_declared(part, arrays, number) for number, part in enumerate(fields["declared"])),
+        assays=tuple(
+            FittedAssay(**pair, sd=arrays[f"assay {number} sd"]) for number, pair in enumerate(fields["assays"])
+        ),
+    )
+
+
+def _declared_fields(part: FittedBalance) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "accuses": part.accuses,
+        "target": part.target.text,
+        "explained_by": [formula.text for formula in part.explained_by],
+        "statistic": str(part.statistic),
+        "span_h": part.span_h,
+        "smoothing_h": part.smoothing_h,
+    }
+
+
+def _declared(fields: dict[str, Any], arrays: dict[str, Floats], number: int) -> FittedBalance:
+    return FittedBalance(
+        name=fields["name"],
+        accuses=fields["accuses"],
+        target=Formula.parse(fields["target"]),
+        explained_by=tuple(Formula.parse(text) for text in fields["explained_by"]),
+        statistic=Statistic(fields["statistic"]),
+        span_h=fields["span_h"],
+        smoothing_h=fields["smoothing_h"],
+        mean=arrays[f"declared {number} mean"],
+        weights=arrays[f"declared {number} weights"],
+        residual_sd=arrays[f"declared {number} residual_sd"],
     )
 
 

@@ -52,11 +52,50 @@ def balance_sentence(
         f"{'more' if surplus > 0 else 'less'} than the other tags explain, since hour {since_h:.1f} "
         f"(now {quantity(value, tag)}, reference {quantity(expected, tag)}; relations of {batches} batches)"
     )
-    if others:
-        named = ", ".join(spoken(other) for other in others[:4])
-        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
-        text += f"; also {named}{more}"
-    return _sentence(text)
+    return _sentence(text + _also(others))
+
+
+def declared_sentence(
+    *,
+    tag: Tag,
+    balance: str,
+    span_h: float,
+    score: float,
+    limit: float,
+    surplus: float | None,
+    since_h: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`score` and `limit` are in SD of the balance; `surplus` is in the tag's unit over the span, None without one."""
+    amount = "" if surplus is None else f" by {quantity(abs(surplus), tag)} over {span_h:g} h"
+    text = (
+        f"{spoken(tag)} is {'more' if score > 0 else 'less'} than the {balance} balance explains{amount}, "
+        f"since hour {since_h:.1f} ({abs(score):.1f} SD of {batches} batches over {span_h:g} h, limit {limit:.1f}): "
+        "the sensor, a flow meter, or something that enters or leaves unmeasured"
+    )
+    return _sentence(text + _also(others))
+
+
+def assay_sentence(
+    *,
+    tag: Tag,
+    assay: str,
+    difference: float,
+    usual: float,
+    samples: int,
+    since_h: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`difference` is the mean of assay − online over the last samples, `usual` the SD of one, in the tag's unit."""
+    last = "the last sample is" if samples == 1 else f"the last {samples} samples are on average"
+    text = (
+        f"{spoken(tag)} and {assay} disagree since hour {since_h:.1f}: {last} {quantity(abs(difference), tag)} "
+        f"{_direction(difference)} the online value (one sample differs by {quantity(usual, tag)} SD in {batches} "
+        "batches): the online sensor may have drifted"
+    )
+    return _sentence(text + _also(others))
 
 
 def departure_sentence(
@@ -108,6 +147,13 @@ def quantity(value: float, tag: Tag) -> str:
     """A value with four significant digits and its unit."""
     number = f"{value:.4g}"
     return number if tag.unit_of_measure in {"1", "[pH]", "pH", ""} else f"{number} {tag.unit_of_measure}"
+
+
+def _also(others: Sequence[Tag]) -> str:
+    if not others:
+        return ""
+    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+    return f"; also {', '.join(spoken(other) for other in others[:4])}{more}"
 
 
 def _amount(tag: Tag, difference: float, expected: float) -> str:

@@ -7,9 +7,9 @@ from analytics.grid import Grid
 from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
 from analytics.learning import cells_of_runs, learn_new
 from analytics.learning_old import learn_old
-from analytics.limits import share_budget
+from analytics.limits import Family, outlying, share_budget
 from analytics.packing import UnknownFormat
-from analytics.reference import ReferenceModel, Rule, digest_of
+from analytics.reference import Blind, ReferenceModel, Rule, digest_of
 from analytics.runs import CompletedRun
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import GRID, HOURS, TAGS, new_reference, old_reference, old_run, run_of
@@ -156,16 +156,47 @@ def test_a_shared_budget_lets_about_its_share_of_unchanged_batches_alert() -> No
         spread = rng.uniform(0.2, 0.5, (2, 8))
         maxima = np.exp(rng.normal(0.0, 1.0, (24, 2, 8)) * spread)
         fresh = np.exp(rng.normal(0.0, 1.0, (100, 2, 8)) * spread)
-        limits = share_budget(maxima, 0.06, offsets=(0.0, 0.0)).limits
+        families = [Family(maxima=maxima[:, 0]), Family(maxima=maxima[:, 1])]
+        limits = np.array(share_budget(families, 0.06).limits)
         alerted += int((fresh > limits).any(axis=(1, 2)).sum())
         trials += 100
     assert 0.01 < alerted / trials < 0.09
 
 
+def test_a_batch_of_another_kind_is_called_outlying_and_an_unremarkable_set_hardly_ever() -> None:
+    rng = np.random.default_rng(12)
+    called = 0
+    for _ in range(200):
+        statistics = rng.gumbel(2.0, 0.4, (24, 3))
+        called += bool(outlying(statistics))
+        statistics[7, 1] = 9.0
+        assert outlying(statistics)[0] == 7
+    assert called <= 12
+
+
+def test_a_run_in_which_something_went_wrong_is_set_aside_with_the_reason() -> None:
+    runs = [run_of(seed) for seed in range(24)] + [run_of(24, fault_from_h=20.0, step=-15.0)]
+    model = learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=2.0)])
+    assert [part.batch for part in model.set_aside] == ["B-24"]
+    assert "stands out" in model.set_aside[0].reason
+    assert [part.batch for part in model.inputs] == [f"B-{seed}" for seed in range(24)]
+    without = learn_new(runs[:24], grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=2.0)])
+    assert model.trajectory is not None
+    assert without.trajectory is not None
+    for name, limit in without.trajectory.limits.items():
+        np.testing.assert_array_equal(model.trajectory.limits[name], limit)
+    assert ReferenceModel.from_bytes(model.to_bytes()).set_aside == model.set_aside
+
+
+def test_no_run_is_set_aside_where_fewer_than_twenty_would_be_left() -> None:
+    runs = [run_of(seed) for seed in range(19)] + [run_of(24, fault_from_h=20.0, step=-15.0)]
+    assert learn_new(runs, grid=GRID, tags=TAGS).set_aside == ()
+
+
 def test_bytes_of_another_version_are_refused_by_name() -> None:
     data = new_reference(5).to_bytes()
-    with pytest.raises(UnknownFormat, match="reference version 1"):
-        ReferenceModel.from_bytes(data.replace(b'"version":1', b'"version":2'))
+    with pytest.raises(UnknownFormat, match="reference version 2"):
+        ReferenceModel.from_bytes(data.replace(b'"version":2', b'"version":3'))
     with pytest.raises(UnknownFormat, match="end inside"):
         ReferenceModel.from_bytes(data[:-8])
 
