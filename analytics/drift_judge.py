@@ -12,14 +12,13 @@ from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
+from analytics.drift_course import DriftCourse
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
 from analytics.layers import build_layers, sees_values
 from analytics.packing import pack, unpack
-from analytics.reference import ReferenceModel, Rule, Trajectory
+from analytics.reference import ReferenceModel, Trajectory
 from analytics.segment import Bools, Floats, Int64s
-from analytics.sentences import assay_sentence, balance_sentence, declared_sentence, drift_sentence
-from analytics.template import Statistic
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
 from store.model.times import US_PER_H
@@ -28,8 +27,6 @@ JOIN_H = 12.0  # a channel that follows within half a day belongs to the same ep
 HOLD_H = 4.0  # an episode is over when every tag was within its limits and near the reference for this long
 OUTSIDE_Z = 3.0
 TELL_AGAIN = 1.25  # a score so much larger than last told is news
-EVIDENCE_CELLS = 6
-ONSET_Z = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +66,7 @@ class DriftJudge:
             width_h=grid.width_h,
         )
         self._names = tuple(self._layers)
-        self._limits = np.array([course.limits[name] for name in self._names]).reshape(-1, len(tags))
-        self._values: list[Floats] = []  # one row per closed cell
-        self._z: list[Floats] = []
-        self._scores: list[Floats] = []  # of the last few cells, (layers, tags)
+        self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
         self._blind: list[tuple[int, int]] = []
         self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
         self.ratios = np.full(len(tags), np.nan)  # worst score over limit per tag at the last cell
@@ -82,25 +76,16 @@ class DriftJudge:
         """A phase started; its declared blind time counts from it."""
         self._begin_blind(name, started_us)
 
-    def last_z(self, slot: int) -> tuple[int, float, float] | None:
-        """(cell, value, z) of the last closed cell that held a reading of this slot; None without one."""
-        for cell in range(len(self._values) - 1, -1, -1):
-            if not np.isnan(self._values[cell][slot]):
-                return cell, float(self._values[cell][slot]), float(self._z[cell][slot])
-        return None
-
     def update(self, cell: int, end_us: int, values: Floats) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
         z = self._envelope.update(cell, values)
         scores = np.array(
             [layer.update(cell, values if sees_values(layer) else z) for layer in self._layers.values()]
         ).reshape(len(self._names), len(self._tags))
-        self._values.append(values)
-        self._z.append(z)
-        self._scores = [*self._scores[-(EVIDENCE_CELLS - 1) :], scores]
+        self.course.add(values, z, scores)
         if not self._names:
             return []
-        ratios = np.abs(scores) / self._limits
+        ratios = np.abs(scores) / self.course.limits
         known = ~np.isnan(ratios)
         worst = np.where(known, ratios, -1.0)
         best_layer = np.argmax(worst, axis=0)
@@ -123,8 +108,10 @@ class DriftJudge:
             {
                 **arrays,
                 "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
-                "values": np.array(self._values, np.float64).reshape(len(self._values), tags),
-                "scores": np.array(self._scores, np.float64).reshape(len(self._scores), len(self._names), tags),
+                "values": np.array(self.course.values, np.float64).reshape(len(self.course.values), tags),
+                "scores": np.array(self.course.scores, np.float64).reshape(
+                    len(self.course.scores), len(self._names), tags
+                ),
                 "ratios": self.ratios,
                 "active": self._active_us,
             },
@@ -134,9 +121,9 @@ class DriftJudge:
         """Take the state those bytes describe."""
         fields, arrays = unpack("drift", 2, data)
         self._blind = [(start, until) for start, until in fields["blind"]]
-        self._values = list(arrays["values"])
-        self._z = [self._envelope.update(cell, row) for cell, row in enumerate(self._values)]
-        self._scores = list(arrays["scores"])
+        self.course.values = list(arrays["values"])
+        self.course.z = [self._envelope.update(cell, row) for cell, row in enumerate(self.course.values)]
+        self.course.scores = list(arrays["scores"])
         self.ratios = arrays["ratios"]
         self._active_us = arrays["active"]
         self.assays.restore(arrays["assays"].tobytes())
@@ -161,7 +148,7 @@ class DriftJudge:
         }
         for episode in self._book.of_kind(AlertKind.DRIFT):
             for slot in episode.slots:
-                if beyond[slot] or abs(self._z[-1][slot]) >= OUTSIDE_Z:
+                if beyond[slot] or abs(self.course.z[-1][slot]) >= OUTSIDE_Z:
                     episode.active_us[slot] = end_us
                     self._active_us[slot] = end_us
                 fresh.discard(slot)
@@ -207,7 +194,7 @@ class DriftJudge:
             return self._describe(episode, best_layer)
         top = max(fresh, key=lambda slot: (self.ratios[slot], -slot))
         layer = int(best_layer[top])
-        onset_us = self._cell_start_us(self._onset(top, layer))
+        onset_us = self._cell_start_us(self.course.onset(top, layer))
         episode = Episode(
             alert=Alert(
                 ordinal=self._book.next_ordinal(),
@@ -237,138 +224,24 @@ class DriftJudge:
         total = sum(ratios.values()) or 1.0
         top = order[0]
         layer = int(best_layer[top])
-        score = abs(float(self._scores[-1][layer, top]))
-        limit = float(self._limits[layer, top])
+        score = abs(float(self.course.scores[-1][layer, top]))
+        limit = float(self.course.limits[layer, top])
         # What was once the beginning of an episode stays it, although the newest run of cells may be shorter.
         since_us = episode.alert.onset_us
-        onset = min(self._onset(top, layer), (since_us - self._context.start_us) // self._reference.grid.width_us)
+        onset = min(self.course.onset(top, layer), (since_us - self._context.start_us) // self._reference.grid.width_us)
         alert = replace(
             episode.alert,
             detector=self._names[layer],
             tags=tuple(self._tags[slot].name for slot in order),
             score=score,
             limit=limit,
-            sentence=self._sentence(order, onset, layer),
+            sentence=self.course.sentence(order, onset, layer),
             contributions=tuple((self._tags[slot].name, ratios[slot] / total) for slot in order),
-            cells=self._evidence(order, best_layer),
+            cells=self.course.evidence(order, best_layer),
         )
         episode.alert = alert
         episode.told_ratio = max(episode.told_ratio, ratios[top])
         return alert
-
-    def _sentence(self, order: list[int], onset: int, layer: int) -> str:
-        top = order[0]
-        detector = self._layers[self._names[layer]]
-        others = [self._tags[slot] for slot in order[1:]]
-        batches = len(self._reference.inputs)
-        since_h = onset * self._reference.grid.width_h
-        score = float(self._scores[-1][layer, top])
-        if isinstance(detector, AssayDifference):
-            pair = next(pair for pair in self._course.assays if pair.checks == self._tags[top].name)
-            run = detector.differences(top, 1.0 if score >= 0 else -1.0)
-            cell = min(len(self._values), len(pair.sd)) - 1
-            usual = float(pair.sd[cell])
-            return assay_sentence(
-                tag=self._tags[top],
-                assay=pair.assay,
-                difference=usual * sum(scaled for _, scaled in run) / len(run),
-                usual=usual,
-                samples=len(run),
-                since_h=run[0][0],
-                others=others,
-                batches=batches,
-            )
-        if isinstance(detector, Declared):
-            balance = detector.balance_of(top)
-            sums_up = balance.statistic is Statistic.SLOPE
-            return declared_sentence(
-                tag=self._tags[top],
-                balance=balance.name,
-                span_h=balance.span_h,
-                score=score,
-                limit=float(self._limits[layer, top]),
-                surplus=detector.surplus(len(self._values) - 1, top) if sums_up else None,
-                since_h=since_h,
-                others=others,
-                batches=batches,
-            )
-        if isinstance(detector, Balance):
-            return balance_sentence(
-                tag=self._tags[top],
-                surplus=detector.surplus(len(self._values) - 1, top),
-                window_h=self._course.constants.balance_window_h,
-                value=float(self._values[-1][top]),
-                expected=float(self._course.mean[len(self._values) - 1][top]),
-                since_h=since_h,
-                others=others,
-                batches=batches,
-            )
-        cells = [cell for cell in range(onset, len(self._values)) if not np.isnan(self._z[cell][top])]
-        count = len(cells)
-        value = sum(float(self._values[cell][top]) for cell in cells) / count
-        expected = sum(float(self._course.mean[cell][top]) for cell in cells) / count
-        sd = sum(float(self._course.sd[cell][top]) for cell in cells) / count
-        return drift_sentence(
-            tag=self._tags[top],
-            value=value,
-            expected=expected,
-            sd=sd,
-            since_h=since_h,
-            others=[(self._tags[slot], self._latest_z(slot)) for slot in order[1:]],
-            batches=batches,
-            advisory=self._reference.rule is Rule.PREDICTION_LIMITS,
-        )
-
-    def _latest_z(self, slot: int) -> float:
-        last = self.last_z(slot)
-        return 0.0 if last is None or np.isnan(last[2]) else last[2]
-
-    def _onset(self, slot: int, layer: int) -> int:
-        """The first cell of the present run on one side of the reference, one cell of doubt forgiven."""
-        sign = 1.0 if self._scores[-1][layer, slot] >= 0 else -1.0
-        last = len(self._z) - 1
-        detector = self._layers[self._names[layer]]
-        if isinstance(detector, Balance | Declared):
-            return detector.run_began(last, slot, sign)
-        if isinstance(detector, AssayDifference):
-            drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
-            return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
-        first, doubtful = last, 0
-        for cell in range(last, -1, -1):
-            z = float(self._z[cell][slot])
-            if np.isnan(z):
-                continue
-            if z * sign >= ONSET_Z:
-                first, doubtful = cell, 0
-            else:
-                doubtful += 1
-                if doubtful > 1:
-                    break
-        return first
-
-    def _evidence(self, order: list[int], best_layer: Int64s) -> tuple[dict[str, float | int | str], ...]:
-        last = len(self._values) - 1
-        rows: list[dict[str, float | int | str]] = []
-        for slot in order[:4]:
-            layer = int(best_layer[slot])
-            for back in range(len(self._scores) - 1, -1, -1):
-                cell = last - back
-                value, z = float(self._values[cell][slot]), float(self._z[cell][slot])
-                score = float(self._scores[len(self._scores) - 1 - back][layer, slot])
-                if np.isnan(value) or np.isnan(z) or np.isnan(score):
-                    continue
-                rows.append(
-                    {
-                        "tag": self._tags[slot].name,
-                        "cell": cell,
-                        "value": value,
-                        "z": z,
-                        "layer": self._names[layer],
-                        "score": score,
-                        "limit": float(self._limits[layer, slot]),
-                    }
-                )
-        return tuple(rows)
 
     def _cell_start_us(self, cell: int) -> int:
         return self._context.start_us + cell * self._reference.grid.width_us

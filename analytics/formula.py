@@ -84,7 +84,7 @@ class Course:
     def _compiled(self, node: ast.expr) -> Callable[[Mapping[str, float]], float]:
         match node:
             case ast.Constant(value=number):
-                constant = float(number)  # type: ignore[arg-type] # only numbers pass the check
+                constant = _number(number)
                 return lambda _: constant
             case ast.Name(id=name):
                 return lambda tags: tags[name]
@@ -108,7 +108,7 @@ class Course:
             return self._integral(inner)
         if name == "mean":
             assert isinstance(arguments[1], ast.Constant)
-            return self._mean(inner, max(1, round(float(arguments[1].value) / self._width_h)))  # type: ignore[arg-type]
+            return self._mean(inner, max(1, round(_number(arguments[1].value) / self._width_h)))
         other = self._compiled(arguments[1])
         smaller = name == "min"
         return lambda tags: _smaller(inner(tags), other(tags)) if smaller else -_smaller(-inner(tags), -other(tags))
@@ -139,6 +139,12 @@ class Course:
             return sum(known) / len(known) if known else math.nan
 
         return value
+
+
+def _number(value: object) -> float:
+    """A constant that passed the check."""
+    assert isinstance(value, int | float)
+    return float(value)
 
 
 def _smaller(first: float, second: float) -> float:

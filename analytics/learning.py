@@ -13,7 +13,6 @@ from scipy import special
 from analytics.cells import cell_medians
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
-from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
 from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
 from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
@@ -32,17 +31,15 @@ from analytics.reference import (
 from analytics.relations import learn_weights, moves, unexplained
 from analytics.runs import CompletedRun
 from analytics.segment import Bools, Floats
+from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
 from analytics.template import Template
 from store.model.reference import ReferenceRole
 from store.model.times import US_PER_H
 
 ALPHA = 0.03
 CLIP = 6.0  # SD
-FEWEST_IN_CELL = 4  # batches, below which a cell of a tag is not known
-FLOOR_OF_MEDIAN_SD = 0.25
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
-MOSTLY_ZERO = 0.5  # share of cells at zero beyond which a tag carries no limit of its own
 MOST_SET_ASIDE = 0.1  # share of the runs
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
@@ -144,10 +141,10 @@ class _Learner:
 
     def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
         """The trajectory of fewer than 20 runs."""
-        values, _, course = self._envelope(runs)
+        values, _, course = self._begin(runs)
         if rule is Rule.RANGES_ONLY:
             return course
-        own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
         n = len(values)
         looks = max(1.0, float(own.sum()) * self.grid.hours / HOURS_PER_LOOK)
         limit = float(special.stdtrit(n - 1, 1.0 - self.alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
@@ -161,8 +158,8 @@ class _Learner:
         self, runs: Sequence[CompletedRun], template: Template | None
     ) -> tuple[Trajectory, tuple[str, ...], Budget]:
         """Relations from all runs; limits from every run scored by the others. Families by name, in order."""
-        values, steps, course = self._envelope(runs)
-        own = _carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        values, steps, course = self._begin(runs)
+        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
         maxima, course = self._open_layers(values, steps, course, own)
         families = {
             EWMA: Family(maxima=maxima[:, 0]),
@@ -203,14 +200,14 @@ class _Learner:
         course = replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
         return course, tuple(families), budget
 
-    def _envelope(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
+    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
         values = cells_of_runs(runs, self.grid, self.tags)
         steps = np.array([resolution(runs, tag) for tag in self.tags])
-        mean, sd = _envelope(values, steps, self.grid.cells_in(self.constants.smoothing_h))
+        mean, sd = spread_of(values, steps, self.grid.cells_in(self.constants.smoothing_h))
         course = Trajectory(
             mean=mean,
             sd=sd,
-            scale=_scale(sd),
+            scale=typical_scale(sd),
             weights=np.zeros((2, len(self.tags), len(self.tags))),
             residual_sd=nothing_known(self.grid.cells, len(self.tags)),
             limits={},
@@ -231,8 +228,8 @@ class _Learner:
         residuals = np.empty_like(values)
         for batch in range(batches):
             others = np.delete(values, batch, axis=0)
-            mean, sd = _envelope(others, steps, window)
-            scale = _scale(sd)
+            mean, sd = spread_of(others, steps, window)
+            scale = typical_scale(sd)
             left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
             weights = learn_weights(moves(others, mean, scale, span))
             residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
@@ -240,17 +237,17 @@ class _Learner:
         maxima = np.full((batches, 3, tags), np.nan)
         for batch in range(batches):
             z = left_out_z[batch]
-            maxima[batch, 0] = _largest(_levels(z, grid, constants.ewma_h), judged)
-            scaled = residuals[batch] / _residual_sd(np.delete(residuals, batch, axis=0), span)
+            maxima[batch, 0] = largest(ewma_levels(z, grid, constants.ewma_h), judged)
+            scaled = residuals[batch] / residual_sd(np.delete(residuals, batch, axis=0), span)
             clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
-            maxima[batch, 1] = _largest(_levels(clipped, grid, constants.balance_h), judged)
+            maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
             for slot in np.flatnonzero(own):
                 maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
         maxima[:, :, ~own] = np.nan
         return maxima, replace(
             course,
             weights=learn_weights(moves(values, course.mean, course.scale, span)),
-            residual_sd=_residual_sd(residuals, span),
+            residual_sd=residual_sd(residuals, span),
         )
 
     def _of_balances(self, parts: Sequence[BalanceCourses], course: Trajectory) -> Floats:
@@ -275,88 +272,3 @@ class _Learner:
                 row += [part.largest(run, fitted, tau_h, blind_h) for tau_h in (0.0, self.constants.assay_h)]
             rows.append(row)
         return np.array(rows)
-
-
-def _levels(rows: Floats, grid: Grid, tau_h: float) -> Floats:
-    """The EWMA of one batch, (cells, tags), by the detector that runs live."""
-    detector = Ewma(tags=rows.shape[1], width_h=grid.width_h, tau_h=tau_h)
-    return np.array([detector.update(cell, row) for cell, row in enumerate(rows)])
-
-
-def _scale(sd: Floats) -> Floats:
-    """A typical SD per tag, (tags,); infinite for a tag without one, which then never moves."""
-    typical = _median_down(sd)
-    return np.where(typical > 0, typical, np.inf)
-
-
-def _envelope(values: Floats, steps: Floats, window: int) -> tuple[Floats, Floats]:
-    """Mean and SD over batches, (cells, tags); the SD widened to its neighbours' and kept off zero."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    enough = counts >= FEWEST_IN_CELL
-    some = np.maximum(counts, 1)
-    mean = np.where(known, values, 0.0).sum(axis=0) / some
-    squares = (np.where(known, values - mean, 0.0) ** 2).sum(axis=0)
-    sd = np.sqrt(squares / np.maximum(counts - 1, 1))
-    sd = np.where(enough, sd, np.nan)
-    sd = _rolling_max(sd, window)
-    floor = np.maximum(FLOOR_OF_MEDIAN_SD * _median_down(sd), steps / 2.0)
-    # A tag whose batches never differed at all and which shows no steps has no scale to measure distance in.
-    sd = np.where(np.maximum(sd, floor) > 0, np.maximum(sd, floor), np.nan)
-    return np.where(enough, mean, np.nan), np.where(enough, sd, np.nan)
-
-
-def _residual_sd(residuals: Floats, window: int) -> Floats:
-    """RMS over batches, (cells, tags), smoothed over neighbours and kept off zero."""
-    known = np.isfinite(residuals)
-    counts = np.maximum(known.sum(axis=0), 1)
-    rms = np.sqrt((np.where(known, residuals, 0.0) ** 2).sum(axis=0) / counts)
-    rms = _rolling_max(np.where(known.any(axis=0), rms, np.nan), window)
-    floored = np.maximum(rms, np.maximum(FLOOR_OF_MEDIAN_SD * _median_down(rms), 1e-3))
-    return np.asarray(floored, np.float64)
-
-
-def _rolling_max(values: Floats, window: int) -> Floats:
-    """Largest over a centred window of cells; NaN only where the whole window is."""
-    reach = window // 2
-    widest = values
-    for shift in range(1, reach + 1):
-        earlier = np.vstack([values[shift:], np.full((shift, values.shape[1]), np.nan)])
-        later = np.vstack([np.full((shift, values.shape[1]), np.nan), values[:-shift]])
-        widest = np.fmax(widest, np.fmax(earlier, later))
-    return widest
-
-
-def _median_down(values: Floats) -> Floats:
-    """Median over cells per tag, 0 where a tag knows none."""
-    return np.array(
-        [float(np.median(column[np.isfinite(column)])) if np.isfinite(column).any() else 0.0 for column in values.T]
-    )
-
-
-def _carries_limit(values: Floats) -> Bools:
-    """Tags that may alert by themselves: known somewhere and not at zero most of the time."""
-    known = np.isfinite(values)
-    zeros = (values == 0.0).sum(axis=(0, 1)) / np.maximum(known.sum(axis=(0, 1)), 1)
-    carries: Bools = known.any(axis=(0, 1)) & (zeros < MOSTLY_ZERO)
-    return carries
-
-
-def _largest(scores: Floats, judged: Bools) -> Floats:
-    """Largest |score| of the judged cells per tag, 0 where there was none."""
-    largest: Floats = np.nanmax(np.abs(np.where(np.isnan(scores[judged]), 0.0, scores[judged])), axis=0)
-    return largest
-
-
-def resolution(runs: Sequence[CompletedRun], tag: str) -> float:
-    """The smallest step between neighbouring values of a tag: the resolution of its display, 0 without one."""
-    parts = [run.tags[tag][1] for run in runs if tag in run.tags]
-    if not parts:
-        return 0.0
-    distinct = np.unique(np.concatenate([np.asarray(part, np.float64) for part in parts]))
-    distinct = distinct[np.isfinite(distinct)]
-    if len(distinct) < 2:
-        return 0.0
-    steps = np.diff(distinct)
-    real = steps[steps > 1e-9 * max(1.0, float(np.abs(distinct).max()))]
-    return float(real.min()) if len(real) else 0.0

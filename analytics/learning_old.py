@@ -7,11 +7,12 @@ from scipy import special
 
 from analytics.detectors.departure import median_down
 from analytics.grid import Grid
-from analytics.learning import ALPHA, FEWEST_IN_CELL, cells_of_runs, resolution
+from analytics.learning import ALPHA, cells_of_runs
 from analytics.limits import Family, share_budget
 from analytics.reference import InputRun, MatchedPoints, ReferenceModel, Rule
 from analytics.runs import CompletedRun
 from analytics.segment import Floats
+from analytics.spread import FEWEST_IN_CELL, resolution
 from store.model.reference import ReferenceRole
 
 LEAST_SPACING_H = 1.0  # closer readings are a stream and are thinned to points of this distance

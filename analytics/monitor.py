@@ -314,7 +314,7 @@ class BatchMonitor:
 
     def _tag_now(self, slot: int) -> TagNow:
         cell = int(self._last_cell[slot])
-        last = None if self._drift is None else self._drift.last_z(slot)
+        last = None if self._drift is None else self._drift.course.last_z(slot)
         z = None if last is None or np.isnan(last[2]) else last[2]
         ratio = float("nan") if self._drift is None else float(self._drift.ratios[slot])
         return TagNow(

@@ -5,7 +5,6 @@ from tests.architecture.source import PACKAGES, ROOT, modules
 MOST_LINES = 300
 LONGER = {
     "analytics/monitor.py": "the one state machine of a batch; its parts are modules of their own already",
-    "analytics/drift_judge.py": "a line or two over; the judging of one family of layers reads best in one go",
     "ingest/sparkplug/session.py": "the one state machine of an edge node; its parts are modules of their own already",
     "store/events.py": "one function for each kind of event, each short",
     "analytics/evaluate.py": "a command from reading the data set to the printed score, used by nobody else",

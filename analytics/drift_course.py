@@ -1,0 +1,165 @@
+"""What a batch did so far beside its reference, and what is said of it: onset, evidence and a sentence."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analytics.detectors.assay import AssayDifference
+from analytics.detectors.balance import Balance
+from analytics.detectors.declared import Declared
+from analytics.layers import Layer
+from analytics.reference import ReferenceModel, Rule, Trajectory
+from analytics.segment import Floats, Int64s
+from analytics.sentences import assay_sentence, balance_sentence, declared_sentence, drift_sentence
+from analytics.template import Statistic
+from store.model.plant import Tag
+
+EVIDENCE_CELLS = 6
+ONSET_Z = 1.0
+
+
+class DriftCourse:
+    """Values, z and the latest scores of the closed cells of one batch."""
+
+    def __init__(
+        self, *, reference: ReferenceModel, course: Trajectory, tags: Sequence[Tag], layers: Mapping[str, Layer]
+    ) -> None:
+        """`course` is the reference's trajectory with the columns of `tags`."""
+        self._reference = reference
+        self._course = course
+        self._tags = tags
+        self._layers = layers
+        self._names = tuple(layers)
+        self.limits = np.array([course.limits[name] for name in layers]).reshape(-1, len(tags))
+        self.values: list[Floats] = []  # one row per closed cell
+        self.z: list[Floats] = []
+        self.scores: list[Floats] = []  # of the last few cells, (layers, tags)
+
+    def add(self, values: Floats, z: Floats, scores: Floats) -> None:
+        """A cell closed."""
+        self.values.append(values)
+        self.z.append(z)
+        self.scores = [*self.scores[-(EVIDENCE_CELLS - 1) :], scores]
+
+    def last_z(self, slot: int) -> tuple[int, float, float] | None:
+        """(cell, value, z) of the last closed cell that held a reading of this slot; None without one."""
+        for cell in range(len(self.values) - 1, -1, -1):
+            if not np.isnan(self.values[cell][slot]):
+                return cell, float(self.values[cell][slot]), float(self.z[cell][slot])
+        return None
+
+    def sentence(self, order: list[int], onset: int, layer: int) -> str:
+        """What an episode says of its tags, the first of `order` first; `layer` is the one that judges it."""
+        top = order[0]
+        detector = self._layers[self._names[layer]]
+        others = [self._tags[slot] for slot in order[1:]]
+        batches = len(self._reference.inputs)
+        since_h = onset * self._reference.grid.width_h
+        score = float(self.scores[-1][layer, top])
+        if isinstance(detector, AssayDifference):
+            pair = next(pair for pair in self._course.assays if pair.checks == self._tags[top].name)
+            run = detector.differences(top, 1.0 if score >= 0 else -1.0)
+            cell = min(len(self.values), len(pair.sd)) - 1
+            usual = float(pair.sd[cell])
+            return assay_sentence(
+                tag=self._tags[top],
+                assay=pair.assay,
+                difference=usual * sum(scaled for _, scaled in run) / len(run),
+                usual=usual,
+                samples=len(run),
+                since_h=run[0][0],
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Declared):
+            balance = detector.balance_of(top)
+            sums_up = balance.statistic is Statistic.SLOPE
+            return declared_sentence(
+                tag=self._tags[top],
+                balance=balance.name,
+                span_h=balance.span_h,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                surplus=detector.surplus(len(self.values) - 1, top) if sums_up else None,
+                since_h=since_h,
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Balance):
+            return balance_sentence(
+                tag=self._tags[top],
+                surplus=detector.surplus(len(self.values) - 1, top),
+                window_h=self._course.constants.balance_window_h,
+                value=float(self.values[-1][top]),
+                expected=float(self._course.mean[len(self.values) - 1][top]),
+                since_h=since_h,
+                others=others,
+                batches=batches,
+            )
+        cells = [cell for cell in range(onset, len(self.values)) if not np.isnan(self.z[cell][top])]
+        count = len(cells)
+        value = sum(float(self.values[cell][top]) for cell in cells) / count
+        expected = sum(float(self._course.mean[cell][top]) for cell in cells) / count
+        sd = sum(float(self._course.sd[cell][top]) for cell in cells) / count
+        return drift_sentence(
+            tag=self._tags[top],
+            value=value,
+            expected=expected,
+            sd=sd,
+            since_h=since_h,
+            others=[(self._tags[slot], self._latest_z(slot)) for slot in order[1:]],
+            batches=batches,
+            advisory=self._reference.rule is Rule.PREDICTION_LIMITS,
+        )
+
+    def _latest_z(self, slot: int) -> float:
+        last = self.last_z(slot)
+        return 0.0 if last is None or np.isnan(last[2]) else last[2]
+
+    def onset(self, slot: int, layer: int) -> int:
+        """The first cell of the present run on one side of the reference, one cell of doubt forgiven."""
+        sign = 1.0 if self.scores[-1][layer, slot] >= 0 else -1.0
+        last = len(self.z) - 1
+        detector = self._layers[self._names[layer]]
+        if isinstance(detector, Balance | Declared):
+            return detector.run_began(last, slot, sign)
+        if isinstance(detector, AssayDifference):
+            drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
+            return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
+        first, doubtful = last, 0
+        for cell in range(last, -1, -1):
+            z = float(self.z[cell][slot])
+            if np.isnan(z):
+                continue
+            if z * sign >= ONSET_Z:
+                first, doubtful = cell, 0
+            else:
+                doubtful += 1
+                if doubtful > 1:
+                    break
+        return first
+
+    def evidence(self, order: list[int], best_layer: Int64s) -> tuple[dict[str, float | int | str], ...]:
+        """The latest cells of the four worst tags, with what each layer said."""
+        last = len(self.values) - 1
+        rows: list[dict[str, float | int | str]] = []
+        for slot in order[:4]:
+            layer = int(best_layer[slot])
+            for back in range(len(self.scores) - 1, -1, -1):
+                cell = last - back
+                value, z = float(self.values[cell][slot]), float(self.z[cell][slot])
+                score = float(self.scores[len(self.scores) - 1 - back][layer, slot])
+                if np.isnan(value) or np.isnan(z) or np.isnan(score):
+                    continue
+                rows.append(
+                    {
+                        "tag": self._tags[slot].name,
+                        "cell": cell,
+                        "value": value,
+                        "z": z,
+                        "layer": self._names[layer],
+                        "score": score,
+                        "limit": float(self.limits[layer, slot]),
+                    }
+                )
+        return tuple(rows)
