@@ -15,6 +15,7 @@ from analytics.learning_old import learn_old
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.software import software
+from analytics.template import Template
 from records import audit
 from store.errors import Conflict, NotFound
 from store.journal import append_control
@@ -34,15 +35,19 @@ def learn_reference(
     batches: Sequence[CompletedBatch],
     tags: Sequence[str],
     blind: Sequence[Blind],
+    template: Template | None,
     by: str,
     reason: str,
 ) -> ReferenceId:
-    """Learn from these batches a reference that judges process version `judges`; it is a draft. One transaction."""
+    """Learn from these batches a reference that judges process version `judges`; it is a draft. One transaction.
+
+    `template` is what is declared for the product; the reference of an old process has no use for it.
+    """
     runs = [completed_run(connection, batch) for batch in batches]
     longest_h = max(batch.hours for batch in batches)
     grid = Grid(width_us=CELL_WIDTH_US, cells=int(np.ceil(longest_h * US_PER_H / CELL_WIDTH_US)))
     if role is ReferenceRole.NEW:
-        model = learn_new(runs, grid=grid, tags=tags, blind=blind)
+        model = learn_new(runs, grid=grid, tags=tags, blind=blind, template=template)
     else:
         model = learn_old(runs, grid=grid, tags=tags)
     name = f"{role} reference for {judges} of {len(batches)} batches"

@@ -115,6 +115,14 @@ def shipped() -> tuple[Template, ...]:
     return tuple(Template.parse(file.read_text(encoding="utf-8")) for file in files)
 
 
+def named(name: str) -> Template:
+    """The shipped template of that name. Raises TemplateInvalid without one."""
+    for template in shipped():
+        if template.name == name:
+            return template
+    raise TemplateInvalid(f"there is no template {name}, only {', '.join(part.name for part in shipped())}")
+
+
 def fitting(units: Mapping[str, str], templates: Sequence[Template]) -> Template | None:
     """The first template all of whose tags exist in the units it was written for; None without one."""
     return next((template for template in templates if not template.unsuited(units)), None)

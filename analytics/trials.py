@@ -12,6 +12,7 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import Blind
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
+from analytics.template import Template
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
 from store.model.reading import Quality
@@ -56,7 +57,12 @@ class TrialRates:
 
 
 def alert_rates(
-    trials: Iterable[PlantTrial], *, grid: Grid, tags: Sequence[Tag], blind: Sequence[Blind] = ()
+    trials: Iterable[PlantTrial],
+    *,
+    grid: Grid,
+    tags: Sequence[Tag],
+    blind: Sequence[Blind] = (),
+    template: Template | None = None,
 ) -> TrialRates:
     """Learn every plant's reference, watch its other runs with the live monitor, and count.
 
@@ -67,7 +73,7 @@ def alert_rates(
     names = [tag.name for tag in tags]
     for trial in trials:
         plants += 1
-        reference = learn_new(trial.reference, grid=grid, tags=names, blind=blind)
+        reference = learn_new(trial.reference, grid=grid, tags=names, blind=blind, template=template)
 
         def first_h(run: CompletedRun) -> float | None:
             monitor = BatchMonitor.start(

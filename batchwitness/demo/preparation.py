@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference, put_to_use
+from analytics.template import named
 from batchwitness.demo.charts import put_charts_to_use
 from batchwitness.demo.history import import_history
 from batchwitness.demo.publishing import Publishing
@@ -208,6 +209,7 @@ class Preparation:
                 batches=batches,
                 tags=tags,
                 blind=(),
+                template=named("tcell"),
                 by=DEMO,
                 reason=f"all completed {process} batches of the demo's history",
             )

@@ -83,6 +83,7 @@ def prepare(var: Path, story: Story) -> Prepared:
                 batches=completed_batches(connection, PROCESS),
                 tags=[tag.name for tag in AUTOMATED_TAGS],
                 blind=(),
+                template=None,
                 **BY,
             )
             put_to_use(connection, reference, **BY)

@@ -74,6 +74,7 @@ def enter_history(database: Database) -> None:
             batches=completed_batches(connection, "AUTO-2.0"),
             tags=sorted(NAMES),
             blind=(),
+            template=None,
             by="test",
             reason="a reference to test with",
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from analytics.grid import Grid
 from analytics.references import CELL_WIDTH_US
 from analytics.runs import CompletedRun
+from analytics.template import named
 from analytics.trials import FaultyRun, PlantTrial, Rate, alert_rates
 from batchwitness.plant.batches import SimulatedBatch
 from batchwitness.plant.equipment import BIOREACTORS
@@ -27,7 +28,10 @@ BATCH_H = 288
 def bench_plant_alerts() -> None:
     """100 plants, each with its own 24 reference batches, 4 unchanged and 2 faulty ones."""
     rates = alert_rates(
-        _plants(), grid=Grid(width_us=CELL_WIDTH_US, cells=BATCH_H * US_PER_H // CELL_WIDTH_US), tags=_tags()
+        _plants(),
+        grid=Grid(width_us=CELL_WIDTH_US, cells=BATCH_H * US_PER_H // CELL_WIDTH_US),
+        tags=_tags(),
+        template=named("tcell"),
     )
     report(
         "plant_alerts",
