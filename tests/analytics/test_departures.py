@@ -114,6 +114,7 @@ def with_old(watched: Watched) -> Watched:
             judges="AUTO-2.0",
             batches=completed_batches(connection, "AUTO-2.0"),
             tags=["glucose"],
+            template=None,
             blind=(),
             by="test",
             reason="an old process to test with",
