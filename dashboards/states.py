@@ -50,6 +50,11 @@ ALERT_STATES: Final = {
     "assessed": Shown(text="assessed", color=BLUE),
     "closed": Shown(text="closed", color=GREY),
 }
+SAMPLE_STATES: Final = {
+    "not_yet_drawn": Shown(text="to be drawn", color=BLUE),
+    "awaited": Shown(text="awaited", color=BLUE),
+    "overdue": Shown(text="OVERDUE", color=RED),
+}
 RESULT_STATES: Final = {
     "preliminary": Shown(text="preliminary", color=BLUE),
     "final": Shown(text="final", color=GREEN),

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos, VariableOption
 from dashboards.common import FLOOR, api_variable, board, coloured_cell, every_row, ordered, property_values, stat
 from dashboards.common import table as plain_table
 from dashboards.infinity import Column, InfinityQuery, number, text, time
-from dashboards.states import ALERT_STATES, ENVELOPE, UNIT_STATES
+from dashboards.states import ALERT_STATES, ENVELOPE, SAMPLE_STATES, UNIT_STATES
 
 UID = "batchwitness-wall-board"
 POSITIONS_IN_A_UNIT = 8  # rows a tile shows at most
@@ -36,6 +36,7 @@ def wall_board() -> Dashboard:
         .with_panel(what_to_do())
         .with_panel(oldest_data())
         .with_panel(units_in_detail())
+        .with_panel(samples())
     )
 
 
@@ -160,6 +161,36 @@ def units_in_detail() -> Table:
         .with_transformation(ordered(*(column.text or column.selector for column in DETAIL)))
     )
 
+
+def samples() -> Table:
+    """What the sampling plan asks for and nobody has answered."""
+    return (
+        plain_table(
+            "Samples to draw and results to come",
+            "Lines of the sampling plan without a final result, by the time the result is due: to be drawn, awaited "
+            "or OVERDUE. Batches that have ended still owe what they owe.",
+        )
+        .id(5)
+        .grid_pos(GridPos(x=0, y=24, w=24, h=9))
+        .override_by_name("state", [*coloured_cell(SAMPLE_STATES), *property_values(custom_width=140)])
+        .override_by_name("due", property_values(unit="dateTimeAsSystem", custom_width=190))
+        .override_by_name("draw at", property_values(unit="dateTimeAsSystem", custom_width=190))
+        .override_by_name("overdue", property_values(unit="h", decimals=1))
+        .with_target(InfinityQuery(source=FLOOR, url="/grafana/floor/samples", columns=SAMPLE))
+        .with_transformation(ordered(*(column.text or column.selector for column in SAMPLE)))
+    )
+
+
+SAMPLE = (
+    time("time", "due"),
+    text("state"),
+    text("batch"),
+    text("unit"),
+    text("attribute"),
+    text("specimen"),
+    time("sample_at", "draw at"),
+    number("overdue_h", "overdue"),
+)
 
 DETAIL = (
     text("area"),

@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -174,6 +174,8 @@ class _Work:
         one.source.check_unchanged()
         with translated(), self._connection.transaction():
             end_file(self._connection, file)
+        # Some kinds count their offset in rows: whatever it is, the file is read to its end.
+        progress(one.source, replace(file, next_offset=one.source.size))
 
     def _end(self, run_id: int) -> None:
         with translated(), self._connection.transaction():

@@ -52,6 +52,12 @@ ANSWERS: dict[str, list[Row]] = {
             "sentence": "dissolved_oxygen is low", "state": "raised", "next_action": "Check the gas supply",
         }
     ],
+    "/grafana/floor/samples": [
+        {
+            "time": T0_MS, "batch": "CT-2042", "unit": "BR-2", "attribute": "endotoxin", "specimen": "S-9",
+            "state": "overdue", "before_release": True, "sample_at": T0_MS - HOUR_MS, "overdue_h": 0.5,
+        }
+    ],
     "/grafana/batches": BATCHES,
     "/grafana/tags": TAGS,
     "/grafana/readings": [

@@ -40,7 +40,11 @@ def test_no_query_fails_where_there_is_nothing_yet(dashboard: dict[str, Any], co
 def test_the_wall_board_asks_only_what_a_floor_token_opens(contract: Contract) -> None:
     model = committed(FLOOR)
     run_all(model, source(contract, model))
-    assert {path for path, _ in contract.asked} == {"/grafana/floor/units", "/grafana/floor/alerts"}
+    assert {path for path, _ in contract.asked} == {
+        "/grafana/floor/units",
+        "/grafana/floor/alerts",
+        "/grafana/floor/samples",
+    }
 
 
 def test_each_unit_gets_a_tile_with_its_own_state(contract: Contract) -> None:
