@@ -25,22 +25,21 @@ WITH occupied AS (
         WHERE event.unit_procedure_id = unit_procedure.unit_procedure_id AND intake.ordinal <= %(ordinal)s
     )
     GROUP BY 1
+), instant AS (
+    SELECT CASE WHEN %(ordinal)s::bigint IS NULL THEN 'infinity' ELSE coalesce(max(qc_result.known_at), '-infinity') END
+        AS known_at
+    FROM qc_result JOIN intake ON intake.chain_id = qc_result.chain_id AND intake.seq = qc_result.block_seq
+    WHERE intake.ordinal <= %(ordinal)s
 ), stated AS (
     SELECT DISTINCT ON (batch.batch_id) batch.batch_id, batch.name, occupied.started, result.qc_result_id,
         result.value_text, result.value_number, result.censored
     FROM occupied
     JOIN batch USING (batch_id)
-    JOIN qc_result_known(
-        CASE WHEN %(ordinal)s::bigint IS NULL THEN 'infinity' ELSE coalesce((
-            SELECT max(qc_result.known_at)
-            FROM qc_result JOIN intake ON intake.chain_id = qc_result.chain_id AND intake.seq = qc_result.block_seq
-            WHERE intake.ordinal <= %(ordinal)s
-        ), '-infinity') END
-    ) AS result USING (batch_id)
+    CROSS JOIN instant
+    JOIN qc_result_known(instant.known_at) AS result ON result.batch_id = batch.batch_id
     LEFT JOIN LATERAL (
-        SELECT specimen FROM sampling_plan
-        WHERE sampling_plan.process_version_id = batch.process_version_id
-            AND sampling_plan.attribute = %(attribute)s
+        SELECT specimen FROM sampling_plan_known(instant.known_at) AS line
+        WHERE line.process_version_id = batch.process_version_id AND line.attribute = %(attribute)s
         ORDER BY at_h DESC, sampling_plan_id DESC LIMIT 1
     ) AS plan ON true
     WHERE batch.process_version_id = %(process_version_id)s AND result.attribute = %(attribute)s
