@@ -6,7 +6,8 @@ last alert was written down, by the scorer alone.
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,19 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from analytics.dataset import Dataset, DatasetError, Label, read_dataset, read_labels
+from analytics.dataset import Dataset, DatasetError, read_dataset, read_labels
 from analytics.grid import Grid
+from analytics.layers import families_of
 from analytics.learning import learn_new
 from analytics.learning_old import learn_old
-from analytics.methods.binomial import exact_interval
 from analytics.monitor import BatchMonitor
 from analytics.plan import TagCorrespondence
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
+from analytics.scoring import BatchAlert, Score, score_alerts
 from analytics.segment import Segment
 from analytics.template import fitting, shipped
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.reading import Quality
@@ -37,76 +39,85 @@ BLIND_SHARE = 0.02  # of a batch's length, declared blind at its start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchAlert:
-    """An alert as it was when its batch had ended."""
-
-    batch: str
-    alert: Alert
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What the alerts are worth against the labels. Hours are process time."""
-
-    unchanged_batches: int
-    unchanged_alarmed: int
-    faulty_batches: int
-    faulty_detected: int
-    delay_median_h: float | None
-    delay_p90_h: float | None
-    intervals: dict[str, tuple[float, float]]  # 95 %, exact
-    by_kind: dict[str, dict[str, Any]]
-    by_layer: dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """All alerts of a data set, and their score where it has labels."""
 
     batches: int
     readings: int
+    template: str | None  # the one whose tags and units the data set has
+    families: tuple[str, ...]  # of channels, which share the budget of false alerts
+    set_aside: dict[str, str]  # reference batches that were not learned from, with the reason
+    cost_us: float  # of one core per reading, from the reading to the alert
     alerts: tuple[BatchAlert, ...]
     score: Score | None
 
     def to_json(self) -> dict[str, Any]:
         """One flat object: the score's fields, or None for each of them without labels."""
-        counted = {"batches": self.batches, "readings": self.readings, "alerts": len(self.alerts)}
+        counted = {
+            "batches": self.batches,
+            "readings": self.readings,
+            "alerts": len(self.alerts),
+            "template": self.template,
+            "families": list(self.families),
+            "set_aside": self.set_aside,
+            "cost_us_per_reading": self.cost_us,
+        }
         if self.score is None:
             return {**counted, **dict.fromkeys(Score.__slots__)}
         return {**counted, **asdict(self.score)}
 
 
-def evaluate(directory: Path, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
+def evaluate(
+    directory: Path,
+    *,
+    without: Collection[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
     """Learn the references, run every monitored batch, then score. Raises DatasetError.
 
-    `progress` is told how many of how many batches are done.
+    `without` are families of channels that are left out. `progress` is told how many of how many batches are done.
     """
     data = read_dataset(directory)
     grid = grid_of(data)
     blind = (Blind(phase=None, hours=BLIND_SHARE * grid.hours),)
     template = fitting(data.units, shipped())
-    new = learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=template) if data.new else None
+    new = (
+        learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=template, without=without)
+        if data.new
+        else None
+    )
     old = learn_old(data.old, grid=grid, tags=data.tags) if data.old else None
     alerts: list[BatchAlert] = []
     readings = 0
+    begun = time.process_time()
     for done, run in enumerate(data.monitored, 1):
         readings += sum(len(times) for times, _ in run.tags.values())
         alerts += [BatchAlert(batch=run.batch, alert=alert) for alert in watch(run, data, new, old)]
         if progress is not None:
             progress(done, len(data.monitored))
+    spent_s = time.process_time() - begun
     labels = read_labels(directory)
-    score = None if labels is None else score_alerts([run.batch for run in data.monitored], alerts, labels)
-    return Evaluation(batches=len(data.monitored), readings=readings, alerts=tuple(alerts), score=score)
+    return Evaluation(
+        batches=len(data.monitored),
+        readings=readings,
+        template=None if template is None else template.name,
+        families=() if new is None or new.trajectory is None else families_of(new.trajectory),
+        set_aside={} if new is None else {part.batch: part.reason for part in new.set_aside},
+        cost_us=1e6 * spent_s / max(readings, 1),
+        alerts=tuple(alerts),
+        score=None if labels is None else score_alerts([run.batch for run in data.monitored], alerts, labels),
+    )
 
 
-def run(directory: Path, as_json: bool, alerts_file: Path | None) -> int:  # noqa: FBT001 - called by the command line
+def run(directory: Path, *, as_json: bool, alerts_file: Path | None, ablation: bool = False) -> int:
     """What the command does: evaluate with a progress bar, print, write the alerts. The exit status."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("batches watched", total=None)
-            result = evaluate(directory, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        result = _with_progress(console, directory, "batches watched", ())
+        fewer = {
+            family: _with_progress(console, directory, f"without {family}", (family,))
+            for family in (result.families if ablation else ())
+        }
     except (DatasetError, OSError) as error:
         console.print(f"[red]{error}[/red]")
         return 2
@@ -114,10 +125,24 @@ def run(directory: Path, as_json: bool, alerts_file: Path | None) -> int:  # noq
         write_alerts(alerts_file, result.alerts)
     out = Console()
     if as_json:
-        out.file.write(json.dumps(result.to_json()) + "\n")
+        said = result.to_json()
+        if ablation:
+            said["ablation"] = {family: less.to_json() for family, less in fewer.items()}
+        out.file.write(json.dumps(said) + "\n")
     else:
-        out.print(summary(result), highlight=False)
+        out.print("\n".join([summary(result), *ablation_lines(result, fewer)]), highlight=False)
     return 0
+
+
+def _with_progress(console: Console, directory: Path, what: str, without: Collection[str]) -> Evaluation:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(what, total=None)
+        return evaluate(
+            directory,
+            without=without,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 def grid_of(data: Dataset) -> Grid:
@@ -125,7 +150,7 @@ def grid_of(data: Dataset) -> Grid:
     runs = data.new or data.old
     if not runs:
         raise DatasetError("batches.csv names no reference batches")
-    times = [times_h for run in runs for times_h, _ in run.tags.values() if len(times_h) > 1]
+    times = [run.tags[tag][0] for run in runs for tag in data.tags if tag in run.tags and len(run.tags[tag][0]) > 1]
     if not times:
         raise DatasetError("the reference batches have no readings")
     spacing_h = float(np.median(np.concatenate([np.diff(part) for part in times])))
@@ -181,47 +206,6 @@ def segments_of(run: CompletedRun, tags: Sequence[str]) -> list[Segment]:
     ]
 
 
-def score_alerts(batches: Sequence[str], alerts: Sequence[BatchAlert], labels: dict[str, Label]) -> Score:
-    """First drift alert of every batch against its label.
-
-    A faulty batch counts as detected when its first drift alert comes after t0_h; an earlier one is a miss. Batches
-    without drift within them count as unchanged, also those that belong to a decline between batches.
-    """
-    first: dict[str, Alert] = {}
-    layers: dict[str, set[str]] = {}
-    for item in alerts:
-        if item.alert.kind is AlertKind.DRIFT:
-            first.setdefault(item.batch, item.alert)
-            layers.setdefault(item.batch, set()).add(item.alert.detector)
-    unknown = [batch for batch in batches if batch not in labels]
-    if unknown:
-        raise DatasetError(f"labels.csv does not name {', '.join(unknown[:5])}")
-    faulty = [batch for batch in batches if is_faulty(labels[batch])]
-    unchanged = [batch for batch in batches if not labels[batch].drift]
-    delays = {batch: _delay_h(first.get(batch), labels[batch]) for batch in faulty}
-    found = sorted(delay for delay in delays.values() if delay is not None)
-    alarmed = sum(batch in first for batch in unchanged)
-    return Score(
-        unchanged_batches=len(unchanged),
-        unchanged_alarmed=alarmed,
-        faulty_batches=len(faulty),
-        faulty_detected=len(found),
-        delay_median_h=float(np.median(found)) if found else None,
-        delay_p90_h=float(np.quantile(found, 0.9)) if found else None,
-        intervals={
-            "unchanged_alarmed": exact_interval(alarmed, len(unchanged)),
-            "faulty_detected": exact_interval(len(found), len(faulty)),
-        },
-        by_kind={kind: _of_kind(kind, faulty, delays, labels) for kind in sorted({labels[b].kind for b in faulty})},
-        by_layer=_by_layer(faulty, unchanged, first, delays),
-    )
-
-
-def is_faulty(label: Label) -> bool:
-    """Whether something went wrong inside this batch, at a known hour."""
-    return label.drift and label.start_h is not None and label.group in {"within_batch_fault", ""}
-
-
 def write_alerts(path: Path, alerts: Sequence[BatchAlert]) -> None:
     """All alerts with their evidence as JSON, or the columns a table can hold as CSV, by the file's ending."""
     if path.suffix == ".json":
@@ -252,9 +236,29 @@ def write_alerts(path: Path, alerts: Sequence[BatchAlert]) -> None:
             )
 
 
+def ablation_lines(whole: Evaluation, fewer: Mapping[str, Evaluation]) -> list[str]:
+    """One line for each family that was left out, for a person."""
+    lines = []
+    for family, less in fewer.items():
+        if whole.score is None or less.score is None:
+            lines.append(f"without {family}: {len(less.alerts)} alerts")
+            continue
+        delay = "" if less.score.delay_median_h is None else f", median delay {less.score.delay_median_h:.1f} h"
+        lines.append(
+            f"without {family}: {less.score.faulty_detected} of {less.score.faulty_batches} found, "
+            f"{less.score.unchanged_alarmed} of {less.score.unchanged_batches} false{delay}"
+        )
+    return lines
+
+
 def summary(result: Evaluation) -> str:
     """The evaluation in a few lines for a person."""
     head = f"{result.batches} batches, {result.readings} readings, {len(result.alerts)} alerts"
+    head += f", {result.cost_us:.1f} µs a reading"
+    if result.template is not None:
+        head += f"\ntemplate {result.template}: {', '.join(result.families)}"
+    for batch, reason in result.set_aside.items():
+        head += f"\nset aside: {batch}, {reason}"
     if result.score is None:
         return f"{head}; no labels, so no score"
     score = result.score
@@ -272,42 +276,6 @@ def summary(result: Evaluation) -> str:
         median = "" if row["delay_median_h"] is None else f", median delay {row['delay_median_h']:.1f} h"
         lines.append(f"  {kind}: {row['detected']} of {row['batches']}{median}")
     return "\n".join(lines)
-
-
-def _delay_h(alert: Alert | None, label: Label) -> float | None:
-    if alert is None or label.start_h is None:
-        return None
-    delay_h = alert.raised_us / US_PER_H - label.start_h
-    return delay_h if delay_h > 0 else None
-
-
-def _of_kind(
-    kind: str, faulty: Sequence[str], delays: dict[str, float | None], labels: dict[str, Label]
-) -> dict[str, Any]:
-    batches = [batch for batch in faulty if labels[batch].kind == kind]
-    found = [delay for batch in batches if (delay := delays[batch]) is not None]
-    return {
-        "batches": len(batches),
-        "detected": len(found),
-        "delay_median_h": float(np.median(found)) if found else None,
-    }
-
-
-def _by_layer(
-    faulty: Sequence[str],
-    unchanged: Sequence[str],
-    first: dict[str, Alert],
-    delays: dict[str, float | None],
-) -> dict[str, dict[str, int]]:
-    """Which layer raised the first alert."""
-    rows: dict[str, dict[str, int]] = {}
-    for batch, alert in sorted(first.items()):
-        row = rows.setdefault(alert.detector, {"faulty_detected": 0, "faulty_early": 0, "unchanged_alarmed": 0})
-        if batch in unchanged:
-            row["unchanged_alarmed"] += 1
-        elif batch in faulty:
-            row["faulty_early" if delays[batch] is None else "faulty_detected"] += 1
-    return rows
 
 
 def _tag(number: int, name: str, data: Dataset) -> Tag:

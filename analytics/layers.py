@@ -69,6 +69,12 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[st
     return layers
 
 
+def families_of(course: Trajectory) -> tuple[str, ...]:
+    """The families of channels that share the budget of a trajectory, in order."""
+    names = {part.channel: part.name for part in course.declared} | {ASSAYS: ASSAY}
+    return tuple(dict.fromkeys(names.get(layer, layer) for layer in course.limits))
+
+
 def sees_values(layer: Layer) -> bool:
     """Whether a layer is shown the cells' values instead of z."""
     return isinstance(layer, Balance | Declared)

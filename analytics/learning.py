@@ -4,7 +4,7 @@ Nested: the scores from which limits are made come from references without the b
 sets its own limit (limits learned in sample gave 20 to 70 % false alerts on simulated bioreactor batches).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +53,7 @@ def learn_new(
     constants: TimeConstants | None = None,
     alpha: float = ALPHA,
     template: Template | None = None,
+    without: Collection[str] = (),
 ) -> ReferenceModel:
     """A frozen reference of the new process.
 
@@ -61,11 +62,13 @@ def learn_new(
     with one false-alert budget `alpha` a batch over all layers and tags. There, runs that stand out among the others
     are set aside with the reason, a tenth of them at most and never so many that fewer than 20 are left: limits
     learned from a batch in which something went wrong would not see the next one. `template` adds what is declared
-    for the product. Raises ValueError without runs.
+    for the product, `without` names families of channels that are left out. Raises ValueError without runs.
     """
     if not runs:
         raise ValueError("a reference needs at least one run")
-    learner = _Learner(grid=grid, tags=tags, blind=blind, constants=constants or TimeConstants(), alpha=alpha)
+    learner = _Learner(
+        grid=grid, tags=tags, blind=blind, constants=constants or TimeConstants(), alpha=alpha, without=without
+    )
     rule = Rule.for_batches(len(runs))
     set_aside: list[SetAside] = []
     kept = list(runs)
@@ -138,6 +141,7 @@ class _Learner:
     blind: Sequence[Blind]
     constants: TimeConstants
     alpha: float
+    without: Collection[str]
 
     def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
         """The trajectory of fewer than 20 runs."""
@@ -166,26 +170,33 @@ class _Learner:
             BALANCE: Family(maxima=maxima[:, 1]),
             PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP),
         }
-        declared = [] if template is None else balance_courses(values, self.tags, template.balances, self.grid)
+        balances = () if template is None else template.balances
+        wanted = [balance for balance in balances if balance.name not in self.without]
+        declared = balance_courses(values, self.tags, wanted, self.grid)
         by_name: dict[str, list[BalanceCourses]] = {}
         for part in declared:
             by_name.setdefault(part.balance.name, []).append(part)
         for name, parts in by_name.items():
             families[name] = Family(maxima=self._of_balances(parts, course))
-        assays = [] if template is None else assay_courses(runs, template.assays, self.grid)
+        pairs_told = () if template is None or ASSAY in self.without else template.assays
+        assays = assay_courses(runs, pairs_told, self.grid)
         assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
         if assays:
             families[ASSAY] = Family(maxima=self._of_assays(assays, course))
+        families = {name: family for name, family in families.items() if name not in self.without}
+        if not families:
+            raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
         budget = share_budget(list(families.values()), self.alpha)
         limits = dict(zip(families, budget.limits, strict=True))
-        # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches
-        # themselves came half as far.
-        reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima.max(axis=0))
-        channels = {
-            EWMA: np.minimum(limits[EWMA], reachable[0]),
-            BALANCE: np.minimum(limits[BALANCE], reachable[1]),
-            PAGE_HINKLEY: np.maximum(limits[PAGE_HINKLEY], CLIP),
-        }
+        channels = {}
+        for row, name in enumerate((EWMA, BALANCE)):
+            # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches
+            # themselves came half as far.
+            if name in limits:
+                reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima[:, row].max(axis=0))
+                channels[name] = np.minimum(limits[name], reachable)
+        if PAGE_HINKLEY in limits:
+            channels[PAGE_HINKLEY] = np.maximum(limits[PAGE_HINKLEY], CLIP)
         fitted = []
         for name, parts in by_name.items():
             for part, limit in zip(parts, limits[name].tolist(), strict=True):

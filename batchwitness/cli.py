@@ -234,11 +234,12 @@ def evaluate(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
+    ablation: Annotated[bool, typer.Option(help="Once more without each family of channels.")] = False,
 ) -> None:
     """Run the live detection over a data set and score it."""
     from analytics.evaluate import run
 
-    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts))
+    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts, ablation=ablation))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics.dataset import DatasetError, Label, read_dataset
-from analytics.evaluate import BatchAlert, Evaluation, evaluate, run, score_alerts, write_alerts
+from analytics.evaluate import Evaluation, evaluate, run, write_alerts
+from analytics.scoring import BatchAlert, score_alerts
 from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_H
 
@@ -92,6 +93,33 @@ def test_alerts_can_be_written_as_a_table(result: Evaluation, tmp_path: Path) ->
         rows = list(csv.DictReader(file))
     assert {row["kind"] for row in rows} >= {"drift"}
     assert all(float(row["score"]) >= float(row["limit"]) for row in rows if row["kind"] == "drift")
+
+
+def test_each_family_of_channels_can_be_left_out(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(few, as_json=True, alerts_file=None, ablation=True) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["families"] == ["ewma", "balance", "page_hinkley"]
+    assert set(said["ablation"]) == set(said["families"])
+    for family, less in said["ablation"].items():
+        assert family not in less["families"]
+        assert family not in less["by_layer"]
+    with pytest.raises(ValueError, match="nothing is left to judge by"):
+        evaluate(few, without=said["families"])
+
+
+def test_assays_are_read_with_the_line_of_what_is_no_number(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(DATA, whole)
+    data = read_dataset(whole)
+    assert data.assays[-2:] == ("pH_offline", "T_offline")
+    hours, values = data.new[0].tags["pH_offline"]
+    assert (len(hours), hours[0]) == (19, 12.0)
+    assert 6.0 < values.min() < values.max() < 7.0
+    lines = (whole / "offline_assays.csv").read_text().splitlines()
+    lines[2] = lines[2].replace(lines[2].split(",")[2], "much", 1)
+    (whole / "offline_assays.csv").write_text("\n".join(lines))
+    with pytest.raises(DatasetError, match=r"offline_assays\.csv, line 3, P: could not convert"):
+        read_dataset(whole)
 
 
 def test_a_folder_without_data_is_refused_with_the_missing_name(

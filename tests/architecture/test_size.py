@@ -7,7 +7,6 @@ LONGER = {
     "analytics/monitor.py": "the one state machine of a batch; its parts are modules of their own already",
     "ingest/sparkplug/session.py": "the one state machine of an edge node; its parts are modules of their own already",
     "store/events.py": "one function for each kind of event, each short",
-    "analytics/evaluate.py": "a command from reading the data set to the printed score, used by nobody else",
     "dashboards/batch_over_reference.py": "one function for each panel of one dashboard, each short",
 }
 
