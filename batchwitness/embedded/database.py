@@ -42,7 +42,7 @@ def set_up(server: EmbeddedPostgres, migrate: Migrate) -> list[str]:
 def create_owner(server: EmbeddedPostgres) -> None:
     """The role that owns the database and runs the migrations, which make the stages' roles; no superuser."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        if OWNER not in _roles(connection):
+        if not _known(connection, OWNER):
             _obey(connection, "create_role", role=OWNER)
         set_password(connection, OWNER, server.passwords.get(OWNER))
 
@@ -63,7 +63,7 @@ def drop_database(server: EmbeddedPostgres, name: str) -> None:
 def set_stage_passwords(server: EmbeddedPostgres) -> None:
     """Give every stage's role the password in its file. Raises MissingRole when one was not made."""
     with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as connection:
-        known = _roles(connection)
+        known = _known(connection, *STAGE_ROLES)
         missing = [role for role in STAGE_ROLES if role not in known]
         if missing:
             raise MissingRole(f"the migrations did not make {', '.join(missing)}")
@@ -77,8 +77,8 @@ def set_password(connection: "psycopg.Connection[tuple[object, ...]]", role: str
     _obey(connection, "set_password", role=role, verifier=verifier)
 
 
-def _roles(connection: "psycopg.Connection[tuple[object, ...]]") -> set[object]:
-    return {name for (name,) in connection.execute(queries("bootstrap")["roles"])}
+def _known(connection: "psycopg.Connection[tuple[object, ...]]", *roles: str) -> set[object]:
+    return {name for (name,) in connection.execute(queries("bootstrap")["roles"], {"roles": list(roles)})}
 
 
 def _obey(connection: "psycopg.Connection[tuple[object, ...]]", query: str, **names: str) -> None:

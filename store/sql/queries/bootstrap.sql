@@ -1,8 +1,8 @@
 -- answer: Whether a server answers.
 SELECT 1;
 
--- roles: Every role of the server.
-SELECT rolname FROM pg_roles;
+-- roles: Which of these roles the server has.
+SELECT rolname FROM pg_roles WHERE rolname = ANY(%(roles)s) ORDER BY rolname;
 
 -- database: Whether there is a database of that name.
 SELECT FROM pg_database WHERE datname = %(name)s;
