@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from analytics.exact import exp, log
+
 LONGEST = 500  # characters
 FUNCTIONS = {"log": 1, "exp": 1, "min": 2, "max": 2, "integral": 1, "mean": 2}
 ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -101,9 +103,9 @@ class Course:
     def _function(self, name: str, arguments: list[ast.expr]) -> Callable[[Mapping[str, float]], float]:
         inner = self._compiled(arguments[0])
         if name == "log":
-            return lambda tags: math.log(value) if (value := inner(tags)) > 0 else math.nan
+            return lambda tags: log(inner(tags))
         if name == "exp":
-            return lambda tags: math.exp(min(inner(tags), 700.0))
+            return lambda tags: exp(inner(tags))
         if name == "integral":
             return self._integral(inner)
         if name == "mean":

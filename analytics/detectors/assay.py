@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.exact import exp
 from analytics.packing import pack, unpack
 from analytics.segment import Floats, Int64s
 from store.model.times import US_PER_H
@@ -100,7 +101,7 @@ class AssayDifference:
     def note(self, slot: int, drawn_h: float, scaled: float) -> None:
         """An assay of a slot: its draw in process hours and the difference in SD."""
         passed_h = max(0.0, drawn_h - float(self._drawn_h[slot]))
-        weight = 1.0 if self._tau_h == 0.0 else min(0.5, 1.0 - math.exp(-passed_h / self._tau_h))
+        weight = 1.0 if self._tau_h == 0.0 else min(0.5, 1.0 - exp(-passed_h / self._tau_h))
         level = 0.0 if np.isnan(self._level[slot]) else float(self._level[slot])
         clipped = min(max(scaled, -CLIP), CLIP)
         self._level[slot] = level + weight * (clipped - level)

@@ -4,6 +4,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.exact import exp
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
 
@@ -20,14 +21,19 @@ class Ewma:
 
     def __init__(self, *, tags: int, width_h: float, tau_h: float) -> None:
         """`width_h` is the width of a cell, `tau_h` the memory."""
-        self._step = width_h / tau_h
-        self._largest = max(LARGEST_CATCH_UP, -float(np.expm1(-self._step)))
+        kept = exp(-width_h / tau_h)
+        weights = [1.0 - kept]
+        rest = kept
+        while weights[-1] < LARGEST_CATCH_UP:
+            rest *= kept
+            weights.append(min(1.0 - rest, LARGEST_CATCH_UP))
+        self._weights = np.array(weights)  # by the number of missed cells; the last for all beyond
         self._level = np.zeros(tags)
         self._missed = np.zeros(tags)
 
     def update(self, cell: int, z: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
         """The level after this cell, (tags,), signed."""
-        weight = np.minimum(1.0 - np.exp(-self._step * (self._missed + 1.0)), self._largest)
+        weight = self._weights[np.minimum(self._missed, len(self._weights) - 1).astype(np.intp)]
         known = ~np.isnan(z)
         moved = self._level + weight * (z - self._level)
         self._level = np.where(known, moved, self._level)
