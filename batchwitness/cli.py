@@ -228,6 +228,17 @@ def shut_out(
     raise typer.Exit(run_shut_out(var, name=name, by=by, reason=reason))
 
 
+@app.command("replay")
+def replay_(
+    batch: Annotated[str | None, typer.Argument(help="Its name; all batches unless given.")] = None,
+    var: Var = Path("var"),
+) -> None:
+    """Compute alerts anew from the journal and compare them, bit for bit. Reads only; status 1 where one differs."""
+    from batchwitness.replaying import run
+
+    raise typer.Exit(run(var, batch))
+
+
 @app.command()
 def evaluate(
     directory: Annotated[Path, typer.Argument(help="A data set as docs/detection.md describes it.")],

@@ -4,9 +4,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from analytics.playing import read_run, replay
-from store.model.alert import Alert
-from store.model.times import from_us
+from analytics.replaying import Disagreement, recorded_runs, replay_run
 
 Told = tuple[Any, ...]
 
@@ -41,60 +39,10 @@ def told(system: Asked) -> tuple[list[Told], list[Told]]:
     return _exact(system.ask(RAISED)), _exact(system.ask(UPDATED))
 
 
-def replayed(system: Asked) -> tuple[list[Told], list[Told]]:
-    """The same, computed anew in this process from the journal in the order that was recorded (DETECT-1)."""
-    raised: list[Told] = []
-    updated: list[Told] = []
+def disagreements(system: Asked) -> list[Disagreement]:
+    """Where the journal, computed anew in this process in the order that was recorded, says otherwise (DETECT-1)."""
     with system.connect() as connection:
-        for (monitor_id,) in system.ask("SELECT monitor_id FROM monitor ORDER BY monitor_id"):
-            run = read_run(connection, monitor_id)
-            versions: dict[int, int] = {}
-            for _, alerts, _ in replay(connection, run):
-                for alert in alerts:
-                    if alert.ordinal not in versions:
-                        raised.append(_raised(run.batch, alert))
-                        versions[alert.ordinal] = 0
-                        if alert.ended_us is None:
-                            continue
-                    versions[alert.ordinal] += 1
-                    updated.append(_updated(run.batch, alert, versions[alert.ordinal]))
-    return _exact(sorted(raised, key=lambda one: one[:2])), _exact(sorted(updated, key=lambda one: one[:3]))
-
-
-def _raised(batch: str, alert: Alert) -> Told:
-    return (
-        batch,
-        alert.ordinal,
-        str(alert.kind),
-        alert.detector,
-        list(alert.tags),
-        from_us(alert.raised_us),
-        from_us(alert.onset_us),
-        alert.phase_time_h,
-        alert.score,
-        alert.limit,
-        alert.sentence,
-        alert.contributions,
-        alert.cells,
-        alert.reference_digest,
-        alert.software,
-    )
-
-
-def _updated(batch: str, alert: Alert, version: int) -> Told:
-    return (
-        batch,
-        alert.ordinal,
-        version,
-        None if alert.ended_us is None else from_us(alert.ended_us),
-        alert.detector,
-        list(alert.tags),
-        alert.score,
-        alert.limit,
-        alert.sentence,
-        alert.contributions,
-        alert.cells,
-    )
+        return [one for run in recorded_runs(connection, None) for one in replay_run(connection, run).disagreements]
 
 
 def _exact(rows: list[Told]) -> list[Told]:

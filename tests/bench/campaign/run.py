@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.acceptance.alerts import replayed, told
+from tests.acceptance.alerts import disagreements
 from tests.bench.campaign.account import Account, account
 from tests.bench.campaign.edges import Edge
 from tests.bench.campaign.faults import Fault
@@ -120,8 +120,10 @@ class _UnderWay:
             time.sleep(1)
         self.recover()
         self._machine.analytics.stop()
-        if told(self._machine) != replayed(self._machine):
-            counted.problems.append("the alerts are not those that the journal leads to")
+        counted.problems += [
+            f"alert {one.alert}, {one.what}: the journal leads to {one.computed}, not to {one.recorded}"
+            for one in disagreements(self._machine)
+        ]
         return counted
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
