@@ -120,10 +120,10 @@ class _UnderWay:
             time.sleep(1)
         self.recover()
         self._machine.analytics.stop()
-        counted.problems += [
+        counted.problems.extend(
             f"alert {one.alert}, {one.what}: the journal leads to {one.computed}, not to {one.recorded}"
             for one in disagreements(self._machine)
-        ]
+        )
         return counted
 
     def _wait(self, check: Callable[[], bool], what: str) -> None:
