@@ -1,23 +1,24 @@
 """The readings a block newly stored of one unit, as bytes in the journal: what analytics reads and a replay re-reads.
 
-Layout, version 2: the byte 2, then zlib of, little-endian, the number of tags u4, `places` u1, the tags' ids i4 and how
-many readings each has u4, and then columns over the readings ordered by (tag, time): source_time_us, entry, value and
-quality. Times, entries and values are differences from the reading before (of a tag's first: from the first of the tag
-before), zigzag coded as u8 and laid out byte by byte of equal weight: what changes little then compresses to nearly
-nothing. Values are whole numbers after multiplication by 10^places, where that gives back each of them bit for bit;
-otherwise `places` is 255 and they are f8. 100 tags with three decimals take 1.0 to 1.7 bytes a reading so, and 3.8 to
-4.0 in plain columns.
+Layout, version 3: the byte 3, then Zstandard (RFC 8878) of, little-endian, the number of tags u4, `places` u1, tags'
+ids i4 and how many readings each has u4, and then columns over the readings ordered by (tag, time): source_time_us,
+entry, value and quality. Times, entries and values are differences from the reading before (of a tag's first: from the
+first of the tag before), zigzag coded as u8 and laid out byte by byte of equal weight: what changes little then
+compresses to nearly nothing. Values are whole numbers after multiplication by 10^places, where that gives back each of
+them bit for bit; otherwise `places` is 255 and they are f8. 21 tags with three decimals take 0.5 bytes a reading in
+blocks of a thousand messages, 1.7 in blocks of ten, 6.2 in blocks of one.
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import zstandard
 
-VERSION = 2
+VERSION = 3
 HEAD = struct.Struct("<IB")
+COMPRESSION = 1
 MOST_PLACES = 6
 AS_FLOATS = 255
 EXACT = 2.0**53  # whole numbers of a float up to here are exact
@@ -65,7 +66,7 @@ def encode_rows(rows: UnitRows) -> bytes:
             rows.quality[order].tobytes(),
         )
     )
-    return bytes([VERSION]) + zlib.compress(data, level=1)
+    return bytes([VERSION]) + zstandard.compress(data, level=COMPRESSION)
 
 
 def decode_rows(data: bytes) -> UnitRows:
@@ -81,7 +82,7 @@ def decode_rows(data: bytes) -> UnitRows:
     """
     if data[0] != VERSION:
         raise ValueError(f"journal rows of version {data[0]}; this software reads version {VERSION}")
-    body = zlib.decompress(data[1:])
+    body = zstandard.decompress(data[1:])
     tags, places = HEAD.unpack_from(body)
     ids = np.frombuffer(body, "<i4", tags, HEAD.size)
     lengths = np.frombuffer(body, "<u4", tags, HEAD.size + 4 * tags).astype(np.int64)

@@ -52,5 +52,5 @@ def test_steady_signals_with_few_decimals_take_less_than_two_bytes_a_reading() -
 
 
 def test_another_version_is_refused_by_its_number() -> None:
-    with pytest.raises(ValueError, match="version 1; this software reads version 2"):
+    with pytest.raises(ValueError, match="version 1; this software reads version 3"):
         decode_rows(b"\x01")
