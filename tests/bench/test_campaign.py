@@ -31,7 +31,6 @@ def test_INGEST_2_through_six_faults_under_load_everything_published_is_stored_o
     assert done.account.outcomes[Outcome.STORED] > 100
     assert done.account.outcomes[Outcome.CONFLICT] > 0
     assert done.account.outcomes[Outcome.QUARANTINED] > 0
-    assert done.account.deliveries > done.account.messages - done.account.outcomes[Outcome.GAP], "nothing came twice"
     assert done.alerts > 0
 
 
