@@ -41,6 +41,7 @@ CLIP = 6.0  # SD
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 MOST_SET_ASIDE = 0.1  # share of the runs
+LEVELS = (EWMA, PAGE_HINKLEY)  # how high a tag stands is a donor's nature; that tags contradict each other is not
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
@@ -59,10 +60,11 @@ def learn_new(
 
     `tags` are names; a run that lacks one counts as missing there. With fewer than 6 runs the reference carries an
     envelope but no limits; from 6 to 19 prediction limits (advisory); from 20 limits learned from left-out batches
-    with one false-alert budget `alpha` a batch over all layers and tags. There, runs that stand out among the others
-    are set aside with the reason, a tenth of them at most and never so many that fewer than 20 are left: limits
-    learned from a batch in which something went wrong would not see the next one. `template` adds what is declared
-    for the product, `without` names families of channels that are left out. Raises ValueError without runs.
+    with one false-alert budget `alpha` a batch over all layers and tags. There, runs whose tags contradict each
+    other as in no other run are set aside with the reason, a tenth of them at most and never so many that fewer than
+    20 are left: limits learned from a batch in which something went wrong would not see the next one. `template`
+    adds what is declared for the product, `without` names families of channels that are left out.
+    Raises ValueError without runs.
     """
     if not runs:
         raise ValueError("a reference needs at least one run")
@@ -75,15 +77,17 @@ def learn_new(
     if rule is Rule.LEARNED_LIMITS:
         course, families, budget = learner.learned(kept, template)
         most = min(int(MOST_SET_ASIDE * len(runs)), len(runs) - FEWEST_FOR_LEARNED)
-        out = outlying(budget.statistics)[:most] if most > 0 else []
+        relating = [number for number, name in enumerate(families) if name not in LEVELS]
+        statistics = budget.statistics[:, relating]
+        out = outlying(statistics)[:most] if most > 0 and relating else []
         for batch in out:
-            family = int(np.argmax(budget.statistics[batch]))
-            value = float(budget.statistics[batch, family])
+            family = int(np.argmax(statistics[batch]))
+            value = float(statistics[batch, family])
             set_aside.append(
                 SetAside(
                     batch=runs[batch].batch,
                     digest=runs[batch].digest().hex(),
-                    reason=f"scored by the others it stands out in {families[family]}: its largest score is "
+                    reason=f"scored by the others it stands out in {families[relating[family]]}: its largest score is "
                     f"{value:.1f} SD beyond theirs",
                 )
             )

@@ -56,7 +56,7 @@ def _specs(seed: int, healthy: int, faults: Sequence[Fault]) -> list[BatchSpec]:
             seed=seed,
             activator_lot=f"ACT-{seed}-{number // 6}",
             vector_lot=f"VEC-{seed}-{number // 5}",
-            clock_h=8.0 + float(random.uniform(0.0, 3.0)),
+            clock_h=float(random.uniform(0.0, 24.0)),
         )
         for number in range(healthy + len(faults))
     ]
