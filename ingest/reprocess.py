@@ -14,7 +14,7 @@ import psycopg
 import structlog
 from prometheus_client import Counter
 
-from ingest.inbox import Delivery
+from ingest.flood import delivery, take_flood
 from ingest.pipeline import StoreSession
 from records.quarantine import Answer, answer
 from store.commit import commit
@@ -23,6 +23,7 @@ from store.errors import ChainLost, StoreRejected, StoreUnavailable, translated
 from store.journal import decode_entries
 from store.model.correction import QuarantineState
 from store.model.journal import Entry, EntryKind
+from store.quarantine import FLOOD
 from store.slots import claim_slot
 from store.sql import queries
 
@@ -146,6 +147,12 @@ def take_again(session: StoreSession) -> bool:
     if not requested:
         return False
     session.decoder.directory.read(session.decoder.connection)  # somebody has just described something
+    floods = [one for one in requested if one.code == FLOOD]
+    if len(floods) == len(requested):  # each may be long; everything else comes first
+        flood = floods[0]
+        take_flood(session, quarantine_id=flood.quarantine_id, place=flood.place, item=flood.item)
+        return True
+    requested = [one for one in requested if one.code != FLOOD]
     try:
         _take(session, requested)
     except (StoreUnavailable, ChainLost):
@@ -165,7 +172,7 @@ def _take(session: StoreSession, requested: Sequence[Requested]) -> None:
             connection.execute(queries("quarantine")["lock"])  # before the audit chain's, as people do
             entries = {place: _entry(connection, place) for place in dict.fromkeys(one.place for one in requested)}
             known = {place: entry for place, entry in entries.items() if entry is not None}
-            draft = session.decoder.draft([_delivery(entry) for entry in known.values()])
+            draft = session.decoder.draft([delivery(entry) for entry in known.values()])
             commit(connection, lease, draft, most_refused=None)
             refused: dict[tuple[int, int, int], list[DraftQuarantine]] = {place: [] for place in known}
             places = list(known)
@@ -239,8 +246,3 @@ def _entry(connection: psycopg.Connection, place: tuple[int, int, int]) -> Entry
         return None
     found = next((one for number, one in enumerate(decode_entries(row[0])) if number == entry), None)
     return found if found is not None and found.kind is EntryKind.MESSAGE else None
-
-
-def _delivery(entry: Entry) -> Delivery:
-    """As it came then: its times are judged by when it was received."""
-    return Delivery(topic=entry.topic, payload=entry.payload, received_us=entry.received_us, mid=0, generation=0)

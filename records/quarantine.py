@@ -14,15 +14,16 @@ from records.actors import Actor, Role
 from records.audit import append
 from store.errors import Conflict, InputInvalid, NotAllowed, NotFound, translated
 from store.model.correction import QuarantineState
+from store.quarantine import FLOOD
 from store.sql import queries
 
 MAY_WORK_OFF = frozenset({Role.MSAT, Role.QA})
 MOST_ITEMS = 10_000  # in one act
 INGEST = "ingest"
 NOT_AGAIN = {  # codes of what cannot be taken again, and why
-    "too_many_refused": "it stands for items of a flood that have no rows of their own",
     "too_large": "it is larger than what is taken, and of a message beyond the limit the journal keeps the beginning",
 }
+SPARKPLUG_FLOOD = "it stands for items of a flood that came over Sparkplug and have no rows of their own"
 SEND_AGAIN = "have the publisher send it again once the fault is put right, or import it"
 AFTER = {
     QuarantineState.REQUESTED: QuarantineState.OPEN,
@@ -56,6 +57,13 @@ def check_may_work_off(actor: Actor, reason: str) -> None:
         raise InputInvalid("reason: a decision needs one")
 
 
+def not_again(code: str, topic: str) -> str | None:
+    """Why an item cannot be taken again, and what to do instead; None where it can."""
+    if code == FLOOD and topic.startswith("spBv1.0/"):
+        return f"{SPARKPLUG_FLOOD}; {SEND_AGAIN}"
+    return f"{NOT_AGAIN[code]}; {SEND_AGAIN}" if code in NOT_AGAIN else None
+
+
 def decide(
     connection: psycopg.Connection, seen: Sequence[Seen], state: QuarantineState, *, actor: Actor, reason: str
 ) -> datetime:
@@ -75,7 +83,7 @@ def decide(
         for item in seen:
             if item.quarantine_id not in now:
                 raise NotFound(f"there is no quarantined item {item.quarantine_id}")
-            version, stands, kind, code = now[item.quarantine_id]
+            version, stands, kind, code, topic = now[item.quarantine_id]
             if version != item.version:
                 raise Conflict(f"item {item.quarantine_id} has changed since you saw it: it is {stands}; look again")
             if stands != AFTER[state]:
@@ -84,8 +92,8 @@ def decide(
                 raise InputInvalid(
                     f"item {item.quarantine_id} came from a file: correct the mapping and import the file again"
                 )
-            if state is QuarantineState.REQUESTED and code in NOT_AGAIN:
-                raise InputInvalid(f"item {item.quarantine_id} cannot be taken again: {NOT_AGAIN[code]}; {SEND_AGAIN}")
+            if state is QuarantineState.REQUESTED and (why := not_again(code, topic)) is not None:
+                raise InputInvalid(f"item {item.quarantine_id} cannot be taken again: {why}")
         return _write(connection, list(now), state, actor=actor.name, reason=reason, old=AFTER[state])
 
 
@@ -99,6 +107,8 @@ def request_alike(
     check_may_work_off(actor, reason)
     with translated(), connection.transaction():
         connection.execute(queries("quarantine")["lock"])
+        if code == FLOOD:
+            raise InputInvalid(f"code: each {FLOOD} stands for many items; ask for one at a time")
         if code in NOT_AGAIN:
             raise InputInvalid(f"code: {code} cannot be taken again: {NOT_AGAIN[code]}; {SEND_AGAIN}")
         asked = {"code": code, "topic": topic, "limit": MOST_ITEMS + 1}

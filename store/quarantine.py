@@ -22,6 +22,7 @@ from store.sql import queries
 MOST_REFUSED = 10_000  # items a minute, of all topics together
 SHARE_OF_A_TOPIC = 10  # of that, one in so many
 ALL_TOPICS = "#"
+FLOOD = "too_many_refused"  # code of the row that stands for what was held back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def _held_back(
     """The numbers of the items that get no row of their own, with the topic whose bound they are beyond."""
     held_back: dict[int, str] = {}
     left = {ALL_TOPICS: _left(cursor, ALL_TOPICS, len(items), most, minute=minute)}
-    topics = [_topic(entries[item.entry]) for item in items]
+    topics = [topic_of(entries[item.entry]) for item in items]
     if left[ALL_TOPICS] > 0:  # otherwise more topics would be more rows here
         # In one order everywhere, so that writers at the same time wait for each other and never in a circle.
         for topic, count in sorted(Counter(topics).items()):
@@ -105,7 +106,8 @@ def _summary(topic: str, entry: int, minute: datetime, most: int) -> DraftQuaran
         f"of {which} more than {taken:,} items were refused in the minute from {minute:%Y-%m-%d %H:%M} UTC; "
         "the rest is counted in quarantine_minute, and in the journal only"
     )
-    return DraftQuarantine(entry=entry, item="", code="too_many_refused", reason=reason, excerpt="", place=None)
+    item = ALL_TOPICS if topic == ALL_TOPICS else ""  # of whose messages it has to be taken again
+    return DraftQuarantine(entry=entry, item=item, code=FLOOD, reason=reason, excerpt="", place=None)
 
 
 def _row(
@@ -116,7 +118,7 @@ def _row(
         "chain_id": lease.chain_id,
         "block_seq": seq,
         "entry": item.entry,
-        "topic": _topic(entry),
+        "topic": topic_of(entry),
         "item": item.item,
         "code": item.code,
         "reason": item.reason,
@@ -133,7 +135,8 @@ def _source_time(place: Place | None) -> datetime | None:
     return None if place is None or place.source_us is None else from_us(place.source_us)
 
 
-def _topic(entry: Entry) -> str:
+def topic_of(entry: Entry) -> str:
+    """The topic of a message as the quarantine tells it."""
     return entry.topic.encode("utf-8", "backslashreplace").decode()
 
 

@@ -16,7 +16,7 @@ from api.routes.quarantine import ItemNumber
 from api.routes.record import gaps, pending_results
 from records.actors import Actor
 from records.descriptions import Place, add_position, allow_publisher, describe_unit
-from records.quarantine import MOST_ITEMS, NOT_AGAIN, SEND_AGAIN, Seen, decide, request_alike
+from records.quarantine import MOST_ITEMS, Seen, decide, not_again, request_alike
 from store.errors import BatchwitnessError
 from store.model.correction import QuarantineState
 
@@ -179,7 +179,7 @@ def _page(
         request,
         "quarantined.html",
         item=found,
-        why_not=f"{NOT_AGAIN[found.code]}; {SEND_AGAIN}" if found.code in NOT_AGAIN else None,
+        why_not=not_again(found.code, found.topic),
         may_work_off=CORRECT.lets(actor),
         refused=None if refused is None else str(refused),
     )

@@ -18,6 +18,7 @@ from tests.store.record import START_S, Record, at, opened
 
 ORIGIN = {"Origin": "http://plant.example"}
 MAY_WORK_OFF = {"mia", "quinn"}
+FLOOD_US = 1_900_000_000_000_000 - 1_900_000_000_000_000 % 60_000_000  # a whole minute
 UNIT = {"kind": "bioreactor", "commissioned": "2020-01-01T00:00:00Z", "positions": ["A"]}
 
 
@@ -255,28 +256,49 @@ def test_what_is_in_view_of_a_chart_is_selected_to_be_corrected(record: Record, 
     assert record.ask("SELECT count(*) FROM reading_now WHERE revised = 'invalidated'") == [(12,)]
 
 
-def test_what_was_held_back_of_a_flood_is_counted_and_the_page_says_why_it_cannot_be_taken_again(
+def test_ingest_3_what_was_held_back_of_a_flood_is_taken_again_and_stored_exactly_once(
     anonymous: TestClient, people: None, record: Record
 ) -> None:
-    record.take(*((f"BR-{number}/readings", b"{") for number in range(30)), most_refused=20)
+    flood = [("BR-78/readings", {"time": at(minute), "values": {"pH": 7.0}}) for minute in range(30)]
+    for start in range(0, 30, 10):
+        record.take(*flood[start : start + 10], ("BR-79/readings", b"{"), most_refused=20, host_us=FLOOD_US)
     sign_in(anonymous, "mia")
     found = anonymous.get("/v1/quarantine").json()
     ((held_back,),) = record.ask("SELECT sum(held_back)::integer FROM quarantine_minute")
     assert (found["held_back"]["items"], found["held_back"]["minutes"]) == (held_back, 1)
-    assert held_back >= 10
+    assert held_back >= 28
     assert f"{held_back} more have no row here" in anonymous.get("/quarantine").text
-    (item,) = items(anonymous, code="too_many_refused")
+    item = items(anonymous, code="too_many_refused", topic="BR-78")[0]
     address = f"quarantine/{item['quarantine_id']}"
-    page = anonymous.get(f"/{address}").text
-    assert ("It cannot be taken again: it stands for items" in page, "Take it again" in page, "Set aside" in page) == (
-        True,
-        False,
-        True,
-    )
-    asked = {"state": "requested", "version": 0, "reason": "x"}
-    assert anonymous.post(f"/v1/{address}/decide", json=asked, headers=ORIGIN).status_code == 422
+    assert "Take it again" in anonymous.get(f"/{address}").text
     alike = {"code": "too_many_refused", "items": 1, "reason": "x"}
     assert anonymous.post("/v1/quarantine/reprocess", json=alike, headers=ORIGIN).status_code == 422
+    body = {"unit": UNIT, "reason": "it was forgotten"}
+    assert anonymous.post(f"/v1/{address}/describe", json=body, headers=ORIGIN).status_code == 200
+    for version in (0, 2):
+        asked = {"state": "requested", "version": version, "reason": "described by now"}
+        answer = anonymous.post(f"/v1/{address}/decide", json=asked, headers=ORIGIN)
+        assert answer.status_code == (200 if version == 0 else 409), answer.text
+        again(record)
+    stored = (
+        "SELECT count(*), count(DISTINCT source_time) FROM reading JOIN tag USING (tag_id) JOIN unit USING (unit_id)"
+    )
+    assert record.ask(f"{stored} WHERE unit.name = 'BR-78'") == [(30, 30)]
+    stands = anonymous.get(f"/v1/{address}").json()
+    assert (stands["state"], "messages were taken again" in stands["decided_why"]) == ("stored", True)
+
+
+def test_a_flood_over_sparkplug_cannot_be_taken_again_and_the_page_says_why(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    record.take(*(("spBv1.0/g/NDATA/n", b"x%d" % number) for number in range(30)), most_refused=20)
+    sign_in(anonymous, "mia")
+    item = items(anonymous, code="too_many_refused")[0]
+    address = f"quarantine/{item['quarantine_id']}"
+    page = anonymous.get(f"/{address}").text
+    assert ("It cannot be taken again: it stands for items" in page, "Take it again" in page) == (True, False)
+    asked = {"state": "requested", "version": 0, "reason": "x"}
+    assert anonymous.post(f"/v1/{address}/decide", json=asked, headers=ORIGIN).status_code == 422
     aside = asked | {"state": "set_aside"}
     assert anonymous.post(f"/v1/{address}/decide", json=aside, headers=ORIGIN).status_code == 200
 

@@ -11,6 +11,7 @@ from store.directory import MOST_UNMAPPED
 from store.events import APPLY
 from store.model.result import ResultStatus
 from store.model.times import to_us
+from store.quarantine import FLOOD
 from store.readings import QUALITIES
 from tests.architecture.source import modules, parsed
 from tests.docs.page import Fence, fences, page, quoted, rows, section
@@ -83,6 +84,8 @@ def raised_codes() -> set[str]:
                 case ast.Call(func=ast.Name(id="DraftQuarantine"), keywords=given):
                     stated = [one.value for one in given if one.arg == "code" and isinstance(one.value, ast.Constant)]
                     codes.update(code for value in stated for code in codes_of(value))
+                    named = [one.value.id for one in given if one.arg == "code" and isinstance(one.value, ast.Name)]
+                    codes.update({FLOOD} if "FLOOD" in named else ())
     return codes
 
 

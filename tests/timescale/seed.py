@@ -73,6 +73,7 @@ SAMPLES: dict[str, object] = {
     "position_id": 1,
     "process": "AUTO-2.0",
     "quarantine_ids": [1],
+    "quarantine.last": 2,
     "code": "not_a_number",
     "process_version_id": 2,
     "publisher": "edge-1",
