@@ -288,6 +288,26 @@ def test_ingest_3_what_was_held_back_of_a_flood_is_taken_again_and_stored_exactl
     assert (stands["state"], "messages were taken again" in stands["decided_why"]) == ("stored", True)
 
 
+def test_ingest_3_of_a_flood_over_all_topics_what_fits_is_stored_and_what_does_not_gets_rows(
+    anonymous: TestClient, people: None, record: Record
+) -> None:
+    rubbish = [(f"X-{number}/readings", b"{") for number in range(23)]
+    good = [("BR-78/readings", {"time": at(minute), "values": {"pH": 7.0}}) for minute in range(5)]
+    record.take(*rubbish[:20], *good, *rubbish[20:], most_refused=20, host_us=FLOOD_US)
+    sign_in(anonymous, "mia")
+    (item,) = items(anonymous, code="too_many_refused")
+    address = f"/v1/quarantine/{item['quarantine_id']}"
+    body = {"unit": UNIT, "reason": "it was forgotten"}
+    assert anonymous.post(f"{address}/describe", json=body, headers=ORIGIN).status_code == 200
+    asked = {"state": "requested", "version": 0, "reason": "described by now"}
+    assert anonymous.post(f"{address}/decide", json=asked, headers=ORIGIN).status_code == 200
+    again(record)
+    assert record.ask("SELECT count(*) FROM reading") == [(6,)]  # with the one that was there before
+    assert len(items(anonymous, topic="/X-")) == 23
+    stands = anonymous.get(address).json()
+    assert (stands["state"], "28 messages were taken again: 23 items" in stands["decided_why"]) == ("replaced", True)
+
+
 def test_a_flood_over_sparkplug_cannot_be_taken_again_and_the_page_says_why(
     anonymous: TestClient, people: None, record: Record
 ) -> None:
