@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fix_proxy",
     "tests.fix_disk",
     "tests.fix_browser",
+    "tests.fix_passwords",
 ]
