@@ -77,6 +77,7 @@ class DriftCourse:
             return declared_sentence(
                 tag=self._tags[top],
                 balance=balance.name,
+                check=balance.check,
                 span_h=balance.span_h,
                 score=score,
                 limit=float(self.limits[layer, top]),

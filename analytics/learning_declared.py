@@ -60,6 +60,7 @@ class BalanceCourses:
             statistic=self.balance.statistic,
             span_h=self.span_h,
             smoothing_h=self.balance.smoothing_h,
+            check=self.balance.check,
             mean=mean,
             weights=weights,
             residual_sd=_spread(residual),

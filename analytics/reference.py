@@ -21,7 +21,7 @@ from analytics.segment import Floats
 from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 2
+FORMAT = 3
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 
@@ -235,6 +235,7 @@ def _declared_fields(part: FittedBalance) -> dict[str, Any]:
         "statistic": str(part.statistic),
         "span_h": part.span_h,
         "smoothing_h": part.smoothing_h,
+        "check": part.check,
     }
 
 
@@ -247,6 +248,7 @@ def _declared(fields: dict[str, Any], arrays: dict[str, Floats], number: int) ->
         statistic=Statistic(fields["statistic"]),
         span_h=fields["span_h"],
         smoothing_h=fields["smoothing_h"],
+        check=fields["check"],
         mean=arrays[f"declared {number} mean"],
         weights=arrays[f"declared {number} weights"],
         residual_sd=arrays[f"declared {number} residual_sd"],

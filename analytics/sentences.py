@@ -59,6 +59,7 @@ def declared_sentence(
     *,
     tag: Tag,
     balance: str,
+    check: str,
     span_h: float,
     score: float,
     limit: float,
@@ -67,14 +68,16 @@ def declared_sentence(
     others: Sequence[Tag],
     batches: int,
 ) -> str:
-    """`score` and `limit` are in SD of the balance; `surplus` is in the tag's unit over the span, None without one."""
+    """`score` and `limit` are in SD of the balance; `surplus` is in the tag's unit over the span, None without one.
+
+    `check` is what a person looks at first.
+    """
     amount = "" if surplus is None else f" by {quantity(abs(surplus), tag)} over {span_h:g} h"
     text = (
         f"{spoken(tag)} is {'more' if score > 0 else 'less'} than the {balance} balance explains{amount}, "
-        f"since hour {since_h:.1f} ({abs(score):.1f} SD of {batches} batches over {span_h:g} h, limit {limit:.1f}): "
-        "the sensor, a flow meter, or something that enters or leaves unmeasured"
+        f"since hour {since_h:.1f} ({abs(score):.1f} SD of {batches} batches over {span_h:g} h, limit {limit:.1f})"
     )
-    return _sentence(text + _also(others))
+    return _sentence(f"{text}{_also(others)}; check {check}")
 
 
 def assay_sentence(

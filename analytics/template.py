@@ -36,6 +36,7 @@ class DeclaredBalance:
     statistic: Statistic
     spans_h: tuple[float, ...]  # each is a channel
     smoothing_h: float  # target and what explains it are means over so many hours; 0: as they are
+    check: str  # what a person looks at first when it does not hold
 
     @property
     def tags(self) -> frozenset[str]:
@@ -139,6 +140,7 @@ def _balance(part: Mapping[str, Any]) -> DeclaredBalance:
             statistic=Statistic(part["statistic"]),
             spans_h=tuple(float(span) for span in part["spans_h"]),
             smoothing_h=float(part.get("smoothing_h", 0.0)),
+            check=str(part["check"]),
         )
     except FormulaInvalid as error:
         raise TemplateInvalid(f"balance {name}: {error}") from error

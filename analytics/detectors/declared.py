@@ -28,6 +28,7 @@ class FittedBalance:
     statistic: Statistic
     span_h: float
     smoothing_h: float
+    check: str  # what a person looks at first
     mean: Floats  # (cells, 1 + explaining): of the statistic of the target and of what explains it
     weights: Floats  # (explaining,)
     residual_sd: Floats  # (cells,): RMS, in units of the target's statistic

@@ -31,6 +31,7 @@ TEMPLATE = Template.parse(
     pH_sample = "pH"
     [[balance]]
     name = "volume"
+    check = "the pump and the level sensor"
     accuses = "level"
     target = "level - integral(feed)"
     explained_by = ["integral(feed)"]

@@ -26,6 +26,7 @@ def test_a_pump_that_delivers_less_than_it_reports_is_told_by_the_volume_balance
     assert 48.0 < first.raised_us / US_PER_H < 60.0
     assert 44.0 <= first.onset_us / US_PER_H <= 54.0
     assert "Level is less than the volume balance explains by" in first.sentence
+    assert first.sentence.endswith("; check the pump and the level sensor.")
 
 
 def test_a_pH_sensor_that_its_loop_follows_is_told_by_the_samples(model: ReferenceModel) -> None:
@@ -158,6 +159,7 @@ def test_every_shipped_template_is_whole_and_is_chosen_by_tags_and_units() -> No
         (('checks = "pH"', 'checks = "ph"'), "assay pH_sample: ph is not among"),
         (('name = "tank"', ""), "a template needs 'name'"),
         (("within_h = 0.5", "within = 0.5"), "within"),
+        (('check = "the pump"', ""), "check"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_refused_with_the_place(change: tuple[str, str], why: str) -> None:
@@ -170,6 +172,7 @@ def test_a_template_that_cannot_be_used_is_refused_with_the_place(change: tuple[
     pH_sample = "pH"
     [[balance]]
     name = "volume"
+    check = "the pump"
     accuses = "level"
     target = "level - integral(feed)"
     explained_by = ["integral(feed)"]

@@ -195,8 +195,8 @@ def test_no_run_is_set_aside_where_fewer_than_twenty_would_be_left() -> None:
 
 def test_bytes_of_another_version_are_refused_by_name() -> None:
     data = new_reference(5).to_bytes()
-    with pytest.raises(UnknownFormat, match="reference version 2"):
-        ReferenceModel.from_bytes(data.replace(b'"version":2', b'"version":3'))
+    with pytest.raises(UnknownFormat, match="reference version 3"):
+        ReferenceModel.from_bytes(data.replace(b'"version":3', b'"version":4'))
     with pytest.raises(UnknownFormat, match="end inside"):
         ReferenceModel.from_bytes(data[:-8])
 

@@ -20,7 +20,7 @@ from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
 from tests.bench.report import report
 
-SEEDS = range(1_001, 1_101)
+SEEDS = range(1_101, 1_201)
 UNCHANGED = 4
 BATCH_H = 288
 

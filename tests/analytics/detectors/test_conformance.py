@@ -56,6 +56,7 @@ def declared() -> Layer:
             statistic=Statistic.SLOPE,
             span_h=3.0,
             smoothing_h=1.0,
+            check="the pump",
             mean=np.zeros((CELLS, 2)),
             weights=np.zeros(1),
             residual_sd=np.ones(CELLS),
