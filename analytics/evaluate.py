@@ -4,17 +4,13 @@ The monitor is the one that watches running batches, fed one reading instant at 
 last alert was written down, by the scorer alone.
 """
 
-import csv
-import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from analytics.dataset import Dataset, DatasetError, read_dataset, read_labels
 from analytics.grid import Grid
@@ -42,7 +38,8 @@ BLIND_SHARE = 0.02  # of a batch's length, declared blind at its start
 class Evaluation:
     """All alerts of a data set, and their score where it has labels."""
 
-    batches: int
+    watched: tuple[str, ...]  # batches
+    hours: float  # of the longest of them
     readings: int
     template: str | None  # the one whose tags and units the data set has
     families: tuple[str, ...]  # of channels, which share the budget of false alerts
@@ -50,6 +47,11 @@ class Evaluation:
     cost_us: float  # of one core per reading, from the reading to the alert
     alerts: tuple[BatchAlert, ...]
     score: Score | None
+
+    @property
+    def batches(self) -> int:
+        """How many batches were watched."""
+        return len(self.watched)
 
     def to_json(self) -> dict[str, Any]:
         """One flat object: the score's fields, or None for each of them without labels."""
@@ -98,7 +100,10 @@ def evaluate(
     spent_s = time.process_time() - begun
     labels = read_labels(directory)
     return Evaluation(
-        batches=len(data.monitored),
+        watched=tuple(run.batch for run in data.monitored),
+        hours=max(
+            (float(times[-1]) for run in data.monitored for times, _ in run.tags.values() if len(times)), default=0.0
+        ),
         readings=readings,
         template=None if template is None else template.name,
         families=() if new is None or new.trajectory is None else families_of(new.trajectory),
@@ -107,42 +112,6 @@ def evaluate(
         alerts=tuple(alerts),
         score=None if labels is None else score_alerts([run.batch for run in data.monitored], alerts, labels),
     )
-
-
-def run(directory: Path, *, as_json: bool, alerts_file: Path | None, ablation: bool = False) -> int:
-    """What the command does: evaluate with a progress bar, print, write the alerts. The exit status."""
-    console = Console(stderr=True)
-    try:
-        result = _with_progress(console, directory, "batches watched", ())
-        fewer = {
-            family: _with_progress(console, directory, f"without {family}", (family,))
-            for family in (result.families if ablation else ())
-        }
-    except (DatasetError, OSError) as error:
-        console.print(f"[red]{error}[/red]")
-        return 2
-    if alerts_file is not None:
-        write_alerts(alerts_file, result.alerts)
-    out = Console()
-    if as_json:
-        said = result.to_json()
-        if ablation:
-            said["ablation"] = {family: less.to_json() for family, less in fewer.items()}
-        out.file.write(json.dumps(said) + "\n")
-    else:
-        out.print("\n".join([summary(result), *ablation_lines(result, fewer)]), highlight=False)
-    return 0
-
-
-def _with_progress(console: Console, directory: Path, what: str, without: Collection[str]) -> Evaluation:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=None)
-        return evaluate(
-            directory,
-            without=without,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
 
 
 def grid_of(data: Dataset) -> Grid:
@@ -204,78 +173,6 @@ def segments_of(run: CompletedRun, tags: Sequence[str]) -> list[Segment]:
         for number, (start, end) in enumerate(zip(starts, ends, strict=True))
         if end > start
     ]
-
-
-def write_alerts(path: Path, alerts: Sequence[BatchAlert]) -> None:
-    """All alerts with their evidence as JSON, or the columns a table can hold as CSV, by the file's ending."""
-    if path.suffix == ".json":
-        rows = [{"batch": item.batch, **asdict(item.alert)} for item in alerts]
-        path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["batch", "kind", "layer", "tags", "raised_h", "onset_h", "ended_h", "score", "limit", "sentence"]
-        )
-        for item in alerts:
-            alert = item.alert
-            ended = "" if alert.ended_us is None else f"{alert.ended_us / US_PER_H:.3f}"
-            writer.writerow(
-                [
-                    item.batch,
-                    alert.kind.value,
-                    alert.detector,
-                    " ".join(alert.tags),
-                    f"{alert.raised_us / US_PER_H:.3f}",
-                    f"{alert.onset_us / US_PER_H:.3f}",
-                    ended,
-                    repr(alert.score),
-                    repr(alert.limit),
-                    alert.sentence,
-                ]
-            )
-
-
-def ablation_lines(whole: Evaluation, fewer: Mapping[str, Evaluation]) -> list[str]:
-    """One line for each family that was left out, for a person."""
-    lines = []
-    for family, less in fewer.items():
-        if whole.score is None or less.score is None:
-            lines.append(f"without {family}: {len(less.alerts)} alerts")
-            continue
-        delay = "" if less.score.delay_median_h is None else f", median delay {less.score.delay_median_h:.1f} h"
-        lines.append(
-            f"without {family}: {less.score.faulty_detected} of {less.score.faulty_batches} found, "
-            f"{less.score.unchanged_alarmed} of {less.score.unchanged_batches} false{delay}"
-        )
-    return lines
-
-
-def summary(result: Evaluation) -> str:
-    """The evaluation in a few lines for a person."""
-    head = f"{result.batches} batches, {result.readings} readings, {len(result.alerts)} alerts"
-    head += f", {result.cost_us:.1f} µs a reading"
-    if result.template is not None:
-        head += f"\ntemplate {result.template}: {', '.join(result.families)}"
-    for batch, reason in result.set_aside.items():
-        head += f"\nset aside: {batch}, {reason}"
-    if result.score is None:
-        return f"{head}; no labels, so no score"
-    score = result.score
-    low, high = (round(100 * bound, 1) for bound in score.intervals["unchanged_alarmed"])
-    lines = [
-        head,
-        f"false: {score.unchanged_alarmed} of {score.unchanged_batches} unchanged batches (95 %: {low} to {high} %)",
-    ]
-    low, high = (round(100 * bound, 1) for bound in score.intervals["faulty_detected"])
-    delay = "" if score.delay_median_h is None else f", median delay {score.delay_median_h:.1f} h"
-    lines.append(
-        f"found: {score.faulty_detected} of {score.faulty_batches} faulty batches (95 %: {low} to {high} %){delay}"
-    )
-    for kind, row in score.by_kind.items():
-        median = "" if row["delay_median_h"] is None else f", median delay {row['delay_median_h']:.1f} h"
-        lines.append(f"  {kind}: {row['detected']} of {row['batches']}{median}")
-    return "\n".join(lines)
 
 
 def _tag(number: int, name: str, data: Dataset) -> Tag:

@@ -52,7 +52,7 @@ def score_alerts(batches: Sequence[str], alerts: Sequence[BatchAlert], labels: d
         raise DatasetError(f"labels.csv does not name {', '.join(unknown[:5])}")
     faulty = [batch for batch in batches if is_faulty(labels[batch])]
     unchanged = [batch for batch in batches if not labels[batch].drift]
-    delays = {batch: _delay_h(first.get(batch), labels[batch]) for batch in faulty}
+    delays = {batch: delay_h(first.get(batch), labels[batch]) for batch in faulty}
     found = sorted(delay for delay in delays.values() if delay is not None)
     alarmed = sum(batch in first for batch in unchanged)
     return Score(
@@ -76,11 +76,12 @@ def is_faulty(label: Label) -> bool:
     return label.drift and label.start_h is not None and label.group in {"within_batch_fault", ""}
 
 
-def _delay_h(alert: Alert | None, label: Label) -> float | None:
+def delay_h(alert: Alert | None, label: Label) -> float | None:
+    """Hours from the start of the fault to the alert; None where none came or it came before."""
     if alert is None or label.start_h is None:
         return None
-    delay_h = alert.raised_us / US_PER_H - label.start_h
-    return delay_h if delay_h > 0 else None
+    later_h = alert.raised_us / US_PER_H - label.start_h
+    return later_h if later_h > 0 else None
 
 
 def _of_kind(

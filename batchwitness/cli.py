@@ -245,12 +245,13 @@ def evaluate(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     ablation: Annotated[bool, typer.Option(help="Once more without each family of channels.")] = False,
 ) -> None:
     """Run the live detection over a data set and score it."""
-    from analytics.evaluate import run
+    from analytics.evaluating import run
 
-    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts, ablation=ablation))
+    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts, report_file=report, ablation=ablation))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from markupsafe import escape
 
-from analytics.dataset import DatasetError, Label, read_dataset
-from analytics.evaluate import Evaluation, evaluate, run, write_alerts
+from analytics.dataset import DatasetError, Label, read_dataset, read_labels
+from analytics.evaluate import Evaluation, evaluate
+from analytics.evaluating import run, write_alerts
+from analytics.evaluation_report import Outcome, report_html, rows_of
 from analytics.scoring import BatchAlert, score_alerts
 from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_H
@@ -169,3 +173,49 @@ def test_an_alert_before_the_fault_is_a_miss_and_only_drift_within_a_batch_count
     assert score.delay_median_h == pytest.approx(3.0)
     assert score.by_layer == {"ewma": {"faulty_detected": 1, "faulty_early": 1, "unchanged_alarmed": 1}}
     assert score.by_kind["step"]["detected"] == 1
+
+
+def test_the_report_shows_every_batch_and_the_figures_of_the_score(few: Path, result: Evaluation) -> None:
+    labels = read_labels(few)
+    assert labels is not None
+    assert result.score is not None
+    rows = {row.batch: row for row in rows_of(result, labels)}
+    page = report_html(result, name="few", labels=labels, fewer={"ewma": result})
+
+    assert set(rows) == set(result.watched)
+    assert sorted(row.outcome for row in rows.values()) == [Outcome.FOUND, Outcome.FOUND, Outcome.QUIET]
+    delays = sorted(row.delay_h for row in rows.values() if row.delay_h is not None)
+    assert result.score.delay_median_h == pytest.approx(sum(delays) / 2)
+    for batch, row in rows.items():
+        assert f'data-batch="{batch}" data-outcome="{row.outcome}"' in page
+    assert "<b>2 of 2</b>faulty batches found" in page
+    assert "<b>0 of 1</b>unchanged batches alerted" in page
+    for alert in (item.alert for item in result.alerts if item.alert.kind is AlertKind.DRIFT):
+        assert escape(alert.sentence) in page
+    assert "<td>ewma</td>" in page
+    assert "http" not in page, "nothing is fetched"
+
+
+def test_a_report_without_labels_says_that_there_is_no_score(result: Evaluation) -> None:
+    blind = replace(result, score=None)
+    page = report_html(blind, name="own history", labels=None, fewer={})
+
+    assert "No labels:" in page
+    assert {row.outcome for row in rows_of(blind, None)} == {Outcome.UNKNOWN}
+    assert "By kind of fault" not in page
+
+
+def test_the_report_tells_a_miss_an_early_alert_and_a_false_one_apart(result: Evaluation) -> None:
+    found = next(item for item in result.alerts if item.alert.kind is AlertKind.DRIFT)
+    raised_h = found.alert.raised_us / US_PER_H
+
+    def outcome(*, drift: bool, start_h: float | None, alerts: tuple[BatchAlert, ...]) -> Outcome:
+        label = Label(drift=drift, group="within_batch_fault" if drift else "", kind="x", start_h=start_h)
+        (row,) = rows_of(replace(result, watched=(found.batch,), alerts=alerts), {found.batch: label})
+        return row.outcome
+
+    assert outcome(drift=True, start_h=raised_h - 1, alerts=(found,)) is Outcome.FOUND
+    assert outcome(drift=True, start_h=raised_h + 1, alerts=(found,)) is Outcome.EARLY
+    assert outcome(drift=True, start_h=raised_h, alerts=()) is Outcome.MISSED
+    assert outcome(drift=False, start_h=None, alerts=(found,)) is Outcome.FALSE
+    assert outcome(drift=False, start_h=None, alerts=()) is Outcome.QUIET
