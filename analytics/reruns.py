@@ -1,7 +1,8 @@
-"""After a correction: watch what it touched anew, in recorded order, beside what was said before it.
+"""After a correction or an upgrade: watch what it touched anew, in recorded order, beside what was said before it.
 
 A run that a correction touches goes as far as that correction and no further; the next run begins at the beginning,
-with the same references, tags and ranges, and with everything that was corrected by then. Alerts of earlier runs stay.
+with the same references, tags and ranges, and with everything that was corrected by then. A run goes on under the
+version of the software it began with or not at all: another one begins the next run. Alerts of earlier runs stay.
 """
 
 from dataclasses import replace
@@ -32,6 +33,7 @@ def follow_correction(
         if last >= interval.started and (interval.ended is None or first < interval.ended):
             touched.append(monitor_id)
     for monitor_id in sorted(set(touched)):
+        end_run(connection, monitor_id, ordinal)
         run_again(connection, monitor_id, ordinal, settings)
     note_changed_inputs(connection, correction_id)
 
@@ -48,13 +50,33 @@ def run_again_if_corrected(
     applied = corrections_at(connection, unit_procedure_id, ordinal, [tag.tag_id for tag in run.configuration.tags])
     told_otherwise = (told.started, told.batch_id) != (truly.started, truly.batch_id)
     if told_otherwise or applied.end_corrected or applied.phases or applied.revised:
+        end_run(connection, run.monitor_id, ordinal)
         run_again(connection, run.monitor_id, ordinal, settings)
 
 
+def run_on_under_this_version(
+    connection: psycopg.Connection, monitor_id: int, *, superseded: bool, settings: AnalyticsSettings
+) -> bool:
+    """End a run that another version of the software began where it stands, in the caller's transaction; its next
+    run begins here, unless there is one already. False when the run is of this version.
+    """
+    run = read_run(connection, monitor_id)
+    if run.software == software():
+        return False
+    end_run(connection, monitor_id, run.position)
+    if not superseded:
+        run_again(connection, monitor_id, max(run.position, run.corrected_ordinal or 0), settings)
+    return True
+
+
+def end_run(connection: psycopg.Connection, monitor_id: int, ordinal: int) -> None:
+    """A run goes no further than an ordinal of the intake; one that is already there is closed."""
+    connection.execute(queries("rerun")["end_run"], {"monitor_id": monitor_id, "ordinal": ordinal})
+
+
 def run_again(connection: psycopg.Connection, monitor_id: int, ordinal: int, settings: AnalyticsSettings) -> None:
-    """End a run at an ordinal of the intake and begin the next, in the caller's transaction."""
+    """Begin the next run of a run that has been ended, with what was corrected up to an ordinal of the intake."""
     sql = queries("rerun")
-    connection.execute(sql["end_run"], {"monitor_id": monitor_id, "ordinal": ordinal})
     before = read_run(connection, monitor_id)
     interval = interval_at(connection, before.unit_procedure_id, ordinal)
     run = before._replace(run=before.run + 1, batch_id=interval.batch_id, batch=interval.batch, software=software())

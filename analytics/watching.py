@@ -14,6 +14,7 @@ from analytics.departures import Departure
 from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.playing import Played, corrections_of, model_of, play, played_by, read_run
+from analytics.reruns import run_on_under_this_version
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
 from store.model.alert import Alert, AlertKind
@@ -81,6 +82,10 @@ def _advance(
 ) -> None:
     kept = cache.kept.pop(claim.monitor_id, None)
     if kept is None or kept.position != claim.position:
+        superseded = claim.until_ordinal is not None
+        if run_on_under_this_version(connection, claim.monitor_id, superseded=superseded, settings=settings):
+            log.info("watched anew by another version", batch=claim.batch, run=claim.run, position=claim.position)
+            return
         kept = _read(connection, claim)
     monitor, played = kept.monitor, kept.played
     until = min(head, claim.position + settings.analytics_blocks)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from analytics.playing import read_run, replay
+from analytics.software import software
 from records.audit import verify
 from records.corrections_intervals import IntervalChange, correct_intervals
 from records.corrections_readings import ReadingChange, correct_readings, see_selection
@@ -140,6 +141,38 @@ def test_what_was_said_of_everything_else_is_raised_again_unchanged(watched: Wat
     assert (
         outcomes(watched) == [(1, "drift", "raised_again", True)] * count + [(2, "drift", "unchanged", False)] * count
     )
+
+
+def test_detect_1_another_version_of_the_software_watches_an_open_batch_anew_beside_what_was_said(
+    watched: Watched,
+) -> None:
+    messages = batch_messages("CT-DRIFT", LIVE_START, seed=101, fault_h=12.0)
+    cut = until_hour(messages, 20.0)
+    watched.record.take(*messages[:cut])
+    watched.analyse()
+    said = watched.alerts()
+    count = len(outcomes(watched))
+    assert count
+    watched.record.owner.execute("UPDATE monitor SET software = 'batchwitness 0.0.1' WHERE NOT closed")
+
+    watched.record.take(*messages[cut:])
+    watched.analyse()
+
+    runs = (
+        "SELECT run, closed, software, until_ordinal IS NULL, position < (SELECT max(ordinal) FROM intake) FROM monitor"
+    )
+    assert watched.record.ask(f"{runs} ORDER BY run") == [
+        (1, True, "batchwitness 0.0.1", False, True),
+        (2, True, software(), True, False),
+    ]
+    assert outcomes(watched)[:count] == [(1, "drift", "raised_again", True)] * count
+    assert [row[0] for row in outcomes(watched)[count:]] == [2] * (len(outcomes(watched)) - count)
+    assert {row[2] for row in outcomes(watched)[count:]} <= {"unchanged", "new"}
+    assert [row for row in watched.alerts() if row in said] == said, "what was said before has been altered"
+    newest = watched.record.ask("SELECT monitor_id FROM monitor WHERE run = 2")[0][0]
+    with watched.database.connect("analytics") as connection:
+        told = [alert.sentence for _, alerts, _ in replay(connection, read_run(connection, newest)) for alert in alerts]
+    assert told, "the run can be played again"
 
 
 def test_a_decision_about_an_alert_that_is_raised_again_just_as_it_was_goes_on(watched: Watched) -> None:

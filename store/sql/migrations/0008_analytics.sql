@@ -57,9 +57,9 @@ CREATE TABLE monitor (
     monitor_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id integer NOT NULL REFERENCES batch,
     unit_procedure_id integer NOT NULL REFERENCES unit_procedure,
-    run integer NOT NULL DEFAULT 1 CHECK (run > 0),  -- a correction of what it saw begins another
+    run integer NOT NULL DEFAULT 1 CHECK (run > 0),  -- a correction of what it saw or an upgrade begins another
     corrected_ordinal bigint,  -- of the intake: corrections up to it are applied; null: none
-    until_ordinal bigint,      -- of the intake: the correction that ended this run; null: nothing has
+    until_ordinal bigint,      -- of the intake: the correction or the upgrade that ended this run; null: nothing has
     reference_new_id integer REFERENCES reference,
     reference_old_id integer REFERENCES reference,
     software text NOT NULL,

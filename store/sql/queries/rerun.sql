@@ -104,11 +104,11 @@ LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id
 LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id
 WHERE monitor.monitor_id = %(monitor_id)s;
 
--- end_run: A run goes no further than the correction that begins the next one.
+-- end_run: A run goes no further than the correction or the upgrade that begins the next one.
 UPDATE monitor SET until_ordinal = %(ordinal)s, closed = closed OR position >= %(ordinal)s
 WHERE monitor_id = %(monitor_id)s;
 
--- insert_run: Watch a unit procedure anew, with what was corrected.
+-- insert_run: Watch a unit procedure anew, with what was corrected, by this version of the software.
 INSERT INTO monitor (batch_id, unit_procedure_id, run, corrected_ordinal, reference_new_id, reference_old_id, software,
     configuration, started_ordinal, position, state)
 VALUES (%(batch_id)s, %(unit_procedure_id)s, %(run)s, %(corrected_ordinal)s, %(reference_new_id)s,
