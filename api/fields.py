@@ -15,6 +15,7 @@ LONGEST_NAME = 200  # characters, as ingest takes them
 LATEST_MS = 4_102_444_800_000  # the year 2100
 LONGEST_H = 100_000.0  # eleven years of process time
 LONGEST_STEP_S = 30 * 86_400
+LARGEST = 1e300  # of a value
 MOST_VALUES = 64  # of a comma-separated parameter
 
 BatchName = Annotated[str, Path(max_length=LONGEST_NAME, pattern=BATCH_NAME, description="name of a batch")]
@@ -33,6 +34,12 @@ Names = Annotated[str, Query(max_length=4000, pattern=r"^[^\x00-\x1f]*$", descri
 Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS, description="milliseconds since 1970-01-01T00:00Z")]
 
 
+def _exact(given: object) -> object:
+    if isinstance(given, int) and abs(given) <= LARGEST and float(given) != given:
+        raise ValueError("is a whole number beyond 2^53 that cannot be held exactly")
+    return given
+
+
 def _in_range(time: datetime) -> datetime:
     if not EARLIEST <= time <= LATEST:
         raise ValueError("must lie between the years 1970 and 2100")
@@ -47,7 +54,7 @@ KnownAt = Annotated[
 # A form that nobody has filled in sends an empty text.
 KnownOrEmpty = Annotated[Instant | None, BeforeValidator(lambda said: said or None), Query()]
 Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=BIGGEST_ID)]
 
 

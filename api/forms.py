@@ -12,7 +12,8 @@ from fastapi import Form, Response
 from fastapi.responses import RedirectResponse
 
 from api.fields import EARLIEST, LATEST
-from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound
+from store.errors import BatchwitnessError, Conflict, InputInvalid, NotFound, PayloadRejected
+from store.fields import finite, written_number
 
 Typed = Annotated[str, Form(max_length=2000, pattern=r"^[^\x00]*$")]
 
@@ -63,9 +64,13 @@ def typed_number(text: str, field: str) -> float | None:
     if not text.strip():
         return None
     try:
-        return float(text.strip().replace(",", "."))
+        number = written_number(text.strip().replace(",", "."))
     except ValueError:
         raise InputInvalid(f"{field} must be a number, not {text!r}") from None
+    try:
+        return finite(number, field)
+    except PayloadRejected as rejection:
+        raise InputInvalid(rejection.reason) from None
 
 
 def typed_names(text: str) -> list[str]:

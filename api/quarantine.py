@@ -144,12 +144,12 @@ def read_quarantined(connection: Connection, quarantine_id: int, *, identity: bo
     )
 
 
-def fault_of(connection: Connection, quarantine_id: int) -> tuple[str, str]:
-    """Topic and code of an item. Raises NotFound."""
+def fault_of(connection: Connection, quarantine_id: int) -> tuple[str, str, str]:
+    """Topic, code and item of a row: the item is what of the message was refused. Raises NotFound."""
     found = row(connection, queries("api_quarantine")["fault"], {"quarantine_id": quarantine_id})
     if found is None:
         raise NotFound(f"there is no quarantined item {quarantine_id}")
-    return found["topic"], found["code"]
+    return found["topic"], found["code"], found["item"]
 
 
 def read_message(connection: Connection, quarantine_id: int, *, identity: bool) -> bytes:

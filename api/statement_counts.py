@@ -66,6 +66,7 @@ def _total(tags: list[TagStatement]) -> TagStatement:
         unit=", ".join(sorted({tag.unit for tag in owing})),
         reporting_mode=None,
         interval_s=None,
+        kept_interval_s=None,
         missing=by_cause("missing"),
         not_owed=by_cause("not_owed"),
         longest_gap_s=max((tag.longest_gap_s or 0.0 for tag in owing), default=0.0) or None,

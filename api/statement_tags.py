@@ -1,7 +1,7 @@
 """The statement of completeness tag by tag: times in which readings were owed, what came in them, what is missing."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import Connection
@@ -11,14 +11,13 @@ from api.database import Row, rows
 from api.lags import cut_at_buckets
 from api.series import batch_tags
 from api.statement_again import read_again
+from api.statement_times import Interval, Times
 from store.model.completeness import GapCause
 from store.model.times import US_PER_S, from_us, to_us
 from store.owing import INTERVAL_UNLESS_SAID_S, OVERDUE_INTERVALS, TRANSPORT_ALLOWANCE_S, Due
 from store.pieces import LATEST_US, Piece, read_pieces
-from store.service import NotOwed, ServiceEvent, not_owed
+from store.service import ServiceEvent, not_owed
 from store.sql import queries
-
-Interval = tuple[int, int]
 
 
 class TagStatement(BaseModel):
@@ -46,6 +45,7 @@ class TagStatement(BaseModel):
     out_of_order: int
     gaps: int
     longest_gap_s: float | None
+    kept_interval_s: float | None  # at which it came, where that is not the one it is described with
 
     @property
     def missed(self) -> int:
@@ -79,9 +79,9 @@ def read_tags(
         if piece.unit_procedure_id in ids:
             pieces.setdefault(piece.tag_id, []).append(piece)
     service = _service(connection, units)
-    times: dict[int, _Times] = {}
+    times: dict[int, Times] = {}
     for tag in batch_tags(connection, batch_id):
-        tag_times = times.setdefault(tag.tag_id, _Times(name=tag.tag, unit=tag.unit))
+        tag_times = times.setdefault(tag.tag_id, Times(name=tag.tag, unit=tag.unit))
         whole = to_us(tag.started), min(to_us(tag.ended or until), until_us)
         mine = [piece for piece in pieces.get(tag.tag_id, ()) if _overlap(piece, whole)]
         if not mine:
@@ -94,7 +94,7 @@ def read_tags(
 
 
 def _judge(
-    connection: Connection, times: dict[int, "_Times"], ids: Sequence[int], reach: Reach, until: datetime
+    connection: Connection, times: dict[int, "Times"], ids: Sequence[int], reach: Reach, until: datetime
 ) -> list[TagStatement]:
     sql = queries("api_completeness")
     asked = [
@@ -131,35 +131,6 @@ def _judge(
         )
         for tag_id, of_tag in sorted(times.items(), key=lambda item: (item[1].unit, item[1].name))
     ]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Times:
-    """The times of a tag in a batch by what was owed in them."""
-
-    name: str
-    unit: str
-    owed: list[tuple[Piece | None, Interval]] = field(default_factory=list)
-    idle: list[tuple[Piece | None, Interval]] = field(default_factory=list)  # out of service or being calibrated
-    free: list[tuple[Piece | None, Interval]] = field(default_factory=list)  # it owes nothing at a known time
-
-    def add(self, piece: Piece, stretch: Interval, idle: Iterable[NotOwed]) -> None:
-        """A stretch of a piece, cut where the tag was out of service."""
-        at, end = stretch
-        for time in idle:
-            first, last = max(time.from_us, at), min(time.to_us, end)
-            if first >= last:
-                continue
-            if first > at:
-                self.owed.append((piece, (at, first)))
-            self.idle.append((piece, (first, last)))
-            at = last
-        if at < end:
-            self.owed.append((piece, (at, end)))
-
-    def every(self) -> list[Interval]:
-        """All of them."""
-        return [interval for some in (self.owed, self.idle, self.free) for _, interval in some]
 
 
 def _arrived(
@@ -218,7 +189,7 @@ def _missing_until(piece: Piece, gap: Row, until_us: int) -> int:
 
 
 def _statement(
-    of_tag: _Times,
+    of_tag: Times,
     arrived: Sequence[tuple[Piece | None, Interval, Row]],
     kinds: Sequence[str],
     missing: dict[GapCause, int],
@@ -234,7 +205,7 @@ def _statement(
     beyond = slower = 0
     if owing:
         expected = received + sum(owed_missing.values())
-        by_interval = _by_interval([(piece, length) for piece, length in _lengths(of_tag)])
+        by_interval = of_tag.by_interval()
         if by_interval is not None:
             beyond, slower = max(0, expected - by_interval), max(0, by_interval - expected)
             expected = by_interval
@@ -261,22 +232,8 @@ def _statement(
         out_of_order=again["out_of_order"],
         gaps=gaps[0],
         longest_gap_s=gaps[1] or None,
+        kept_interval_s=of_tag.kept_interval_s(received=received, beyond=beyond, gaps=gaps[0]),
     )
-
-
-def _lengths(of_tag: _Times) -> list[tuple[Piece, int]]:
-    """How long each piece owed readings."""
-    lengths: dict[Piece, int] = {}
-    for piece, (start, end) in of_tag.owed:
-        if piece is not None:
-            lengths[piece] = lengths.get(piece, 0) + end - start
-    return list(lengths.items())
-
-
-def _by_interval(lengths: Sequence[tuple[Piece, int]]) -> int | None:
-    owed = [piece.owing.by_interval(length) for piece, length in lengths]
-    known = [count for count in owed if count is not None]
-    return sum(known) if len(known) == len(owed) else None
 
 
 def _service(connection: Connection, units: Sequence[int]) -> dict[int, list[ServiceEvent]]:

@@ -33,6 +33,7 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
         f"{total.repeated:,} readings came again unchanged, {total.conflicts:,} contradict the record, "
         f"{total.out_of_order:,} came after later ones, {total.bad:,} are of quality bad."
     )
+    said += _wrong_intervals(tags)
     said += _put_right(tags)
     if lags.received is not None and lags.received.least_s < 0:
         said.append(
@@ -43,6 +44,19 @@ def sentences(total: TagStatement, tags: Sequence[TagStatement], lags: Lags, *, 
         blocks = "1 block of the journal is" if waiting == 1 else f"{waiting:,} blocks of the journal are"
         said.append(f"Preliminary: {blocks} not counted yet.")
     return said
+
+
+def _wrong_intervals(tags: Sequence[TagStatement]) -> list[str]:
+    """One sentence for all tags of one mistake, in place of a gap a reading to read through."""
+    mistakes: dict[tuple[float, str], list[str]] = {}
+    for tag in tags:
+        if tag.kept_interval_s is not None and tag.interval_s is not None:
+            mistakes.setdefault((tag.interval_s, f"{tag.kept_interval_s:.3g}"), []).append(tag.tag)
+    return [
+        f"{', '.join(names)}: described as reporting every {described_s:g} s, came about every {kept_s} s. Correct the "
+        "description if it is wrong; if it is right, find out what became of the rest."
+        for (described_s, kept_s), names in mistakes.items()
+    ]
 
 
 def _put_right(tags: Sequence[TagStatement]) -> list[str]:

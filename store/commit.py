@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 import psycopg
 
 from store.draft import Draft
@@ -17,6 +16,7 @@ from store.errors import PayloadRejected, translated
 from store.events import write_event
 from store.journal import ChainLease, advance, append_block, append_listening, append_tick, instant_of_commit
 from store.model.times import from_us
+from store.payload import dump
 from store.quarantine import MOST_REFUSED, write_quarantine
 from store.reading_rows import StoredReadings, write_readings
 from store.results import write_result
@@ -143,7 +143,7 @@ def _write_events(cursor: psycopg.Cursor, draft: Draft, *, lease: ChainLease, se
         try:
             written += write_event(cursor, event, draft.entries, chain_id=lease.chain_id, seq=seq)
         except PayloadRejected as rejection:
-            body = orjson.dumps(event.body).decode()
+            body = dump(event.body).decode()
             draft.reject(event.entry, f"{event.item}{event.kind}", rejection.code, rejection.reason, body)
     return written
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
@@ -19,6 +18,7 @@ from store.errors import PayloadRejected
 from store.fields import batch_name, optional_text, shown, text, time_us, within_window
 from store.model.journal import Entry
 from store.model.times import from_us
+from store.payload import dump
 from store.sql import queries
 
 NOTED = ("material_used", "intervention", "plant_alarm", "calibration", "out_of_service", "in_service")
@@ -69,9 +69,7 @@ def write_event(cursor: psycopg.Cursor, event: DraftEvent, entries: list[Entry],
     Raises PayloadRejected when it cannot be applied; then nothing of it has been written.
     """
     sql = queries("event")
-    digest = hashlib.sha256(
-        b"event\x00%d\x00" % event.unit_id + orjson.dumps(event.body, option=orjson.OPT_SORT_KEYS)
-    ).digest()
+    digest = hashlib.sha256(b"event\x00%d\x00" % event.unit_id + dump(event.body)).digest()
     if cursor.execute(sql["known"], {"digest": digest}).fetchone():
         return False
     try:

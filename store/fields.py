@@ -17,6 +17,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 EARLIEST_US = -62_135_596_800_000_000  # the beginning of year 1
 LATEST_US = 253_402_300_799_000_000  # the end of year 9999
 FUTURE_ALLOWANCE_US = 24 * 3_600_000_000
+WHOLE = re.compile(r"[+-]?[0-9]{1,400}")  # longer than any float
 EXACT_UP_TO = 2.0**53  # every whole number up to it is a float without rounding
 
 
@@ -132,6 +133,17 @@ def finite(value: object, field: str) -> float:
     if value is None:
         raise PayloadRejected("null_value", f"{field} is null")
     raise PayloadRejected("wrong_type", f"{field} must be a number, not {shown(value)}")
+
+
+def written_number(text: str) -> int | float:
+    """A number as a text writes it: whole digits stay whole, so that `finite` can tell whether a float holds them.
+
+    Raises ValueError.
+
+    >>> written_number("9007199254740993"), written_number("1e3")
+    (9007199254740993, 1000.0)
+    """
+    return int(text) if WHOLE.fullmatch(text) else float(text)
 
 
 def _shown_time(us: int) -> str:

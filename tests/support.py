@@ -1,7 +1,6 @@
-"""What every test may need: waiting with a deadline, a free port, and a sentence for what is missing."""
+"""What every test may need: waiting with a deadline, and a sentence for what is missing."""
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
@@ -31,14 +30,6 @@ def eventually(check: Callable[[], Found], within_s: float = 10.0, what: str = "
             pytest.fail(f"not within {within_s:g} s: {what}; last seen: {last!r}")
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, 0.1)
-
-
-def free_port() -> int:
-    """A TCP port on the loopback interface that nothing listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def missing(sentence: str) -> NoReturn:

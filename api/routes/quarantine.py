@@ -1,5 +1,6 @@
 """Working off the quarantine: look, describe what was missing, ask ingest to take it again, or set it aside."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, TypedDict
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -21,7 +22,15 @@ from api.quarantine import (
     read_quarantined,
 )
 from records.actors import Actor
-from records.descriptions import Place, add_position, allow_publisher, describe_tag, describe_unit
+from records.descriptions import (
+    Metrics,
+    Place,
+    add_position,
+    allow_publisher,
+    describe_tag,
+    describe_unit,
+    map_metrics,
+)
 from records.masterdata import MasterdataChanges
 from records.quarantine import MOST_ITEMS, Seen, decide, request_alike
 from store.model.correction import QuarantineState
@@ -90,9 +99,34 @@ class TagDescription(BaseModel):
     capture_mode: CaptureMode = CaptureMode.AUTOMATIC
 
 
-class Description(BaseModel):
-    """One thing that was missing."""
+class MetricDescription(BaseModel):
+    """To which tag a metric of an edge node leads, as the table of master data says it."""
 
+    site: Name
+    area: Name
+    unit: Name
+    position: Name | None = None
+    tag: Name | None = None  # null: named by the last part of the metric's name
+    node: Name | None = None  # null: that of the item, as with the next two; `*` stands for any text
+    device: Name | None = None
+    metric: Name | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it leads."""
+        return Place(site=self.site, area=self.area, unit=self.unit)
+
+    def metrics(self, topic: str, item: str) -> Metrics:
+        """Whose values lead there."""
+        own = Metrics.of_item(topic, item)
+        named = {"node": self.node, "device": self.device, "metric": self.metric}
+        return replace(own, **{field: name for field, name in named.items() if name is not None})
+
+
+class Description(BaseModel):
+    """One thing that was missing; of a metric its tag too, where that is new."""
+
+    metric: MetricDescription | None = None
     unit: UnitDescription | None = None
     position: Name | None = None
     publisher: Name | None = None
@@ -167,8 +201,10 @@ def decide_item(connection: Writing, actor: Worker, item: ItemNumber, decision: 
 
 @router.post("/{item}/describe")
 def describe(connection: Writing, actor: Worker, item: ItemNumber, description: Description) -> Described:
-    """Describe the unit, position, publisher or tag that an item's topic speaks of; then ask to take it again."""
-    place = Place.of_topic(read_quarantined(connection, item, identity=False).topic)
+    """Describe the unit, position, publisher or tag that an item speaks of, or where its metric leads."""
+    found = read_quarantined(connection, item, identity=False)
+    metric = description.metric
+    place = Place.of_topic(found.topic) if metric is None else metric.place
     said: Said = {"actor": actor, "reason": description.reason}
     done: list[MasterdataChanges] = []
     if (unit := description.unit) is not None:
@@ -182,6 +218,10 @@ def describe(connection: Writing, actor: Worker, item: ItemNumber, description: 
         done.append(allow_publisher(connection, place, publisher=description.publisher, **said))
     if description.tag is not None:
         done.append(describe_tag(connection, place, description.tag.model_dump(mode="json"), **said))
+    if metric is not None:
+        metrics = metric.metrics(found.topic, found.item)
+        leads = {"position": metric.position, "tag": metric.tag}
+        done.append(map_metrics(connection, metrics, place, **leads, **said))
     return Described(
         created=[subject for one in done for subject in one.created],
         changed=[subject for one in done for subject in one.changed],

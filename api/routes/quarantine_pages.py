@@ -1,30 +1,72 @@
 """The pages on which people work off the quarantine. What they show and do is what the JSON routes show and do."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
+from pydantic import BaseModel, Field
 
 from api.auth import CORRECT, SignedIn
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, OptionalName
-from api.forms import Typed, posted, refusing, typed_names, typed_time
-from api.quarantine import fault_of, read_counts, read_held_back, read_quarantine, read_quarantined
+from api.forms import Typed, posted, refusing, typed_names, typed_number, typed_time
+from api.quarantine import QuarantinedDetail, fault_of, read_counts, read_held_back, read_quarantine, read_quarantined
 from api.rendering import render
 from api.routes.quarantine import ItemNumber
 from api.routes.record import gaps, pending_results
 from records.actors import Actor
-from records.descriptions import Place, add_position, allow_publisher, describe_unit
+from records.descriptions import (
+    Metrics,
+    Place,
+    add_position,
+    allow_publisher,
+    describe_tag,
+    describe_unit,
+    known_places,
+    map_metrics,
+)
 from records.quarantine import MOST_ITEMS, Seen, decide, not_again, request_alike
 from store.errors import BatchwitnessError
 from store.model.correction import QuarantineState
+from store.model.plant import CaptureMode, ReportingMode
 
 MOST_LINES = 200
+
+Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 router = APIRouter(prefix="/quarantine", include_in_schema=False)
 Worker = Annotated[Actor, Depends(CORRECT)]
 Shown = Literal["open", "requested", "stored", "replaced", "set_aside", "all"]
+
+
+class TypedMetric(BaseModel):
+    """The form that says where a metric leads; from the measurand on only for a tag that nobody has described."""
+
+    node: Text = ""
+    device: Text = ""
+    metric: Text = ""
+    unit: Text = ""
+    position: Text = ""
+    tag: Text = ""
+    measurand: Text = ""
+    unit_of_measure: Text = ""
+    reporting_mode: Text = ReportingMode.PERIODIC.value
+    interval_s: Text = ""
+    reason: Text = ""
+
+    def described(self, name: str, position: str | None) -> dict[str, object]:
+        """The tag as master data describe it. Raises InputInvalid."""
+        return {
+            "name": name,
+            "position": position,
+            "measurand": self.measurand.strip(),
+            "unit_of_measure": self.unit_of_measure.strip(),
+            "reporting_mode": self.reporting_mode,
+            "interval_s": typed_number(self.interval_s, "interval_s"),
+            "capture_mode": CaptureMode.AUTOMATIC.value,
+        }
 
 
 @router.get("")
@@ -106,7 +148,7 @@ def alike(
     """Ask ingest to take again everything that was refused for the same kind of fault, of this topic or of all."""
 
     def act() -> None:
-        topic, code = fault_of(connection, item)
+        topic, code, _item = fault_of(connection, item)
         asked = topic if of_topic else None
         request_alike(connection, code=code, topic=asked, items=items, actor=actor, reason=reason)
 
@@ -166,8 +208,32 @@ def publisher(
     return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
 
 
+@router.post("/{item}/metric")
+def metric(
+    request: Request,
+    connection: Writing,
+    actor: Worker,
+    item: ItemNumber,
+    typed: Annotated[TypedMetric, Form()],
+) -> Response:
+    """Say where a metric of an edge node leads, and what the tag is, where nobody has described it."""
+
+    def act() -> None:
+        topic, _code, name = fault_of(connection, item)
+        place = Place.of_path(typed.unit)
+        position, tag = typed.position.strip() or None, typed.tag.strip() or None
+        if typed.measurand.strip():
+            described = typed.described(tag or name.rpartition("/")[2], position)
+            describe_tag(connection, place, described, actor=actor, reason=typed.reason)
+        own = Metrics.of_item(topic, name)
+        metrics = replace(own, node=typed.node, device=typed.device, metric=typed.metric)
+        map_metrics(connection, metrics, place, position=position, tag=tag, actor=actor, reason=typed.reason)
+
+    return posted(act, then=f"/quarantine/{item}", again=partial(_page, request, connection, actor, item))
+
+
 def _place(connection: Connection, item: int) -> Place:
-    topic, _code = fault_of(connection, item)
+    topic, *_ = fault_of(connection, item)
     return Place.of_topic(topic)
 
 
@@ -180,7 +246,15 @@ def _page(
         "quarantined.html",
         item=found,
         why_not=not_again(found.code, found.topic),
+        metrics=_metrics(found),
+        units=known_places(connection),
+        modes=list(ReportingMode),
         may_work_off=CORRECT.lets(actor),
         refused=None if refused is None else str(refused),
     )
     return refusing(page, refused)
+
+
+def _metrics(item: QuarantinedDetail) -> Metrics | None:
+    """Whose value it is, where nobody has said where it leads."""
+    return Metrics.of_item(item.topic, item.item) if item.code == "unmapped_metric" else None

@@ -1,10 +1,8 @@
 """Read the values and qualities of a file, by the decimal sign and the words that its mapping declares."""
 
-import math
-
 from batchwitness.importing.mapping import FileMapping
 from store.errors import PayloadRejected
-from store.fields import shown
+from store.fields import finite, shown, written_number
 from store.model.reading import Quality
 
 TRUTHS = {"true": 1.0, "false": 0.0}
@@ -26,7 +24,7 @@ class ValueReader:
         if given is None:
             return None
         if isinstance(given, int | float):
-            return _finite(float(given), given)
+            return _finite(given, given)
         raise PayloadRejected("wrong_type", f"{shown(given)} is no number")
 
     def quality(self, given: object) -> Quality:
@@ -50,7 +48,7 @@ class ValueReader:
         try:
             if "_" in plain or not plain.isascii():
                 raise ValueError
-            return _finite(float(plain), text)
+            return _finite(written_number(plain), text)
         except ValueError:
             truth = TRUTHS.get(text.lower())
             if truth is None:
@@ -60,6 +58,9 @@ class ValueReader:
 
 
 def _finite(number: float, given: object) -> float:
-    if not math.isfinite(number):
-        raise PayloadRejected("not_finite", f"{shown(given)} is no finite number")
-    return number
+    try:
+        return finite(number, "the value")
+    except PayloadRejected as rejection:
+        if rejection.code == "not_finite":
+            raise PayloadRejected("not_finite", f"{shown(given)} is no finite number") from None
+        raise

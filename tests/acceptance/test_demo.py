@@ -32,7 +32,7 @@ def var() -> Iterator[Path]:
 def test_Ctrl_C_stops_the_demo_in_order_and_the_second_start_tells_the_rest(var: Path) -> None:
     with _demo(var) as first:
         try:
-            eventually(lambda: _said(var)["live_messages"] > 500, within_s=240, what="the live part is under way")
+            eventually(lambda: _tells(first, var) > 500, within_s=240, what="the live part is under way")
             below = descendants(first.pid)
             assert len(below) >= 5, "PostgreSQL, broker and three stages"
             first.send_signal(signal.SIGINT)
@@ -49,7 +49,7 @@ def test_Ctrl_C_stops_the_demo_in_order_and_the_second_start_tells_the_rest(var:
     with _demo(var) as second:
         try:
             eventually(
-                lambda: _said(var)["live_messages"] > before["live_messages"],
+                lambda: _tells(second, var) > before["live_messages"],
                 within_s=120,
                 what="the second start goes on where the first one stopped",
             )
@@ -76,6 +76,13 @@ def _demo(var: Path) -> "subprocess.Popen[str]":
         text=True,
         env={**os.environ, "COLUMNS": "200"},
     )
+
+
+def _tells(demo: "subprocess.Popen[str]", var: Path) -> int:
+    """How many live messages it has told, as long as it runs."""
+    if demo.poll() is not None:
+        pytest.fail(f"the demo ended with {demo.returncode}: {demo.communicate()[0]}")
+    return _said(var)["live_messages"]
 
 
 def _said(var: Path) -> dict[str, int]:

@@ -213,6 +213,7 @@ def test_no_token_corrects_anything(review: TestClient, batch: Plant) -> None:
         ({"kind": "corrected", "value": 99.0, "reason": "  "}, "reason"),
         ({"kind": "invalidated", "since": "2026-01-01T00:00:00"}, "since"),
         ({"kind": "corrected", "value": "NaN"}, "value"),
+        ({"kind": "corrected", "value": 2**53 + 1}, "2^53"),
         ({"kind": "settled"}, "kind"),
         ({"kind": "invalidated", "until": "2099-01-01T00:00:00Z", "tag": "nothing"}, "nothing"),
         ({"kind": "corrected", "value": 7.0, "add": 1.0}, "not both"),

@@ -158,6 +158,31 @@ def test_ingest_4_while_only_time_passed_since_the_statement_is_not_called_preli
     assert review.get("/v1/batches/CT-1/completeness").json()["waiting"] == 1
 
 
+def test_tags_that_keep_another_interval_than_the_described_one_are_named_once(
+    record: Record, database: Database, review: TestClient
+) -> None:
+    started = {"event": "unit_procedure_started", "time": at(0).isoformat(), "batch": "CT-1", "process": "AUTO-2.0"}
+    record.take(("BR-01/events", started))
+    for fifth in range(READINGS * 5):
+        came: dict[str, object] = {"pH": 7.0}  # five times as often as described
+        if fifth % 5 == 0:
+            came["temperature"] = 37.0  # as described
+        if fifth % 15 == 0:  # a third as often
+            came |= {"glucose": 4.0, "dissolved_oxygen": 50.0}
+        body = {"time": at(fifth / 5).isoformat(), "values": came}
+        record.take(("BR-01/readings", body), received_us=to_us(at(fifth / 5)) + 1_000_000)
+    ended = {"event": "batch_ended", "time": at(READINGS).isoformat(), "batch": "CT-1"}
+    record.take(("BR-01/events", ended))
+    record.tick(to_us(at(READINGS + 10)), host_us=to_us(at(READINGS + 10)))
+    work_off(database.dsn("analytics"))
+    found = review.get("/v1/batches/CT-1/completeness").json()
+    kept = {tag["tag"]: tag["kept_interval_s"] for tag in found["tags"]}
+    assert kept == {"dissolved_oxygen": 1800.0, "glucose": 1800.0, "pH": 120.0, "temperature": None}
+    said = [sentence for sentence in found["sentences"] if "described as reporting" in sentence]
+    assert len(said) == 2, "one for each mistake, however many tags make it"
+    assert said[0].startswith("dissolved_oxygen, glucose: described as reporting every 600 s, came about every")
+
+
 def test_nobody_reads_a_statement_without_a_role(anonymous: TestClient, floor: TestClient) -> None:
     assert floor.get("/v1/batches/CT-1/completeness").status_code == 403
     del anonymous.headers["Authorization"]

@@ -145,11 +145,12 @@ def test_each_person_may_work_off_exactly_what_their_roles_say(
         anonymous.post(f"{pages}/unit", data=form, headers=ORIGIN),
         anonymous.post(f"{pages}/position", data=form, headers=ORIGIN),
         anonymous.post(f"{pages}/publisher", data=form, headers=ORIGIN),
+        anonymous.post(f"{pages}/metric", data=form | {"unit": "leiden/hall/BR-01"}, headers=ORIGIN),
     ]
     if name in MAY_WORK_OFF:
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 303, 409, 409, 303, 303]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 303, 409, 409, 303, 303, 422]
     else:
-        assert [answer.status_code for answer in answers] == [403] * 8
+        assert [answer.status_code for answer in answers] == [403] * 9
         assert record.ask("SELECT count(*) FROM quarantine_decision") == [(0,)]
 
 
@@ -162,6 +163,7 @@ def test_what_cannot_be_is_refused_on_the_page_in_words(anonymous: TestClient, p
         ("unit", {"kind": "b", "commissioned": "soon", "positions": "A", "reason": "x"}, 422, "commissioned must be"),
         ("unit", {"kind": "b", "commissioned": "2020-01-01", "positions": "", "reason": "x"}, 422, "positions"),
         ("position", {"name": "B", "reason": "x"}, 422, "there is no unit"),
+        ("metric", {"unit": "leiden/hall", "reason": "x"}, 422, "site/area/unit, not"),
     ]
     for action, form, status, said in cases:
         answer = anonymous.post(f"/quarantine/{item}/{action}", data=form, headers=ORIGIN)
@@ -191,6 +193,68 @@ def test_a_reviewer_describes_a_unit_and_sees_what_was_asked_for_stored_in_the_b
         "SELECT count(*) FROM reading WHERE tag_id IN (SELECT tag_id FROM tag JOIN unit USING (unit_id)"
         " WHERE unit.name = 'BR-77')"
     ) == [(10,)]
+
+
+METRIC_TOPIC = "spBv1.0/Suite3/DDATA/EN-1/PLC"
+
+
+@pytest.fixture
+def metric(record: Record) -> int:
+    """A value of a metric that nobody has said where it leads; what the host does with it is tested with the host."""
+    number: int
+    [(number,)] = record.ask(
+        "INSERT INTO quarantine (chain_id, block_seq, entry, topic, item, code, reason, excerpt, received_time, digest)"
+        " SELECT chain_id, block_seq, 0, %s, 'Line 2/PV', 'unmapped_metric',"
+        " 'Line 2/PV of the device PLC of Suite3/EN-1 leads to no known unit', '5.0', received_time, 'one'"
+        " FROM quarantine LIMIT 1 RETURNING quarantine_id",
+        METRIC_TOPIC,
+    )
+    return number
+
+
+def lines(record: Record) -> list[tuple[Any, ...]]:
+    return record.ask(
+        "SELECT line.edge_group, line.node, line.device, line.metric, unit.name, line.tag, line.in_force"
+        " FROM sparkplug_mapping AS line JOIN unit USING (unit_id) ORDER BY line.metric"
+    )
+
+
+def test_where_a_metric_leads_is_said_with_its_tag(
+    anonymous: TestClient, people: None, record: Record, metric: int
+) -> None:
+    sign_in(anonymous, "mia")
+    address = f"/v1/quarantine/{metric}/describe"
+    leads = {"site": "leiden", "area": "hall", "unit": "BR-01", "tag": "stirrer"}
+    said = {"metric": leads, "reason": "as wired"}
+    refused = anonymous.post(address, json=said, headers=ORIGIN)
+    assert (refused.status_code, "no tag stirrer" in refused.json()["detail"]) == (404, True)
+    tag = {"name": "stirrer", "measurand": "agitation", "unit_of_measure": "/min", "reporting_mode": "on_change"}
+    done = anonymous.post(address, json=said | {"tag": tag | {"interval_s": 600}}, headers=ORIGIN)
+    assert done.json()["created"] == [
+        "tag:leiden/hall/BR-01/stirrer",
+        "sparkplug_mapping:Suite3/EN-1/PLC/Line 2/PV",
+    ], done.text
+    assert lines(record) == [("Suite3", "EN-1", "PLC", "Line 2/PV", "BR-01", "stirrer", True)]
+    plain = record.ask("SELECT quarantine_id FROM quarantine WHERE code = 'null_value'")[0][0]
+    answer = anonymous.post(f"/v1/quarantine/{plain}/describe", json=said, headers=ORIGIN)
+    assert (answer.status_code, "no metric of an edge node" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_reviewer_says_in_the_browser_where_the_metrics_of_all_gateways_lead(
+    record: Record, metric: int, page: Page
+) -> None:
+    page.goto(f"/quarantine/{metric}")
+    page.fill("#describe [name=node]", "EN-*")
+    page.fill("#describe [name=unit]", "leiden/hall/BR-01")
+    page.fill("#describe [name=tag]", "stirrer")
+    page.click("text=The tag is new")
+    page.fill("#describe [name=measurand]", "agitation")
+    page.fill("#describe [name=unit_of_measure]", "/min")
+    page.fill("#describe [name=interval_s]", "60")
+    page.fill("#describe [name=reason]", "as wired")
+    page.click("text=Say where it leads")
+    expect(page.locator("#stands")).to_be_visible()
+    assert lines(record) == [("Suite3", "EN-*", "PLC", "Line 2/PV", "BR-01", "stirrer", True)]
 
 
 def test_a_reviewer_corrects_readings_and_intervals_in_the_browser(record: Record, page: Page) -> None:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from batchwitness.broker_acl import run
+from batchwitness.embedded import ports
 from batchwitness.embedded.mosquitto import _hashed
 from ingest.settings import IngestSettings
 from records.masterdata import load_masterdata
@@ -16,7 +17,7 @@ from tests.edge import NOT_AUTHORISED, Edge
 from tests.fix_postgres import Database
 from tests.mosquittos import mosquitto_with
 from tests.plant import document
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 HALL = "batchwitness/v1/leiden/hall"
 REGISTERED = (("edge 1", "BR-01", True), ("edge 1", "INC-1", True), ("edge-2", "BR-02", True), ("old", "BR-01", False))
@@ -53,7 +54,7 @@ def printed_rules(
     (directory / "acl").write_text(printed)
     (directory / "users").write_text("".join(f"{user}:{_hashed('x')}\n" for user in users))
     (directory / "password").write_text("x")
-    port = free_port()
+    port = ports.free()
     settings = f"""\
 listener {port} 127.0.0.1
 allow_anonymous false

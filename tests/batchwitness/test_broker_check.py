@@ -11,12 +11,12 @@ from batchwitness.broker_check import command, probe
 from batchwitness.broker_check.finding import Finding, Grade
 from batchwitness.broker_check.ground import Ground
 from batchwitness.broker_check.probe import version_of
+from batchwitness.embedded import ports
 from batchwitness.embedded.broker import BrokerKind, EmbeddedBroker
 from ingest.settings import IngestSettings
 from ingest.versions import Version
 from tests.fix_postgres import short_directory
 from tests.mosquittos import mosquitto_with
-from tests.support import free_port
 
 Protocol = Literal["auto", "5", "3.1.1"]
 MESSAGES = 1_200  # more than mosquitto keeps unless it is told to
@@ -83,7 +83,7 @@ def test_a_broker_with_the_queue_it_comes_with_is_warned_of_with_the_number_it_k
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    port = free_port()
+    port = ports.free()
     with mosquitto_with(f"listener {port} 127.0.0.1\nallow_anonymous true\n", tmp_path, port):
         status = command.run(IngestSettings(mqtt_port=port), messages=MESSAGES)
     table = capsys.readouterr().out
@@ -122,7 +122,7 @@ def test_a_user_who_may_not_publish_is_found_before_anything_is_concluded_from_s
 def test_a_broker_that_is_not_there_is_status_2_and_a_failed_check_status_1(
     broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nobody = IngestSettings(mqtt_port=free_port())
+    nobody = IngestSettings(mqtt_port=ports.free())
     assert command.run(nobody) == 2
     assert f"127.0.0.1:{nobody.mqtt_port}" in capsys.readouterr().err
     assert command.run(as_user(broker, "ingest")) == 1

@@ -99,7 +99,7 @@ def payload(number: int, readings: int) -> bytes:
 @contextmanager
 def machine() -> Iterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
     """A server that waits for its disk and a broker, both with their normal settings."""
-    directory = short_directory()
+    directory = short_directory(on_disk=True)
     try:
         with (
             EmbeddedPostgres(directory / "pg", socket_dir=directory / "s") as server,

@@ -32,7 +32,7 @@ JOURNAL = ("block", "block_body", "block_unit", "block_tick")
 def bench_storage() -> None:
     """21 tags at 1 Hz with three decimals, through decode and commit, in blocks of three sizes."""
     for messages_per_block, readings in READINGS.items():
-        directory = short_directory()
+        directory = short_directory(on_disk=True)
         try:
             with EmbeddedPostgres(directory / "pg", socket_dir=directory / "s", settings=_preloaded()) as server:
                 set_up(server, migrate)

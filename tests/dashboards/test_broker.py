@@ -10,10 +10,10 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from batchwitness.embedded import mosquitto
+from batchwitness.embedded import mosquitto, ports
 from deploy.make_secrets import make_secrets
 from tests.fix_postgres import short_directory
-from tests.support import eventually, free_port, missing
+from tests.support import eventually, missing
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "mosquitto"
 TOPIC = "batchwitness/v1/site-1/suite-1/BR-1/readings"
@@ -33,7 +33,7 @@ def port(secrets: Path) -> Iterator[int]:
     program = mosquitto.find()
     if program is None:
         missing("mosquitto is not installed (apt-get install mosquitto)")
-    port = free_port()
+    port = ports.free()
     text = (CONFIGURATION / "mosquitto.conf").read_text()
     for ours, here in (
         ("listener 1883", f"listener {port} 127.0.0.1"),

@@ -9,13 +9,14 @@ from ssl import SSLError
 import pytest
 import yaml
 
+from batchwitness.embedded import ports
 from deploy.make_secrets import make_secrets
 from ingest.settings import IngestSettings
 from tests.certificates import Authority
 from tests.edge import Edge
 from tests.fix_postgres import short_directory
 from tests.mosquittos import mosquitto_with
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SUITE = "batchwitness/v1/site-1/suite-1"
@@ -59,7 +60,7 @@ def outside() -> Iterator[Outside]:
     make_secrets(secrets, directory / "environment")
     ca = Authority(directory)
     shown = ca.issue("broker", addresses=("127.0.0.1",))
-    inner, outer = free_port(), free_port()
+    inner, outer = ports.free(), ports.free()
     text = (DEPLOY / "mosquitto" / "mosquitto-tls.conf").read_text()
     for ours, here in (
         ("listener 1883", f"listener {inner} 127.0.0.1"),

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from grafana_client.client import GrafanaException
 
+from batchwitness.embedded import ports
 from dashboards.command import PACKAGE, run_check, run_push
 from dashboards.grafana import Annotation, Pushed, check_running, push_annotations
 from tests.dashboards.conftest import committed
 from tests.dashboards.contract import REVIEW_TOKEN, T0_MS, Contract
 from tests.dashboards.grafana_stub import TOKEN, GrafanaStub, serving_grafana
-from tests.support import free_port
 
 SOURCE = "batchwitness-review"
 BOARD = "batchwitness-batch-over-reference"
@@ -84,7 +84,7 @@ def test_a_grafana_without_its_database_is_a_fault(grafana: GrafanaStub) -> None
 
 
 def test_an_address_where_nothing_listens_is_a_fault() -> None:
-    [fault] = check_running(f"http://127.0.0.1:{free_port()}", TOKEN, service="floor", directory=PACKAGE)
+    [fault] = check_running(f"http://127.0.0.1:{ports.free()}", TOKEN, service="floor", directory=PACKAGE)
     assert "does not answer as a Grafana" in fault
 
 
@@ -126,6 +126,6 @@ def test_push_takes_the_alerts_of_the_batch_from_the_api(grafana: GrafanaStub, c
 
 
 def test_push_says_so_when_the_api_or_grafana_does_not_answer(grafana: GrafanaStub, contract: Contract) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    nowhere = f"http://127.0.0.1:{ports.free()}"
     assert run_push(grafana.url, token=TOKEN, api_url=nowhere, api_token=REVIEW_TOKEN, batch="CT-1") == 1
     assert run_push(nowhere, token=TOKEN, api_url=contract.url, api_token=REVIEW_TOKEN, batch="CT-1") == 1

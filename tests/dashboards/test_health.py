@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from batchwitness.embedded import ports
 from store.commit import commit
 from store.draft import Draft, Listening
 from store.journal import claim_chain
 from tests.api.seed import Plant
 from tests.fix_postgres import Database
-from tests.support import free_port
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "health" / "healthy.py"
 VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "passfile": "PGPASSFILE"}
@@ -68,4 +68,4 @@ def test_a_stage_whose_database_is_gone_is_not_healthy(database: Database, tmp_p
 
 def test_the_api_is_healthy_where_it_answers(api_server: str) -> None:
     assert is_healthy("api", BATCHWITNESS_API_PORT=str(urlsplit(api_server).port))
-    assert not is_healthy("api", BATCHWITNESS_API_PORT=str(free_port()))
+    assert not is_healthy("api", BATCHWITNESS_API_PORT=str(ports.free()))

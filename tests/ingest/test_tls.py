@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from batchwitness.embedded import ports
 from ingest.client import connection, new_client
 from ingest.inbox import Delivery, Inbox
 from ingest.partitions import Partition, partitions
@@ -19,7 +20,7 @@ from ingest.versions import Version
 from store.errors import SettingsContradict
 from tests.certificates import Authority, Issued
 from tests.mosquittos import mosquitto_with
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 EXPIRED = timedelta(days=-40)
 
@@ -36,7 +37,7 @@ class Ground:
         self, shown: Issued, *, more: str = "require_certificate true\nuse_identity_as_username true"
     ) -> Iterator[int]:
         """A mosquitto that shows this certificate and believes the plant's CA."""
-        port = free_port()
+        port = ports.free()
         settings = f"""\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -166,7 +167,7 @@ def test_a_certificate_of_ours_from_an_unknown_ca_is_named_as_the_reason(ground:
 
 
 def test_tls_to_a_port_without_it_is_named_as_the_reason(ground: Ground) -> None:
-    port = free_port()
+    port = ports.free()
     with mosquitto_with(f"listener {port} 127.0.0.1\nallow_anonymous true\n", ground.directory, port):
         assert "speak TLS" in outcome(ground.settings(port, None))
 

@@ -147,6 +147,15 @@ def test_an_event_that_cannot_be_applied_is_quarantined_and_changes_nothing(
     assert intervals(record) == before
 
 
+def test_a_whole_number_of_an_event_is_kept_whole_beyond_64_bits(record: Record) -> None:
+    message = ("BR-01/events", start(order=10**30, serial=2**64 - 1))
+    assert record.take(message).events == 1
+    assert record.take(message).events == 0, "the same event"
+    assert record.ask("SELECT body ->> 'order', body ->> 'serial' FROM event") == [(str(10**30), str(2**64 - 1))]
+    assert record.take(("BR-01/events", start("CT-1", 5, order=10**30 + 1))).quarantined == 1
+    assert record.ask("SELECT position(%s in excerpt) > 0 FROM quarantine", str(10**30 + 1)) == [(True,)]
+
+
 def test_a_batch_that_is_over_cannot_start_again(record: Record) -> None:
     record.take(("BR-01/events", start()), ("BR-01/events", said("batch_terminated", 60, reason="contamination")))
     record.take(("BR-01/events", start(minute=120)))

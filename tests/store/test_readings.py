@@ -74,6 +74,7 @@ def test_a_conflict_inside_one_message_is_noticed(record: Record) -> None:
         (10**400, "not_finite"),
         (2**53 + 1, "not_exact"),
         (-(2**63) + 1, "not_exact"),
+        (10**25, "not_exact"),
     ],
 )
 def test_a_bad_value_is_quarantined_and_the_good_ones_beside_it_are_stored(
@@ -86,15 +87,16 @@ def test_a_bad_value_is_quarantined_and_the_good_ones_beside_it_are_stored(
 
 
 def test_a_whole_number_is_stored_exactly_or_not_at_all(record: Record) -> None:
-    exact = [2**53, 2**53 + 2, 2**63, -(2**62)]
-    numbers = dict(enumerate([*exact, 2**53 + 1, 2**64 - 1]))
+    exact = [2**53, 2**53 + 2, 2**63, -(2**62), 2**70]
+    numbers = dict(enumerate([*exact, 2**53 + 1, 2**64 - 1, 2**70 + 1]))
     for _ in range(2):  # the second time its tags are known, as a shape
         record.take(("BR-01/readings", readings(0, **{f"counter-{n}": value for n, value in numbers.items()})))
     stored = record.ask("SELECT value FROM reading JOIN tag USING (tag_id) ORDER BY tag.name")
     assert [int(value) for (value,) in stored] == exact
     assert record.ask("SELECT item, code FROM quarantine ORDER BY item") == [
-        ("values.counter-4", "not_exact"),
         ("values.counter-5", "not_exact"),
+        ("values.counter-6", "not_exact"),
+        ("values.counter-7", "not_exact"),
     ]
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from batchwitness.embedded import ports
 from batchwitness.embedded.database import OWNER, create_database, drop_database
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from store.migrate import migrate
-from tests.support import eventually, free_port, missing
+from tests.support import eventually, missing
 from tests.timescale.seed import seed
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ def timescale_dsn() -> Iterator[str]:
         missing("node and npm are not installed, so there is no TimescaleDB to test with")
     if not (HERE / "node_modules").is_dir():
         missing("the TimescaleDB of the tests is not installed: npm ci --prefix tests/timescale, or make test")
-    port = free_port()
+    port = ports.free()
     server = subprocess.Popen([node, "server.mjs", str(port)], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None

@@ -32,8 +32,8 @@ FROM quarantine_now JOIN chain USING (chain_id)
 JOIN block ON block.chain_id = quarantine_now.chain_id AND block.seq = quarantine_now.block_seq
 WHERE quarantine_now.quarantine_id = %(quarantine_id)s;
 
--- fault: What kind of fault an item is, on which topic.
-SELECT topic, code FROM quarantine WHERE quarantine_id = %(quarantine_id)s;
+-- fault: What kind of fault an item is, on which topic, in what of its message.
+SELECT topic, code, item FROM quarantine WHERE quarantine_id = %(quarantine_id)s;
 
 -- beside: The other items of the same message.
 SELECT quarantine_id, item, code, state FROM quarantine_now

@@ -10,9 +10,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from batchwitness.embedded import ports
 from batchwitness.embedded.broker import BrokerKind, EmbeddedBroker
 from batchwitness.embedded.child import CannotRun
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 STRANGERS = [(None, None), ("", ""), ("ingest", "guess"), ("root", "root")]
 TOPIC = "batchwitness/v1/broker-test/a/u/readings"
@@ -168,7 +169,7 @@ def test_no_password_can_be_read_by_others_or_is_on_a_command_line(broker: Embed
 
 
 def test_a_port_in_use_is_named_and_port_0_picks_a_free_one(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", free_port())) as taken:
+    with socket.create_server(("127.0.0.1", ports.free())) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotRun, match=f"127.0.0.1:{port} .*port 0 picks a free one"):
             EmbeddedBroker(tmp_path / "broker", port).start()

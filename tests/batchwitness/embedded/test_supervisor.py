@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from batchwitness.embedded import ports
 from batchwitness.embedded import stage as stage_module
 from batchwitness.embedded.child import CannotRun
 from batchwitness.embedded.stage import Stage, answers, wrote
 from batchwitness.embedded.supervisor import AlreadyRunning, State, Supervisor
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 SUPERVISE_FROM_A_PROCESS = """
 import sys, time
@@ -186,7 +187,7 @@ def test_a_log_is_kept_small_and_loses_no_line_when_it_is_moved(tmp_path: Path) 
 
 
 def test_a_port_that_something_else_has_is_refused_before_its_answer_is_taken_for_ours(tmp_path: Path) -> None:
-    port = free_port()
+    port = ports.free()
     other = shell(tmp_path, "other", f"exec {sys.executable} -m http.server -b 127.0.0.1 {port}")
     with Supervisor([other], lock_file=tmp_path / "lock"):
         ready = answers(f"http://127.0.0.1:{port}/")

@@ -69,6 +69,20 @@ def test_parquet_is_read_as_separated_values_are(desk: Desk) -> None:
     assert not desk.run().changed
 
 
+def test_a_whole_number_of_a_file_is_stored_exactly_or_put_aside(desk: Desk) -> None:
+    times = [datetime.fromisoformat(f"2024-03-01T08:0{minute}:00") for minute in range(2)]
+    table = pa.table({"time": times, "tag": ["count", "count"], "value": [2**60, 2**60 + 1]})
+    pyarrow.parquet.write_table(table, desk.directory / "t.parquet")
+    desk.mapping(LONG.replace("*.csv", "*.parquet") + 'time_zone = "Europe/Amsterdam"\n')
+
+    desk.run()
+
+    assert [int(value) for _, _, value, _ in desk.readings()] == [2**60]
+    assert [(*place, value, code) for *place, value, code in desk.faults()] == [
+        ("t.parquet", "2", "value", str(2**60 + 1), "not_exact")
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "stored", "codes"),
     [

@@ -110,6 +110,7 @@ def test_ingest_3_what_is_wrong_is_put_aside_by_file_line_column_and_value(desk:
         '"2024-03-01T08:07:00Z","pH","7\n1",good',
         "2024-03-01T08:08:00Z,pH,,good",
         "2024-03-01T08:09:00Z,pH,8,good",
+        f"2024-03-01T08:10:00Z,pH,{2**53 + 1},good",
     )
     desk.mapping(LONG)
 
@@ -126,10 +127,11 @@ def test_ingest_3_what_is_wrong_is_put_aside_by_file_line_column_and_value(desk:
         ("trend.csv", "10", "", "2024-03-01T08:06:00Z,pH,7", "bad_row"),
         ("trend.csv", "11", "value", "7\n1", "wrong_type"),
         ("trend.csv", "13", "value", "", "null_value"),
+        ("trend.csv", "15", "value", str(2**53 + 1), "not_exact"),
     ]
-    assert outcome.counts.put_aside == 9
+    assert outcome.counts.put_aside == 10
     reasons = dict(desk.ask("SELECT item, reason FROM quarantine WHERE topic = 'import/trend.csv'"))
-    assert len(reasons) == 9
+    assert len(reasons) == 10
     assert "2020-01-01" in reasons["line 9, column time"], "it names the commissioning"
     assert "2019-12-31T08:05:00" in reasons["line 9, column time"], "and the time itself"
 

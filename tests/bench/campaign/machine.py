@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from batchwitness.embedded import ports
 from batchwitness.embedded.database import OWNER
 from batchwitness.embedded.postgres import PORT
 from batchwitness.embedded.stack import COMMAND, Stack
@@ -23,7 +24,7 @@ from tests.bench.campaign.speech import APPROVED_HIGH, AREA, PROCESS, SITE, TAGS
 from tests.fix_postgres import short_directory
 from tests.fix_proxy import Proxy
 from tests.plant import VALID_FROM, document
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 READY_WITHIN_S = 60.0
 INTERVAL_S = 1.0  # of every tag, as the master data has it
@@ -145,9 +146,9 @@ class Machine:
 @contextmanager
 def machine(*, workers: int = 1, disturbed: bool = False) -> Iterator[Machine]:
     """A running machine in a directory of its own, gone at the end."""
-    directory = short_directory()
+    directory = short_directory(on_disk=True)
     try:
-        one = Machine(directory, free_port(), workers=workers, disturbed=disturbed)
+        one = Machine(directory, ports.free(), workers=workers, disturbed=disturbed)
         with one.running():
             yield one
     finally:

@@ -376,7 +376,13 @@ def test_INGEST_4_what_the_spool_cannot_keep_is_a_gap_and_the_node_must_be_born_
             node.say("DDATA", [metric("pH", 7.1, at_ms=T0_MS + number * 1000)], "BR-01")
         database_proxy.restore()
         lost = "SELECT sum(messages)::integer FROM edge_gap WHERE cause = 'spool_full'"
-        eventually(lambda: (site.ask(lost) or 0) + site.ask(READINGS) == 301, within_s=20, what="all are accounted for")
+        # Of a node that is not born again what comes after the loss is refused.
+        refused = "SELECT sum(refused)::integer FROM quarantine_minute"
+        eventually(
+            lambda: (site.ask(lost) or 0) + (site.ask(refused) or 0) + site.ask(READINGS) == 301,
+            within_s=20,
+            what="all are accounted for",
+        )
         assert site.ask(lost) > 0
         assert site.ask("SELECT state FROM edge_node") == "unknown"
 

@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from batchwitness.embedded import ports
 from tests.architecture.source import ROOT
 from tests.certificates import Authority
 from tests.ingest.sparkplug.conftest import GROUP, Node, Site
@@ -27,7 +28,7 @@ from tests.ingest.sparkplug.wire import (
     wire_to,
 )
 from tests.mosquittos import mosquitto_with
-from tests.support import eventually, free_port
+from tests.support import eventually
 
 ACL = ROOT / "deploy/mosquitto/topics.acl"
 CONTENT = (CONNECT, SUBSCRIBE, SUBACK, PUBLISH, PUBACK, DISCONNECT)
@@ -122,7 +123,7 @@ def test_a_host_connects_with_its_will_subscribes_and_only_then_publishes_its_bi
 
 
 def test_a_host_over_tls_shows_its_certificate_and_takes_what_nodes_say(site: Site, tmp_path: Path) -> None:
-    ca, port, inside = Authority(tmp_path), free_port(), free_port()
+    ca, port, inside = Authority(tmp_path), ports.free(), ports.free()
     shown, ours = ca.issue("broker", addresses=("127.0.0.1",)), ca.issue("sparkplug")
     (tmp_path / "acl").write_text(f"topic readwrite spBv1.0/#\n{ACL.read_text()}")
     settings = f"""\
