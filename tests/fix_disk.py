@@ -1,4 +1,4 @@
-"""A small disk that a test can fill, for the tables of its database."""
+"""A small disk that a test can fill."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ SIZE = "12M"
 
 
 class SmallDisk:
-    """Where some tables of a database lie; `fill` leaves no room on it, `free` gives it back."""
+    """Where a part of a database lies; `fill` leaves no room on it, `free` gives it back."""
 
     def __init__(self, directory: Path) -> None:
         self._filler = directory / "filler"
@@ -34,18 +34,33 @@ class SmallDisk:
         self._filler.unlink()
 
 
-@pytest.fixture
-def small_disk(database: Database) -> Iterator[SmallDisk]:
-    """A tmpfs with `reading` and `block_body` on it; needs root and a machine that lets it mount."""
+@contextlib.contextmanager
+def mounted_disk(size: str) -> Iterator[Path]:
+    """A tmpfs of a size as `mount` takes it; needs root and a machine that lets it mount."""
     if os.getuid() != 0:
         missing("only root can mount the small disk that this test fills")
     directory = short_directory()
     disk = directory / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         shutil.rmtree(directory)
         missing(f"the small disk that this test fills cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def small_disk(database: Database) -> Iterator[SmallDisk]:
+    """A disk with `reading` and `block_body` on it."""
+    with mounted_disk(SIZE) as disk:
+        yield from _tables_on(disk, database)
+
+
+def _tables_on(disk: Path, database: Database) -> Iterator[SmallDisk]:
     tables = disk / "tables"
     tables.mkdir(mode=0o700)
     owner = (database.server.data_dir / "cluster").stat()
@@ -57,8 +72,6 @@ def small_disk(database: Database) -> Iterator[SmallDisk]:
         yield SmallDisk(disk)
         _move(postgres, sql.Identifier("pg_default"))
         postgres.execute(sql.SQL("DROP TABLESPACE {}").format(name))
-    subprocess.run(["umount", str(disk)], check=True)
-    shutil.rmtree(directory)
 
 
 def _move(postgres: psycopg.Connection, tablespace: sql.Identifier) -> None:
