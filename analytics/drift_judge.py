@@ -18,6 +18,7 @@ from analytics.grid import Grid
 from analytics.layers import build_layers, sees_values
 from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Trajectory
+from analytics.scored import ScoredCell
 from analytics.segment import Bools, Floats, Int64s
 from store.model.alert import Alert, AlertKind
 from store.model.plant import Tag
@@ -70,6 +71,7 @@ class DriftJudge:
         self._blind: list[tuple[int, int]] = []
         self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
         self.ratios = np.full(len(tags), np.nan)  # worst score over limit per tag at the last cell
+        self.scored: list[ScoredCell] = []  # since somebody took them; no part of the state
         self._begin_blind(None, context.start_us)
 
     def phase(self, name: str, started_us: int) -> None:
@@ -91,6 +93,11 @@ class DriftJudge:
         best_layer = np.argmax(worst, axis=0)
         largest = worst.max(axis=0)
         self.ratios = np.where(known.any(axis=0), largest, np.nan)
+        self.scored.append(
+            ScoredCell.of(
+                cell, end_us, self.ratios, best_layer, tags=[tag.name for tag in self._tags], layers=self._names
+            )
+        )
         blind = any(start < end_us <= until for start, until in self._blind)
         beyond = np.zeros(len(largest), np.bool_) if blind else largest >= 1.0
         if not beyond.any() and not self._book.open:

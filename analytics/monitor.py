@@ -25,6 +25,7 @@ from analytics.grid import Grid
 from analytics.packing import pack, unpack
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
+from analytics.scored import ScoredCell
 from analytics.segment import Int32s, Segment
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
@@ -198,6 +199,13 @@ class BatchMonitor:
         if self._departure is not None:
             self.departures = self._departure.statement(ended_us)
         return told
+
+    def take_scored(self) -> list[ScoredCell]:
+        """The cells judged since this was last asked, in order; nothing of them is in the state."""
+        if self._drift is None:
+            return []
+        taken, self._drift.scored = self._drift.scored, []
+        return taken
 
     def units_now(self) -> UnitNow:
         """What a board shows of this batch."""

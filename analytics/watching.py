@@ -15,6 +15,7 @@ from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
 from analytics.playing import Played, corrections_of, model_of, play, played_by, read_run
 from analytics.reruns import run_on_under_this_version
+from analytics.scored import ScoredCell
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
 from store.model.alert import Alert, AlertKind
@@ -98,6 +99,7 @@ def _advance(
         if ended:
             _write_departures(connection, monitor.departures, claim, ordinal=ordinal)
         closed = closed or ended
+    _write_scored(connection, monitor.take_scored(), claim)
     connection.execute(
         queries("analytics")["save_monitor"],
         {
@@ -122,6 +124,25 @@ def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
     )
     corrections = NONE if run.corrected_ordinal is None else corrections_of(connection, run)
     return Kept(claim.position, monitor, played_by(run, corrections))
+
+
+def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], claim: Claim) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            queries("score")["insert"],
+            [
+                {
+                    "monitor_id": claim.monitor_id,
+                    "cell": cell.cell,
+                    "ended_time": from_us(cell.ended_us),
+                    "tags": list(cell.tags),
+                    "ratio": list(cell.ratios),
+                    "layer": list(cell.layers),
+                }
+                for cell in scored
+                if cell.tags
+            ],
+        )
 
 
 def _write_departures(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from api.auth import SignedIn
 from api.batch import BatchDetail, read_batch
+from api.course import Course, read_course
 from api.database import Reading, models, rows
 from api.departures import Departures, read_departures
 from api.fields import (
@@ -170,6 +171,12 @@ def readings(
         ],
     }
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+@router.get("/{batch}/course")
+def course(connection: Reading, actor: SignedIn, batch: BatchName) -> Course:
+    """How near each tag came to its limits, with alerts, phases and what was done to the batch, by process hours."""
+    return read_course(connection, batch_row(connection, batch), identity="identity" in actor.roles)
 
 
 @router.get("/{batch}/overlay")

@@ -12,14 +12,16 @@ from api.charts import signals_of_batch
 from api.clock import read_clock
 from api.comparison import read_comparison
 from api.corrections import read_corrections
+from api.course import Course, read_course
 from api.database import Reading, Writing
 from api.departures import read_departures
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.forms import Typed, posted, refusing
+from api.overlay import hour_of
 from api.paper import read_paper
 from api.rendering import render
 from api.results import read_expected, read_results
-from api.routes.alerts import MOST_VERSIONS, read_alert, read_batch_alerts, read_queue
+from api.routes.alerts import MOST_VERSIONS, AlertDetail, read_alert, read_batch_alerts, read_queue
 from api.routes.batches import events, list_batches
 from api.routes.operation import read_readiness
 from api.series import batch_row
@@ -31,6 +33,8 @@ from store.errors import BatchwitnessError, NotFound
 from store.model.alert import AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
+
+BEFORE_H = 24.0  # what was done a day before an alert began may be its cause
 
 router = APIRouter(include_in_schema=False)
 
@@ -167,6 +171,14 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
     }
 
 
+def _around(course: Course, alert: AlertDetail) -> dict[str, object]:
+    """What was done from a day before an alert's onset until it ended, for its page."""
+    onset_h = hour_of(alert.onset_time, course.started)
+    until_h = hour_of(alert.ended_time or alert.raised_time, course.started)
+    marks = [mark for mark in course.marks if onset_h - BEFORE_H <= mark.hour <= until_h]
+    return {"onset_h": onset_h, "around": marks}
+
+
 def _alert_page(
     request: Request,
     connection: Connection,
@@ -176,10 +188,15 @@ def _alert_page(
     refused: BatchwitnessError | None = None,
     comment: str = "",
 ) -> Response:
+    found = read_alert(connection, alert)
+    made = None if found.batch is None else batch_row(connection, found.batch)
+    course = None if made is None else read_course(connection, made, identity="identity" in actor.roles)
     page = render(
         request,
         "alert.html",
-        alert=read_alert(connection, alert),
+        alert=found,
+        course=course,
+        **({} if course is None else _around(course, found)),
         refused=None if refused is None else str(refused),
         comment=comment,
         may_acknowledge=ACKNOWLEDGE.lets(actor),

@@ -1116,6 +1116,17 @@ ALTER TABLE public.monitor ALTER COLUMN monitor_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.monitor_score (
+    monitor_id integer NOT NULL,
+    cell integer NOT NULL,
+    ended_time timestamp with time zone NOT NULL,
+    tags text[] NOT NULL,
+    ratio real[] NOT NULL,
+    layer text[] NOT NULL,
+    CONSTRAINT monitor_score_cell_check CHECK ((cell >= 0)),
+    CONSTRAINT monitor_score_check CHECK (((cardinality(tags) = cardinality(ratio)) AND (cardinality(tags) = cardinality(layer))))
+);
+
 CREATE TABLE public.out_of_order (
     tag_id integer NOT NULL,
     chain_id smallint NOT NULL,
@@ -1983,6 +1994,9 @@ ALTER TABLE ONLY public.manufacturing_change
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_pkey PRIMARY KEY (monitor_id);
 
+ALTER TABLE ONLY public.monitor_score
+    ADD CONSTRAINT monitor_score_pkey PRIMARY KEY (monitor_id, cell);
+
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_unit_procedure_id_run_key UNIQUE (unit_procedure_id, run);
 
@@ -2409,6 +2423,9 @@ ALTER TABLE ONLY public.monitor
 
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_reference_old_id_fkey FOREIGN KEY (reference_old_id) REFERENCES public.reference(reference_id);
+
+ALTER TABLE ONLY public.monitor_score
+    ADD CONSTRAINT monitor_score_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
 
 ALTER TABLE ONLY public.monitor
     ADD CONSTRAINT monitor_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
@@ -2947,6 +2964,12 @@ GRANT UPDATE(amt_designation) ON TABLE public.manufacturing_change TO batchwitne
 GRANT UPDATE(reporting_category) ON TABLE public.manufacturing_change TO batchwitness_api;
 
 GRANT UPDATE(regulatory_status) ON TABLE public.manufacturing_change TO batchwitness_api;
+
+GRANT SELECT ON TABLE public.monitor_score TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.monitor_score TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.monitor_score TO batchwitness_api;
+GRANT SELECT ON TABLE public.monitor_score TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.monitor_score TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.out_of_order TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.out_of_order TO batchwitness_analytics;
