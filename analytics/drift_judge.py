@@ -26,6 +26,7 @@ from store.model.times import US_PER_H
 
 JOIN_H = 12.0  # a channel that follows within half a day belongs to the same episode
 HOLD_H = 4.0  # an episode is over when every tag was within its limits and near the reference for this long
+RECURS_H = 24.0  # what comes back within a day is one episode from then on: a rhythm of days is not a new cause each day
 OUTSIDE_Z = 3.0
 TELL_AGAIN = 1.25  # a score so much larger than last told is news
 
@@ -162,7 +163,7 @@ class DriftJudge:
         if fresh:
             told.append(self._raise_or_join(end_us, sorted(fresh), best_layer))
         for episode in self._book.of_kind(AlertKind.DRIFT):
-            quiet_since = end_us - round(HOLD_H * US_PER_H)
+            quiet_since = end_us - round((RECURS_H if episode.recurring else HOLD_H) * US_PER_H)
             if all(known[slot] and episode.active_us[slot] <= quiet_since for slot in episode.slots):
                 told.append(self._book.end(episode, max(episode.active_us.values())))
                 continue
@@ -220,6 +221,7 @@ class DriftJudge:
             slots=fresh,
             joined_us=end_us,
             active_us=dict.fromkeys(fresh, end_us),
+            recurring=any(end_us - int(self._active_us[slot]) <= round(RECURS_H * US_PER_H) for slot in fresh),
         )
         self._book.open.append(episode)
         return self._describe(episode, best_layer)

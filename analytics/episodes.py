@@ -16,6 +16,7 @@ class Episode:
     joined_us: int  # when the newest of them did
     active_us: dict[int, int] = field(default_factory=dict)  # when each was last beyond its limit
     told_ratio: float = 0.0  # score over limit when last told
+    recurring: bool = False  # one of its tags had been in an episode that ended shortly before it began
 
 
 class AlertBook:
@@ -50,6 +51,7 @@ class AlertBook:
                     "joined_us": episode.joined_us,
                     "active_us": sorted(episode.active_us.items()),
                     "told_ratio": episode.told_ratio,
+                    "recurring": episode.recurring,
                 }
                 for episode in self.open
             ],
@@ -68,6 +70,7 @@ class AlertBook:
                     joined_us=item["joined_us"],
                     active_us=dict(_pairs(item["active_us"])),
                     told_ratio=item["told_ratio"],
+                    recurring=item["recurring"],
                 )
             )
         return book

@@ -33,7 +33,7 @@ from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
 from store.model.times import US_PER_H, US_PER_S
 
-FORMAT = 2
+FORMAT = 3
 GRID_WITHOUT_REFERENCE = Grid(width_us=US_PER_H // 2, cells=1000)
 MISSED_BEFORE_SILENT = 5  # a lost reading or two is transport, five in a row is silence
 LONGEST_SILENCES = 2  # of a tag that speaks on change
