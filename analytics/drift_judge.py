@@ -26,7 +26,7 @@ from store.model.times import US_PER_H
 
 JOIN_H = 12.0  # a channel that follows within half a day belongs to the same episode
 HOLD_H = 4.0  # an episode is over when every tag was within its limits and near the reference for this long
-RECURS_H = 24.0  # what comes back within a day is one episode from then on: a rhythm of days is not a new cause each day
+RECURS_H = 24.0  # what comes back within a day is one episode from then on: a rhythm of days has one cause
 OUTSIDE_Z = 3.0
 TELL_AGAIN = 1.25  # a score so much larger than last told is news
 

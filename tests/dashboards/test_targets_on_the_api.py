@@ -70,7 +70,7 @@ def test_the_review_board_draws_every_tag_of_a_running_batch(api_server: str, st
         assert None not in overlay.columns["reference centre"]
     for recording in recorded:
         values = zip(*(recording.columns[name] for name in ("least", "mean", "greatest")), strict=True)
-        assert recording.rows > SO_FAR_H
+        assert recording.rows >= SO_FAR_H  # one step more where the hours of the batch are not those of the clock
         assert all(least <= mean <= greatest for least, mean, greatest in values)
     old = {where.rsplit(" ", 1)[1]: frame.rows for where, frame in frames.items() if "query B" in where}
     assert old["glucose"] > 1
