@@ -3,24 +3,28 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.acceptance.story import DRIFTING, DRIFTING_UNIT, Story
+from tests.acceptance.story import DRIFTING, DRIFTING_UNIT, LIVE_START, Story
 from tests.acceptance.system import PASSWORD, PERSON, RATE, Prepared, System, started
 from tests.support import eventually, missing
 
 CHROMIUM = shutil.which("chromium")
-SLOWLY = RATE / 5  # a tile shows an alert while its batch runs, and two days must last longer than a look
+# A tile shows an alert while its batch runs: what led to the alert is said at once, the rest lasts longer than a look.
+FROM_H = 30.0
+SLOWLY = RATE / 60
 
 
 @pytest.fixture(scope="module")
 def drifting(prepared: Prepared, story: Story) -> Iterator[System]:
     """A system in which the plant goes on speaking and a batch has begun to drift."""
-    with started(prepared, rate=SLOWLY) as system, system.publishing(story.live, to_the_end=False):
+    now = LIVE_START + timedelta(hours=FROM_H)
+    with started(prepared, rate=SLOWLY, anchor=now) as system, system.publishing(story.live, to_the_end=False):
         eventually(
             lambda: (
                 system.number(
