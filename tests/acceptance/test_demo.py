@@ -16,7 +16,7 @@ from batchwitness.embedded.child import descendants
 from tests.fix_postgres import short_directory
 from tests.support import eventually, missing
 
-RATE, MINUTES = "60000", "5"  # so fast that a reading a minute would only measure the machine
+RATE, MINUTES = "60000", "15"  # so fast that a reading a minute would only measure the machine
 
 
 @pytest.fixture
