@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from analytics.cells import cell_medians
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
@@ -29,12 +28,12 @@ from analytics.reference import (
     nothing_known,
 )
 from analytics.relations import learn_weights, moves, unexplained
-from analytics.runs import CompletedRun
+from analytics.review import Evidence
+from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
 from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
 from analytics.template import Template
 from store.model.reference import ReferenceRole
-from store.model.times import US_PER_H
 
 ALPHA = 0.03
 CLIP = 6.0  # SD
@@ -66,6 +65,23 @@ def learn_new(
     adds what is declared for the product, `without` names families of channels that are left out.
     Raises ValueError without runs.
     """
+    return learn_new_with_evidence(
+        runs, grid=grid, tags=tags, blind=blind, constants=constants, alpha=alpha, template=template, without=without
+    )[0]
+
+
+def learn_new_with_evidence(
+    runs: Sequence[CompletedRun],
+    *,
+    grid: Grid,
+    tags: Sequence[str],
+    blind: Sequence[Blind] = (),
+    constants: TimeConstants | None = None,
+    alpha: float = ALPHA,
+    template: Template | None = None,
+    without: Collection[str] = (),
+) -> tuple[ReferenceModel, Evidence | None]:
+    """The reference of `learn_new`, with what its limits were made of; None where they were not learned."""
     if not runs:
         raise ValueError("a reference needs at least one run")
     learner = _Learner(
@@ -74,10 +90,12 @@ def learn_new(
     rule = Rule.for_batches(len(runs))
     set_aside: list[SetAside] = []
     kept = list(runs)
+    evidence = None
     if rule is Rule.LEARNED_LIMITS:
         course, families, budget = learner.learned(kept, template)
         most = min(int(MOST_SET_ASIDE * len(runs)), len(runs) - FEWEST_FOR_LEARNED)
-        relating = [number for number, name in enumerate(families) if name not in LEVELS]
+        names = list(families)
+        relating = [number for number, name in enumerate(names) if name not in LEVELS]
         statistics = budget.statistics[:, relating]
         out = outlying(statistics)[:most] if most > 0 and relating else []
         for batch in out:
@@ -87,16 +105,17 @@ def learn_new(
                 SetAside(
                     batch=runs[batch].batch,
                     digest=runs[batch].digest().hex(),
-                    reason=f"scored by the others it stands out in {families[relating[family]]}: its largest score is "
+                    reason=f"scored by the others it stands out in {names[relating[family]]}: its largest score is "
                     f"{value:.1f} SD beyond theirs",
                 )
             )
         if out:
             kept = [run for number, run in enumerate(runs) if number not in out]
-            course, _, _ = learner.learned(kept, template)
+            course, families, _ = learner.learned(kept, template)
+        evidence = Evidence(batches=tuple(run.batch for run in kept), families=families)
     else:
         course = learner.with_few(kept, rule)
-    return ReferenceModel(
+    model = ReferenceModel(
         role=ReferenceRole.NEW,
         rule=rule,
         grid=grid,
@@ -106,27 +125,7 @@ def learn_new(
         set_aside=tuple(set_aside),
         trajectory=course,
     )
-
-
-def cells_of_runs(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) -> Floats:
-    """The cell medians of runs, (batches, cells, tags), as the live reducer would have closed them."""
-    values = np.full((len(runs), grid.cells, len(tags)), np.nan)
-    for row, run in enumerate(runs):
-        for slot, tag in enumerate(tags):
-            if tag not in run.tags:
-                continue
-            times_h, readings = run.tags[tag]
-            cells = np.rint(np.asarray(times_h, np.float64) * US_PER_H).astype(np.int64) // grid.width_us
-            inside = (cells >= 0) & (cells < grid.cells) & np.isfinite(readings)
-            medians, _ = cell_medians(
-                cells[inside],
-                np.zeros(int(inside.sum()), np.int32),
-                np.asarray(readings, np.float64)[inside] + 0.0,
-                grid.cells,
-                1,
-            )
-            values[row, :, slot] = medians[:, 0]
-    return values
+    return model, evidence
 
 
 def judged_cells(grid: Grid, blind: Sequence[Blind]) -> Bools:
@@ -164,7 +163,7 @@ class _Learner:
 
     def learned(
         self, runs: Sequence[CompletedRun], template: Template | None
-    ) -> tuple[Trajectory, tuple[str, ...], Budget]:
+    ) -> tuple[Trajectory, dict[str, Family], Budget]:
         """Relations from all runs; limits from every run scored by the others. Families by name, in order."""
         values, steps, course = self._begin(runs)
         own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
@@ -213,7 +212,7 @@ class _Learner:
             for place, pair in enumerate(pairs):
                 channels[name][self.tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
         course = replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
-        return course, tuple(families), budget
+        return course, families, budget
 
     def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
         values = cells_of_runs(runs, self.grid, self.tags)

@@ -7,10 +7,10 @@ from scipy import special
 
 from analytics.detectors.departure import median_down
 from analytics.grid import Grid
-from analytics.learning import ALPHA, cells_of_runs
+from analytics.learning import ALPHA
 from analytics.limits import Family, share_budget
 from analytics.reference import InputRun, MatchedPoints, ReferenceModel, Rule
-from analytics.runs import CompletedRun
+from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Floats
 from analytics.spread import FEWEST_IN_CELL, resolution
 from store.model.reference import ReferenceRole

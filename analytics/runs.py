@@ -1,12 +1,15 @@
 """Completed batches as references are learned from them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.cells import cell_medians
+from analytics.grid import Grid
 from analytics.segment import Floats
+from store.model.times import US_PER_H
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +32,24 @@ class CompletedRun:
             sha.update(np.ascontiguousarray(times_h[order], "<f8").tobytes())
             sha.update(np.ascontiguousarray(values[order], "<f8").tobytes())
         return sha.digest()
+
+
+def cells_of_runs(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) -> Floats:
+    """The cell medians of runs, (batches, cells, tags), as the live reducer would have closed them."""
+    values = np.full((len(runs), grid.cells, len(tags)), np.nan)
+    for row, run in enumerate(runs):
+        for slot, tag in enumerate(tags):
+            if tag not in run.tags:
+                continue
+            times_h, readings = run.tags[tag]
+            cells = np.rint(np.asarray(times_h, np.float64) * US_PER_H).astype(np.int64) // grid.width_us
+            inside = (cells >= 0) & (cells < grid.cells) & np.isfinite(readings)
+            medians, _ = cell_medians(
+                cells[inside],
+                np.zeros(int(inside.sum()), np.int32),
+                np.asarray(readings, np.float64)[inside] + 0.0,
+                grid.cells,
+                1,
+            )
+            values[row, :, slot] = medians[:, 0]
+    return values

@@ -35,6 +35,8 @@ from api.routes import (
     quarantine,
     quarantine_pages,
     record,
+    reference_pages,
+    references,
     results,
     units,
 )
@@ -81,6 +83,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
         corrections.router,
         quarantine.router,
         record.router,
+        references.router,
     ):
         app.include_router(router, prefix="/v1", dependencies=[Depends(REVIEW)])
     for router in (
@@ -90,6 +93,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
         chart_pages.router,
         correction_pages.router,
         quarantine_pages.router,
+        reference_pages.router,
     ):
         app.include_router(router, dependencies=[Depends(REVIEW)])
     return app

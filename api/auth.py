@@ -83,6 +83,7 @@ ACKNOWLEDGE = Access(roles=frozenset({"operator", "msat", "qa"}), scopes=frozens
 # Who states results answers for them with a name; a laboratory's machine has a token that opens nothing else.
 STATE = Access(roles=MAY_STATE, scopes=frozenset({"results"}))
 CORRECT = Access(roles=frozenset({"msat", "qa"}), scopes=frozenset())
+APPROVE = Access(roles=frozenset({"qa"}), scopes=frozenset())
 
 
 def require_own_page(request: Request) -> None:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from analytics.inputs import completed_batches
-from analytics.references import learn_reference, put_to_use
+from analytics.references import learn_reference
+from analytics.review import not_learned_from
 from analytics.template import named
 from batchwitness.demo.charts import put_charts_to_use
 from batchwitness.demo.history import import_history
@@ -28,8 +29,9 @@ from batchwitness.plant.masterdata import masterdata
 from batchwitness.plant.messages import PlacedBatch, stream
 from batchwitness.plant.paper import write_paper
 from batchwitness.plant.scenario import HISTORY_INTERVAL_S, history, live_start
-from records.actors import add_person
+from records.actors import Actor, add_person, check_password
 from records.masterdata import load_masterdata
+from records.references import approve, put_to_use
 from store.model.reference import ReferenceRole
 from store.model.times import from_us
 from store.sql import queries
@@ -92,7 +94,7 @@ class Preparation:
             self._add_accounts(stack, connection)
             if self.state.live_messages == 0 and not self._import(stack, stopping):
                 return {}
-            self._learn(connection)
+            self._learn(stack, connection)
             if put_charts_to_use(connection, by=DEMO):
                 self._console.print("putting limits of charts over batches to use")
         self._publishing.state = self.state
@@ -190,8 +192,8 @@ class Preparation:
                 self._console.print(paper_sentences(outcome.paper))
         return outcome.finished
 
-    def _learn(self, connection: psycopg.Connection) -> None:
-        """Learn the two references from the history, once."""
+    def _learn(self, stack: Stack, connection: psycopg.Connection) -> None:
+        """Learn the two references from the history, once; QA approves them and puts them to use."""
         in_use = {row[0] for row in connection.execute(queries("demo")["references_in_use"])}
         for role, process, tag_query in (
             (ReferenceRole.NEW, NEW_PROCESS, "tags_of_process"),
@@ -201,7 +203,7 @@ class Preparation:
                 continue
             self._console.print(f"learning the {role} reference …")
             batches = completed_batches(connection, process)
-            tags = [row[0] for row in connection.execute(queries("demo")[tag_query], {"process": process})]
+            tags = [row[0] for row in connection.execute(queries("reference")[tag_query], {"process": process})]
             reference_id = learn_reference(
                 connection,
                 role=role,
@@ -210,10 +212,27 @@ class Preparation:
                 tags=tags,
                 blind=(),
                 template=named("tcell"),
+                left_out=not_learned_from(
+                    connection.execute(queries("reference")["started"], {"process": process}).fetchall(),
+                    [batch.name for batch in batches],
+                    {},
+                ),
                 by=DEMO,
                 reason=f"all completed {process} batches of the demo's history",
             )
-            put_to_use(connection, reference_id, by=DEMO, reason="the demo begins")
+            reviewer = self._reviewer(stack, connection)
+            digest = connection.execute(queries("demo")["digest"], {"reference_id": reference_id}).fetchone()
+            assert digest is not None
+            packet = "all batches of the demo's history are in, as the packet says"
+            approve(connection, reference_id, digest=digest[0], actor=reviewer, reason=packet)
+            put_to_use(connection, reference_id, actor=reviewer, reason="the demo begins")
+
+    def _reviewer(self, stack: Stack, connection: psycopg.Connection) -> Actor:
+        """The demo's QA, who approves what the demo drafts."""
+        account = next(account for account in self.accounts(stack) if "qa" in account.roles)
+        reviewer = check_password(connection, name=account.name, password=account.password)
+        assert reviewer is not None
+        return reviewer
 
 
 def _on_paper(one: PlacedBatch) -> bool:

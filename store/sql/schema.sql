@@ -1465,6 +1465,8 @@ CREATE TABLE public.reference (
     curves jsonb DEFAULT '{}'::jsonb NOT NULL,
     digest bytea NOT NULL,
     software text NOT NULL,
+    drafted_by text NOT NULL,
+    review jsonb NOT NULL,
     known_at timestamp with time zone NOT NULL,
     CONSTRAINT reference_role_check CHECK ((role = ANY (ARRAY['old'::text, 'new'::text]))),
     CONSTRAINT reference_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'approved'::text, 'in_use'::text, 'retired'::text])))
@@ -1474,6 +1476,16 @@ CREATE TABLE public.reference_batch (
     reference_id integer NOT NULL,
     batch_id integer NOT NULL,
     input_digest bytea NOT NULL
+);
+
+CREATE TABLE public.reference_decision (
+    reference_id integer NOT NULL,
+    state text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    CONSTRAINT reference_decision_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT reference_decision_state_check CHECK ((state = ANY (ARRAY['approved'::text, 'in_use'::text, 'retired'::text])))
 );
 
 CREATE TABLE public.reference_input (
@@ -2069,6 +2081,9 @@ ALTER TABLE ONLY public.reading_revision
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_pkey PRIMARY KEY (reference_id, batch_id);
 
+ALTER TABLE ONLY public.reference_decision
+    ADD CONSTRAINT reference_decision_pkey PRIMARY KEY (reference_id, state);
+
 ALTER TABLE ONLY public.reference
     ADD CONSTRAINT reference_digest_key UNIQUE (digest);
 
@@ -2483,6 +2498,9 @@ ALTER TABLE ONLY public.reference_batch
 
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
+
+ALTER TABLE ONLY public.reference_decision
+    ADD CONSTRAINT reference_decision_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
 
 ALTER TABLE ONLY public.reference_input
     ADD CONSTRAINT reference_input_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
@@ -3111,6 +3129,12 @@ GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.reference_batch TO batchwitness_api;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.reference_batch TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.reference_decision TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.reference_decision TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.reference_decision TO batchwitness_api;
+GRANT SELECT ON TABLE public.reference_decision TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.reference_decision TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.reference_input TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.reference_input TO batchwitness_analytics;

@@ -16,7 +16,7 @@ from typing import Any, Self
 import psycopg
 
 from analytics.inputs import completed_batches
-from analytics.references import learn_reference, put_to_use
+from analytics.references import learn_reference
 from batchwitness.demo.history import import_history
 from batchwitness.embedded import child
 from batchwitness.embedded.database import DATABASE, OWNER
@@ -34,7 +34,7 @@ from store.model.reference import ReferenceRole
 from tests.acceptance.story import LIVE_START, PROCESS, Story, described
 from tests.fix_postgres import short_directory
 from tests.support import eventually
-from tests.working import work_off
+from tests.working import use_reference, work_off
 
 RATE = 14_400.0  # plant seconds a host second: two days in twelve seconds
 # Host seconds. More than any outage of a test at any rate, so that no alert depends on when a tick fell.
@@ -84,9 +84,10 @@ def prepare(var: Path, story: Story) -> Prepared:
                 tags=[tag.name for tag in AUTOMATED_TAGS],
                 blind=(),
                 template=None,
+                left_out={},
                 **BY,
             )
-            put_to_use(connection, reference, **BY)
+            use_reference(connection, reference)
         # Analytics goes through the history once, and not anew at the start of every system.
         work_off(database.dsn("batchwitness_analytics", DATABASE))
     finally:

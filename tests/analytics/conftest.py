@@ -11,13 +11,13 @@ import pytest
 
 from analytics.inputs import completed_batches
 from analytics.reference import ReferenceModel
-from analytics.references import learn_reference, put_to_use
+from analytics.references import learn_reference
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import new_reference, old_reference
 from tests.fix_postgres import Database, copy_of
 from tests.store.record import Record, opened
-from tests.working import work_off
+from tests.working import use_reference, work_off
 
 HOURS = 24
 EVERY_MIN = 10
@@ -75,10 +75,11 @@ def enter_history(database: Database) -> None:
             tags=sorted(NAMES),
             blind=(),
             template=None,
+            left_out={},
             by="test",
             reason="a reference to test with",
         )
-        put_to_use(connection, reference_id, by="test", reason="begin")
+        use_reference(connection, reference_id)
 
 
 def batch_messages(

@@ -8,7 +8,7 @@ from analytics.inputs import completed_batches
 from analytics.monitor import BatchMonitor
 from analytics.plan import TagCorrespondence
 from analytics.reference import ReferenceModel
-from analytics.references import learn_reference, put_to_use
+from analytics.references import learn_reference
 from analytics.segment import Segment
 from store.model.correction import RevisionKind
 from store.model.reference import ReferenceRole
@@ -16,6 +16,7 @@ from store.model.times import US_PER_H
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
 from tests.analytics.plant import HOURS, START_US, pieces, run_of, stream_of, tags_of_unit
 from tests.analytics.test_corrections import correct
+from tests.working import use_reference
 
 STATED = (
     "SELECT run, phase, tag, declared, seen, inside, float8send(mean_distance), float8send(largest_distance), largest_h"
@@ -116,10 +117,11 @@ def with_old(watched: Watched) -> Watched:
             tags=["glucose"],
             template=None,
             blind=(),
+            left_out={},
             by="test",
             reason="an old process to test with",
         )
-        put_to_use(connection, reference_id, by="test", reason="begin")
+        use_reference(connection, reference_id)
     return watched
 
 

@@ -5,12 +5,12 @@ import pytest
 
 from analytics.grid import Grid
 from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
-from analytics.learning import cells_of_runs, learn_new
+from analytics.learning import learn_new
 from analytics.learning_old import learn_old
 from analytics.limits import Family, outlying, share_budget
 from analytics.packing import UnknownFormat
 from analytics.reference import Blind, ReferenceModel, Rule, digest_of
-from analytics.runs import CompletedRun
+from analytics.runs import CompletedRun, cells_of_runs
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import GRID, HOURS, TAGS, new_reference, old_reference, old_run, run_of
 

@@ -245,6 +245,8 @@ def _references(plant: Plant) -> None:
             model=b"model",
             digest=digest,
             software=SOFTWARE,
+            drafted_by="mia",
+            review=Jsonb({"batches": []}),
             known_at=plant.now,
             curves=Jsonb(curves),
         )

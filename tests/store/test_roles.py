@@ -220,6 +220,9 @@ EXPECTED: dict[str, Rights] = {
         readonly="select",
         retain="select",
     ),
+    "reference_decision": Rights(
+        ingest="select", analytics="select", api="select insert", readonly="select", retain="select"
+    ),
     "reference_batch": Rights(
         ingest="select", analytics="select insert", api="select insert", readonly="select", retain="select"
     ),

@@ -139,8 +139,11 @@ VALUES ('L-3', 'CT-1', 1, 'S-9', 'viability', 'NC-200', '90', 90, '%', '2026-01-
     'OOS-17', 'lab', '2026-01-14Z', 'mean', '2026-01-14Z', '2026-01-14 01:00Z', 1, 1, 4, '\x04');
 INSERT INTO qc_replicate (qc_result_id, position, value_text, value_number, valid, reason) VALUES
     (4, 0, '90', 90, true, NULL), (4, 1, '12', 12, false, 'clumped');
-INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, known_at)
-OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', '2026-01-15Z');
+INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, drafted_by, review,
+    known_at)
+OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', 'mia', '{"batches": []}', '2026-01-15Z');
+INSERT INTO reference_decision (reference_id, state, actor, reason, known_at)
+VALUES (1, 'approved', 'quinn', 'fit', '2026-01-15Z');
 INSERT INTO reference_batch (reference_id, batch_id, input_digest) VALUES (1, 1, '\x01');
 INSERT INTO reference_input (reference_id, batch_id, correction_id, input_digest) VALUES (1, 1, 1, '\x02');
 INSERT INTO intake (ordinal, chain_id, seq) VALUES (1, 1, 1), (2, 1, 2);

@@ -9,7 +9,18 @@ CREATE TABLE reference (
     curves jsonb NOT NULL DEFAULT '{}',  -- what a chart draws of the model: band of every tag by hour, matched points
     digest bytea NOT NULL UNIQUE,
     software text NOT NULL,
+    drafted_by text NOT NULL,
+    review jsonb NOT NULL,  -- the packet that whoever approves it has to see
     known_at timestamptz NOT NULL
+);
+-- What people decided about a reference: each state is reached once at most.
+CREATE TABLE reference_decision (
+    reference_id integer NOT NULL REFERENCES reference,
+    state text NOT NULL CHECK (state IN ('approved', 'in_use', 'retired')),
+    actor text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    known_at timestamptz NOT NULL,
+    PRIMARY KEY (reference_id, state)
 );
 CREATE UNIQUE INDEX reference_in_use ON reference (process_version_id, role) WHERE state = 'in_use';
 CREATE TABLE reference_batch (
@@ -247,6 +258,7 @@ CREATE TABLE tag_latest (
 );
 
 GRANT INSERT ON reference, reference_batch TO batchwitness_analytics, batchwitness_api;
+GRANT INSERT ON reference_decision TO batchwitness_api;
 GRANT UPDATE (state) ON reference TO batchwitness_api;
 GRANT INSERT ON intake TO batchwitness_analytics;
 GRANT INSERT, UPDATE ON consumer TO batchwitness_analytics;

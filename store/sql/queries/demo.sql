@@ -4,20 +4,8 @@ SELECT name FROM actor;
 -- references_in_use: Which references judge anything now.
 SELECT role FROM reference WHERE state = 'in_use';
 
--- tags_of_process: The mapped tags that a process version's batches have readings of.
-SELECT DISTINCT tag_now.name
-FROM batch JOIN process_version USING (process_version_id) JOIN unit_procedure USING (batch_id)
-JOIN tag_now ON tag_now.unit_id = unit_procedure.unit_id
-    AND (tag_now.position_id IS NULL OR tag_now.position_id = unit_procedure.position_id)
-WHERE process_version.name = %(process)s AND tag_now.mapped
-ORDER BY tag_now.name;
-
--- corresponding_tags: The old tags that stand for a new one somewhere.
-SELECT DISTINCT tag_old
-FROM tag_correspondence JOIN manufacturing_change USING (manufacturing_change_id)
-JOIN process_version ON process_version.process_version_id = manufacturing_change.from_process_version_id
-WHERE process_version.name = %(process)s
-ORDER BY tag_old;
+-- digest: The hash of a reference, as its page shows it.
+SELECT encode(digest, 'hex') FROM reference WHERE reference_id = %(reference_id)s;
 
 -- new_alerts: Alerts raised since the last look.
 SELECT alert_now.alert_id, batch.name, alert_now.kind, alert_now.tags, alert_now.phase_time_h, alert_now.sentence

@@ -1,0 +1,103 @@
+"""References, their review packets and what people decided about them."""
+
+from datetime import datetime
+
+from psycopg import Connection
+from pydantic import BaseModel
+
+from api.database import models, row, rows
+from store.errors import NotFound
+from store.model.reference import ReferenceRole, ReferenceState
+from store.sql import queries
+
+
+class ReferenceRow(BaseModel):
+    """One reference in a list."""
+
+    reference: int
+    name: str
+    role: ReferenceRole
+    process: str  # whose batches it judges
+    state: ReferenceState
+    digest: str
+    software: str
+    drafted_by: str
+    known_at: datetime
+    batches: int
+
+
+class BatchReviewed(BaseModel):
+    """One batch of the process: learned from, or left out and why."""
+
+    batch: str
+    included: bool
+    why: str
+    largest_ratio: float | None = None  # score over limits that the other batches set
+    family: str | None = None
+    effect: float | None = None  # largest relative move of any limit without it
+
+
+class TagReviewed(BaseModel):
+    """What is known of one tag."""
+
+    tag: str
+    known: float
+    from_h: float | None = None
+    to_h: float | None = None
+    smallest_offset_sd: float | None = None
+    smallest_offset: float | None = None
+    found_within_h: float | None = None
+    points: int = 0
+
+
+class Packet(BaseModel):
+    """What has to be seen before a reference is approved; made when it was drafted."""
+
+    rule: str | None = None
+    alpha: float | None = None
+    batches: list[BatchReviewed] = []
+    beyond: int | None = None
+    judged: int | None = None
+    low: float | None = None
+    high: float | None = None
+    blind: list[tuple[str, float]] = []
+    tags: list[TagReviewed] = []
+
+
+class ReferenceDecision(BaseModel):
+    """Who moved it on, and why."""
+
+    state: ReferenceState
+    actor: str
+    printed_name: str | None
+    reason: str
+    known_at: datetime
+
+
+class ReferenceDetail(ReferenceRow):
+    """One reference with its packet and its life."""
+
+    packet: Packet
+    decisions: list[ReferenceDecision]
+    changed_inputs: list[str]  # batches that somebody corrected since
+
+
+def read_references(connection: Connection) -> list[ReferenceRow]:
+    """All of them, the newest first."""
+    return models(connection, ReferenceRow, queries("api_references")["list"], {"reference_id": None})
+
+
+def read_reference(connection: Connection, reference: int) -> ReferenceDetail:
+    """The reference of that number. Raises NotFound."""
+    sql, asked = queries("api_references"), {"reference_id": reference}
+    found = row(connection, sql["list"], asked)
+    if found is None:
+        raise NotFound(f"there is no reference {reference}")
+    review = row(connection, sql["review"], asked)
+    assert review is not None
+    return ReferenceDetail(
+        **found,
+        packet=Packet.model_validate(review["review"]),
+        decisions=[ReferenceDecision(**decision) for decision in rows(connection, sql["decisions"], asked)],
+        changed_inputs=[changed["name"] for changed in rows(connection, sql["changed"], asked)],
+    )
