@@ -15,7 +15,7 @@ from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
 from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
 from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
-from analytics.limits import Budget, Family, outlying, share_budget
+from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
 from analytics.reference import (
     FEWEST_FOR_LEARNED,
     Blind,
@@ -36,9 +36,6 @@ from analytics.template import Template
 from store.model.reference import ReferenceRole
 
 ALPHA = 0.03
-CLIP = 6.0  # SD
-REACHABLE = 0.95  # of the clip
-BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 MOST_SET_ASIDE = 0.1  # share of the runs
 LEVELS = (EWMA, PAGE_HINKLEY)  # how high a tag stands is a donor's nature; that tags contradict each other is not
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
@@ -190,16 +187,8 @@ class _Learner:
         if not families:
             raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
         budget = share_budget(list(families.values()), self.alpha)
-        limits = dict(zip(families, budget.limits, strict=True))
-        channels = {}
-        for row, name in enumerate((EWMA, BALANCE)):
-            # An EWMA of clipped values never passes the clip. What stays there must alert, unless left-out batches
-            # themselves came half as far.
-            if name in limits:
-                reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * maxima[:, row].max(axis=0))
-                channels[name] = np.minimum(limits[name], reachable)
-        if PAGE_HINKLEY in limits:
-            channels[PAGE_HINKLEY] = np.maximum(limits[PAGE_HINKLEY], CLIP)
+        limits = in_force(families, budget.limits)
+        channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY) if name in limits}
         fitted = []
         for name, parts in by_name.items():
             for part, limit in zip(parts, limits[name].tolist(), strict=True):

@@ -1,13 +1,17 @@
 """One budget of false alerts for a whole batch, shared by the families of channels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY
 from analytics.methods.gumbel import fit_gumbel
 from analytics.segment import Floats
 
+CLIP = 6.0  # SD
+REACHABLE = 0.95  # of the clip
+BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 SMALLEST_SCORE = 1e-3
 SMALLEST_SPREAD = 0.1  # no two dozen batches show that their maxima agree better than within 10 %
 OUTLYING = 0.01  # chance that any batch of an unremarkable set is called outlying
@@ -60,6 +64,24 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
         mean, spread = _centre_and_spread(x)
         limit[used] = np.exp(mean + levels[number] * spread) - family.offset
     return Budget(limits=tuple(limits), levels=levels, statistics=statistics)
+
+
+def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[str, Floats]:
+    """What each channel is judged by, of the `limits` that the budget gave the families, in their order.
+
+    An EWMA of clipped values never passes the clip: what stays there must alert, unless left-out batches themselves
+    came half as far. The threshold of Page-Hinkley is no smaller than one clipped value.
+    """
+    channels = {}
+    for (name, family), limit in zip(families.items(), limits, strict=True):
+        if name in (EWMA, BALANCE):
+            reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * family.maxima.max(axis=0))
+            channels[name] = np.minimum(limit, reachable)
+        elif name == PAGE_HINKLEY:
+            channels[name] = np.maximum(limit, CLIP)
+        else:
+            channels[name] = limit
+    return channels
 
 
 def outlying(statistics: Floats) -> list[int]:

@@ -8,13 +8,13 @@ for each absence. Of each tag: where its course is known, and the smallest lasti
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from analytics.layers import EWMA
-from analytics.limits import Family, share_budget
+from analytics.limits import Family, in_force, share_budget
 from analytics.methods.binomial import exact_interval
 from analytics.reference import ReferenceModel
 from analytics.segment import Floats
@@ -39,7 +39,8 @@ class BatchReview:
     why: str  # it is left out; "" where it is not
     largest_ratio: float | None = None  # of its scores over the limits that the others set; 1 and more would alert
     family: str | None = None  # which gave it
-    effect: float | None = None  # the largest relative move of any limit when it is left out
+    effect: float | None = None  # the relative move of limits when it is left out: the median of all
+    largest_effect: float | None = None  # and the largest of any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def review_of(model: ReferenceModel, evidence: Evidence | None, left_out: Mappin
     aside = {one.batch: one.reason for one in model.set_aside}
     batches = [_of_batch(one.batch, judged) for one in model.inputs]
     batches += [BatchReview(batch=batch, included=False, why=why) for batch, why in {**left_out, **aside}.items()]
-    beyond = sum(ratio >= 1.0 for ratio, _, _ in judged.values()) if judged else None
+    beyond = sum(one.ratio >= 1.0 for one in judged.values()) if judged else None
     low, high = (None, None) if beyond is None else exact_interval(beyond, len(judged))
     return Review(
         rule=model.rule.value,
@@ -96,27 +97,52 @@ def review_of(model: ReferenceModel, evidence: Evidence | None, left_out: Mappin
     )
 
 
-def _of_batch(batch: str, judged: Mapping[str, tuple[float, str, float]]) -> BatchReview:
-    if batch not in judged:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """One batch under the limits of the others."""
+
+    ratio: float
+    family: str
+    effect: float
+    largest_effect: float
+
+
+def _of_batch(batch: str, judged: Mapping[str, _Judged]) -> BatchReview:
+    one = judged.get(batch)
+    if one is None:
         return BatchReview(batch=batch, included=True, why="")
-    ratio, family, effect = judged[batch]
-    return BatchReview(batch=batch, included=True, why="", largest_ratio=ratio, family=family, effect=effect)
+    return BatchReview(
+        batch=batch,
+        included=True,
+        why="",
+        largest_ratio=one.ratio,
+        family=one.family,
+        effect=one.effect,
+        largest_effect=one.largest_effect,
+    )
 
 
-def _judged(evidence: Evidence, alpha: float) -> dict[str, tuple[float, str, float]]:
-    """Per batch its largest score over limits it did not set, of which family, and what its absence does to limits."""
-    names = list(evidence.families)
-    families = list(evidence.families.values())
-    whole = share_budget(families, alpha).limits
+def _judged(evidence: Evidence, alpha: float) -> dict[str, _Judged]:
+    """What each batch does under limits it did not set, and what its absence does to them."""
+    whole = _limits(evidence.families, alpha)
     found = {}
     for row, batch in enumerate(evidence.batches):
-        others = [Family(maxima=np.delete(one.maxima, row, axis=0), offset=one.offset) for one in families]
-        limits = share_budget(others, alpha).limits
-        ratios = [_largest(one.maxima[row] / limit) for one, limit in zip(families, limits, strict=True)]
-        moves = [_largest(np.abs(without / limit - 1.0)) for without, limit in zip(limits, whole, strict=True)]
-        top = max(range(len(names)), key=lambda number: ratios[number])
-        found[batch] = ratios[top], names[top], max(moves)
+        others = {
+            name: replace(one, maxima=np.delete(one.maxima, row, axis=0)) for name, one in evidence.families.items()
+        }
+        limits = _limits(others, alpha)
+        ratios = {name: _largest(one.maxima[row] / limits[name]) for name, one in evidence.families.items()}
+        top = max(ratios, key=lambda name: ratios[name])
+        moves = np.abs(np.concatenate([limits[name] / whole[name] - 1.0 for name in whole]))
+        moves = moves[np.isfinite(moves)]
+        found[batch] = _Judged(
+            ratio=ratios[top], family=top, effect=float(np.median(moves)), largest_effect=_largest(moves)
+        )
     return found
+
+
+def _limits(families: Mapping[str, Family], alpha: float) -> dict[str, Floats]:
+    return in_force(families, share_budget(list(families.values()), alpha).limits)
 
 
 def _of_tag(model: ReferenceModel, slot: int) -> TagReview:

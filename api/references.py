@@ -34,7 +34,8 @@ class BatchReviewed(BaseModel):
     why: str
     largest_ratio: float | None = None  # score over limits that the other batches set
     family: str | None = None
-    effect: float | None = None  # largest relative move of any limit without it
+    effect: float | None = None  # median relative move of the limits without it
+    largest_effect: float | None = None
 
 
 class TagReviewed(BaseModel):

@@ -8,7 +8,7 @@ import pytest
 from analytics.layers import EWMA
 from analytics.learning import learn_new_with_evidence
 from analytics.learning_old import learn_old
-from analytics.limits import share_budget
+from analytics.limits import in_force, share_budget
 from analytics.review import not_learned_from, review_of
 from tests.analytics import tank
 
@@ -26,18 +26,19 @@ def test_every_batch_is_in_it_with_what_it_does_to_limits_it_did_not_set() -> No
     judged = [one for one in review.batches if one.included]
     assert review.judged == len(judged) == 24
     assert review.beyond == sum((one.largest_ratio or 0.0) >= 1.0 for one in judged)
-    # The same by hand for one batch and one family: limits of the others, its own largest score over them.
+    # The same by hand for one batch: limits of the others, its own largest score over them.
     row = evidence.batches.index("TANK-7")
-    others = [replace(one, maxima=np.delete(one.maxima, row, axis=0)) for one in evidence.families.values()]
-    limits = share_budget(others, model.alpha).limits
+    others = {name: replace(one, maxima=np.delete(one.maxima, row, 0)) for name, one in evidence.families.items()}
+    limits = in_force(others, share_budget(list(others.values()), model.alpha).limits)
     ratios = [
-        float(np.nanmax(one.maxima[row] / limit))
-        for one, limit in zip(evidence.families.values(), limits, strict=True)
-        if np.isfinite(limit).any()
+        float(np.nanmax(one.maxima[row] / limits[name]))
+        for name, one in evidence.families.items()
+        if np.isfinite(limits[name]).any()
     ]
     mine = next(one for one in judged if one.batch == "TANK-7")
     assert mine.largest_ratio == pytest.approx(max(ratios))
-    assert all(0.0 <= (one.effect or 0.0) < 1.0 for one in judged)
+    assert all(0.0 <= (one.effect or 0.0) <= (one.largest_effect or 0.0) for one in judged)
+    assert 0.0 < max(one.effect or 0.0 for one in judged) < 0.2
     assert review.low is not None
     assert review.high is not None
     assert review.low <= (review.beyond or 0) / 24 <= review.high

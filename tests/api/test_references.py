@@ -17,9 +17,10 @@ PACKET = {
     "rule": "learned_limits",
     "alpha": 0.03,
     "batches": [
-        {"batch": "CT-1", "included": True, "why": "", "largest_ratio": 1.2, "family": "ewma", "effect": 0.04},
+        {"batch": "CT-1", "included": True, "why": "", "largest_ratio": 1.2, "family": "ewma", "effect": 0.04,
+         "largest_effect": 0.3},
         {"batch": "CT-2", "included": False, "why": "wrong medium", "largest_ratio": None, "family": None,
-         "effect": None},
+         "effect": None, "largest_effect": None},
     ],
     "beyond": 1,
     "judged": 24,
