@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from records.actors import Actor, Role
 from store.errors import Conflict, InputInvalid, NotAllowed, NotFound, translated
-from store.model.alert import AlertState
+from store.model.alert import AlertCause, AlertImpact, AlertState
 from store.sql import queries
 
 MAY_ACKNOWLEDGE = frozenset({Role.OPERATOR, Role.MSAT, Role.QA})
@@ -36,8 +36,17 @@ def acknowledge(conn: psycopg.Connection, *, alert_id: int, version: int, actor:
     )
 
 
-def assess(conn: psycopg.Connection, *, alert_id: int, version: int, actor: Actor, comment: str) -> datetime:
-    """Somebody has judged what the alert means for the batch; returns the decision's known_at.
+def assess(
+    conn: psycopg.Connection,
+    *,
+    alert_id: int,
+    version: int,
+    impact: AlertImpact,
+    cause: AlertCause,
+    actor: Actor,
+    comment: str,
+) -> datetime:
+    """Somebody has judged what the alert means for the batch and where it came from; returns the decision's known_at.
 
     For msat and qa. Raises what `acknowledge` raises, and Conflict when nobody has acknowledged the alert yet.
     """
@@ -50,6 +59,8 @@ def assess(conn: psycopg.Connection, *, alert_id: int, version: int, actor: Acto
         AlertState.ASSESSED,
         after=AlertState.ACKNOWLEDGED,
         allowed=MAY_ASSESS,
+        impact=impact,
+        cause=cause,
     )
 
 
@@ -63,6 +74,8 @@ def _decide(
     *,
     after: AlertState,
     allowed: frozenset[Role],
+    impact: AlertImpact | None = None,
+    cause: AlertCause | None = None,
 ) -> datetime:
     if not allowed & actor.roles:
         raise NotAllowed(f"{actor.name} may not: to have {state} an alert is for {', '.join(sorted(allowed))}")
@@ -79,7 +92,7 @@ def _decide(
         if found[1] != version:
             raise Conflict(f"alert {alert_id} has changed since you saw it: look again, then decide")
         decision = {"alert_id": alert_id, "version": version, "state": str(state), "before": str(after)}
-        made = {"actor": actor.name, "comment": comment.strip()}
+        made = {"actor": actor.name, "comment": comment.strip(), "impact": impact, "cause": cause}
         row = cursor.execute(sql["decide"], decision | made).fetchone()
     assert row is not None
     known_at = row[0]

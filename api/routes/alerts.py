@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from psycopg import Connection
 from pydantic import BaseModel, Field
 
-from api.auth import ACKNOWLEDGE
+from api.auth import ACKNOWLEDGE, CORRECT
 from api.database import Reading, Writing, models, row, rows
 from api.fields import BIGGEST_ID, AlertNumber, Cursor, Limit, OptionalName
 from api.paging import Page, page
 from records.actors import Actor
-from records.alerts import acknowledge
+from records.alerts import acknowledge, assess
 from store.errors import NotFound
-from store.model.alert import AlertKind, AlertState
+from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertState
 from store.model.correction import AlertOutcome
 from store.sql import queries
 
@@ -76,6 +76,8 @@ class DecisionRow(BaseModel):
     actor: str
     printed_name: str | None
     comment: str
+    impact: AlertImpact | None  # of an assessment
+    cause: AlertCause | None
     known_at: datetime
 
 
@@ -106,6 +108,13 @@ class Comment(BaseModel):
 
     version: int = Field(ge=0, le=MOST_VERSIONS)
     comment: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
+
+
+class Assessment(Comment):
+    """What it means for the batch and where it came from, besides."""
+
+    impact: AlertImpact
+    cause: AlertCause
 
 
 @router.get("")
@@ -146,6 +155,23 @@ def acknowledge_alert(
 ) -> AlertDetail:
     """Somebody has seen it and says what they make of it. 409 when somebody was faster or it has changed."""
     acknowledge(connection, alert_id=alert, version=body.version, actor=actor, comment=body.comment)
+    return read_alert(connection, alert)
+
+
+@router.post("/{alert}/assess")
+def assess_alert(
+    connection: Writing, actor: Annotated[Actor, Depends(CORRECT)], alert: AlertNumber, body: Assessment
+) -> AlertDetail:
+    """MSAT or QA judge what an acknowledged alert means. 409 when somebody was faster or it has changed."""
+    assess(
+        connection,
+        alert_id=alert,
+        version=body.version,
+        impact=body.impact,
+        cause=body.cause,
+        actor=actor,
+        comment=body.comment,
+    )
     return read_alert(connection, alert)
 
 

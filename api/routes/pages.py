@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
 
-from api.auth import ACKNOWLEDGE, SignedIn
+from api.auth import ACKNOWLEDGE, CORRECT, SignedIn
 from api.batch import read_batch
 from api.board import read_board
 from api.charts import signals_of_batch
@@ -28,9 +28,9 @@ from api.series import batch_row
 from api.statement import read_statement
 from api.strips import read_strips
 from records.actors import Actor
-from records.alerts import acknowledge
+from records.alerts import acknowledge, assess
 from store.errors import BatchwitnessError, NotFound
-from store.model.alert import AlertState
+from store.model.alert import AlertCause, AlertImpact, AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
 
@@ -139,6 +139,27 @@ def acknowledge_alert(
     )
 
 
+@router.post("/alerts/{alert}/assess")
+def assess_alert(
+    request: Request,
+    connection: Writing,
+    actor: Annotated[Actor, Depends(CORRECT)],
+    alert: AlertNumber,
+    version: Annotated[int, Form(ge=0, le=MOST_VERSIONS)],
+    impact: Annotated[AlertImpact, Form()],
+    cause: Annotated[AlertCause, Form()],
+    comment: Typed = "",
+) -> Response:
+    """Assess from the page what somebody has acknowledged."""
+    return posted(
+        lambda: assess(
+            connection, alert_id=alert, version=version, impact=impact, cause=cause, actor=actor, comment=comment
+        ),
+        then=f"/alerts/{alert}",
+        again=lambda error: _alert_page(request, connection, actor, alert, refused=error, comment=comment),
+    )
+
+
 @router.get("/operation")
 def operation(request: Request, connection: Reading) -> Response:
     """What every page says above all else: which part of the system is away or behind."""
@@ -200,5 +221,8 @@ def _alert_page(
         refused=None if refused is None else str(refused),
         comment=comment,
         may_acknowledge=ACKNOWLEDGE.lets(actor),
+        may_assess=CORRECT.lets(actor),
+        impacts=list(AlertImpact),
+        causes=list(AlertCause),
     )
     return refusing(page, refused)

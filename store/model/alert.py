@@ -23,6 +23,26 @@ class AlertState(StrEnum):
     CLOSED = "closed"
 
 
+class AlertImpact(StrEnum):
+    """What an assessed alert means for the batch."""
+
+    NONE = "none"
+    POSSIBLE = "possible"  # has to be weighed where the batch is released
+    CONFIRMED = "confirmed"
+
+
+class AlertCause(StrEnum):
+    """Where the cause of an assessed alert lies."""
+
+    EQUIPMENT = "equipment"
+    SENSOR = "sensor"
+    MATERIAL = "material"
+    PROCEDURE = "procedure"  # how people or the control system ran it
+    PROCESS = "process"  # the process itself has moved
+    REFERENCE = "reference"  # nothing was wrong: what it was held against does not fit
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One episode of one kind in one batch, with what is needed to question it."""

@@ -207,8 +207,17 @@ CREATE TABLE public.alert_decision (
     state text NOT NULL,
     actor text NOT NULL,
     comment text NOT NULL,
+    impact text,
+    cause text,
     known_at timestamp with time zone NOT NULL,
+    CONSTRAINT alert_decision_cause_check CHECK ((cause = ANY (ARRAY['equipment'::text, 'sensor'::text, 'material'::text, 'procedure'::text, 'process'::text, 'reference'::text, 'unknown'::text]))),
+    CONSTRAINT alert_decision_check CHECK ((num_nonnulls(impact, cause) =
+CASE state
+    WHEN 'assessed'::text THEN 2
+    ELSE 0
+END)),
     CONSTRAINT alert_decision_comment_check CHECK ((comment <> ''::text)),
+    CONSTRAINT alert_decision_impact_check CHECK ((impact = ANY (ARRAY['none'::text, 'possible'::text, 'confirmed'::text]))),
     CONSTRAINT alert_decision_state_check CHECK ((state = ANY (ARRAY['acknowledged'::text, 'assessed'::text, 'closed'::text]))),
     CONSTRAINT alert_decision_version_check CHECK ((version >= 0))
 );
@@ -322,6 +331,8 @@ CREATE VIEW public.alert_now AS
             alert_decision.state,
             alert_decision.actor,
             alert_decision.comment,
+            alert_decision.impact,
+            alert_decision.cause,
             alert_decision.known_at
            FROM public.alert_decision
           WHERE (alert_decision.alert_id = ANY (ARRAY[alert.alert_id, alert.same_as]))

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.conftest import sign_in
+from tests.api.conftest import PEOPLE, sign_in
 from tests.api.seed import SOFTWARE, Plant, add_alert, add_batch
 
 ORIGIN = {"Origin": "http://plant.example"}
@@ -42,6 +42,27 @@ def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
         "SELECT actor, reason FROM audit_event WHERE action = 'alert_acknowledged'"
     ).fetchall()
     assert events == [("otto", "gas line checked")]
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_an_acknowledged_alert_is_assessed_by_msat_and_qa_with_impact_and_cause(
+    anonymous: TestClient, people: None, alert: int, name: str
+) -> None:
+    said = {"comment": "filter blocked", "version": 1, "impact": "possible", "cause": "equipment"}
+    sign_in(anonymous, name)
+    early = anonymous.post(f"/v1/alerts/{alert}/assess", json=said, headers=ORIGIN)
+    sign_in(anonymous, "otto")
+    anonymous.post(f"/v1/alerts/{alert}/acknowledge", json={"comment": "seen", "version": 1}, headers=ORIGIN)
+    sign_in(anonymous, name)
+    wrong = anonymous.post(f"/alerts/{alert}/assess", data=said | {"cause": "weather"}, headers=ORIGIN)
+    answer = anonymous.post(f"/v1/alerts/{alert}/assess", json=said, headers=ORIGIN)
+    again = anonymous.post(f"/alerts/{alert}/assess", data=said, headers=ORIGIN)
+    if name in {"mia", "quinn"}:
+        assert [one.status_code for one in (early, wrong, answer, again)] == [409, 422, 200, 409]
+        decided = answer.json()["decisions"][-1]
+        assert (decided["state"], decided["impact"], decided["cause"]) == ("assessed", "possible", "equipment")
+    else:
+        assert [one.status_code for one in (early, wrong, answer, again)] == [403] * 4
 
 
 def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(

@@ -83,7 +83,7 @@ def test_view_1_a_tile_turns_to_no_data_by_itself_when_its_data_stops(plant: Pla
     expect(tile).to_contain_text("Check the connection of BR-01")
 
 
-def test_an_alert_is_acknowledged_on_its_page_with_a_comment(plant: Plant, page: Page) -> None:
+def test_an_alert_is_acknowledged_and_assessed_on_its_page_with_comments(plant: Plant, page: Page) -> None:
     alert = grow(plant)
     page.goto("/alerts")
     page.click("text=dissolved oxygen 14 %")
@@ -92,6 +92,11 @@ def test_an_alert_is_acknowledged_on_its_page_with_a_comment(plant: Plant, page:
     page.fill("textarea", "gas line checked, filter exchanged")
     page.click("button.primary")
     expect(page.locator("blockquote")).to_contain_text("Mia Engineer")
+    page.select_option("[name=impact]", "possible")
+    page.select_option("[name=cause]", "equipment")
+    page.fill("textarea", "the filter had been in for two batches")
+    page.click("text=Assess")
+    expect(page.locator("blockquote").last).to_contain_text("assessed: impact on the batch possible, cause equipment")
     expect(page.locator("textarea")).to_have_count(0)
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -8,6 +9,7 @@ from records.actors import Actor, ActorKind
 from records.alerts import acknowledge, assess
 from records.audit import trail, verify
 from store.errors import Conflict, InputInvalid, NotAllowed, NotFound
+from store.model.alert import AlertCause, AlertImpact
 from store.model.ids import ActorId
 from tests.fix_postgres import Database
 
@@ -25,6 +27,9 @@ INSERT INTO alert (unit_id, ordinal, kind, detector, tags, raised_time, onset_ti
 SELECT unit_id, 1, 'drift', 'ewma', '{pH}', now(), now(), 1, 4, 3, 'pH drifts', '[]', '[]', '1', 1 FROM reactor
 RETURNING alert_id
 """
+
+
+NOTHING: dict[str, Any] = {"impact": AlertImpact.NONE, "cause": AlertCause.SENSOR}
 
 
 def somebody(*roles: str) -> Actor:
@@ -64,7 +69,7 @@ def test_an_alert_is_acknowledged_then_assessed_and_each_step_is_audited(
 
     seen_at = acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment=" probe fouled? ")
     assert state(conn, alert_id) == ("acknowledged", "mara", "probe fouled?")
-    judged_at = assess(conn, alert_id=alert_id, version=0, actor=somebody("qa"), comment="no impact")
+    judged_at = assess(conn, alert_id=alert_id, version=0, actor=somebody("qa"), comment="no impact", **NOTHING)
     assert state(conn, alert_id) == ("assessed", "mara", "no impact")
 
     events = trail(conn, subject=f"alert:{alert_id}", limit=10)
@@ -74,7 +79,10 @@ def test_an_alert_is_acknowledged_then_assessed_and_each_step_is_audited(
     ]
     assert [(event.old, event.new) for event in events] == [
         ({"state": "raised"}, {"state": "acknowledged", "version": 0}),
-        ({"state": "acknowledged"}, {"state": "assessed", "version": 0}),
+        (
+            {"state": "acknowledged"},
+            {"state": "assessed", "version": 0, "impact": "none", "cause": "sensor"},
+        ),
     ]
     assert verify(conn) == []
 
@@ -89,20 +97,20 @@ def test_who_only_looks_or_only_administers_decides_nothing(conn: psycopg.Connec
 def test_an_operator_does_not_assess(conn: psycopg.Connection, alert_id: int) -> None:
     acknowledge(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment="seen")
     with pytest.raises(NotAllowed):
-        assess(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment="no impact")
+        assess(conn, alert_id=alert_id, version=0, actor=somebody("operator"), comment="no impact", **NOTHING)
 
 
 def test_steps_are_taken_once_and_in_order(conn: psycopg.Connection, alert_id: int) -> None:
     qa = somebody("qa")
     with pytest.raises(Conflict, match="is raised; only what is acknowledged"):
-        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="no impact")
+        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="no impact", **NOTHING)
     acknowledge(conn, alert_id=alert_id, version=0, actor=qa, comment="seen")
     with pytest.raises(Conflict, match="is acknowledged; only what is raised"):
         acknowledge(conn, alert_id=alert_id, version=0, actor=qa, comment="seen")
     with pytest.raises(NotFound):
         acknowledge(conn, alert_id=alert_id + 1, version=0, actor=qa, comment="seen")
     with pytest.raises(InputInvalid, match="comment"):
-        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="  ")
+        assess(conn, alert_id=alert_id, version=0, actor=qa, comment="  ", **NOTHING)
     assert len(trail(conn, limit=10)) == 1
 
 
@@ -141,11 +149,11 @@ def test_an_alert_that_spreads_after_its_acknowledgement_is_raised_again_and_one
     go_on(database, alert_id, 2, "pH", "temperature", "lactate")
     assert stands() == ("raised", ["lactate", "temperature"], 2)
     with pytest.raises(Conflict, match="is raised"):
-        assess(conn, alert_id=alert_id, version=2, actor=somebody("qa"), comment="no impact")
+        assess(conn, alert_id=alert_id, version=2, actor=somebody("qa"), comment="no impact", **NOTHING)
     acknowledge(conn, alert_id=alert_id, version=2, actor=somebody("qa"), comment="seen again")
     assert stands() == ("acknowledged", [], 2)
     go_on(database, alert_id, 3, "pH", "temperature", "lactate")
-    assess(conn, alert_id=alert_id, version=3, actor=somebody("qa"), comment="no impact")
+    assess(conn, alert_id=alert_id, version=3, actor=somebody("qa"), comment="no impact", **NOTHING)
     assert stands() == ("assessed", [], 3)
 
 

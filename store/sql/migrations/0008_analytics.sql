@@ -135,7 +135,12 @@ CREATE TABLE alert_decision (
     state text NOT NULL CHECK (state IN ('acknowledged', 'assessed', 'closed')),
     actor text NOT NULL,
     comment text NOT NULL CHECK (comment <> ''),
-    known_at timestamptz NOT NULL
+    impact text CHECK (impact IN ('none', 'possible', 'confirmed')),
+    cause text CHECK (
+        cause IN ('equipment', 'sensor', 'material', 'procedure', 'process', 'reference', 'unknown')
+    ),
+    known_at timestamptz NOT NULL,
+    CHECK (num_nonnulls(impact, cause) = CASE state WHEN 'assessed' THEN 2 ELSE 0 END)
 );
 CREATE INDEX alert_decision_alert ON alert_decision (alert_id, known_at);
 

@@ -44,7 +44,7 @@ WHERE alert_id = %(alert_id)s ORDER BY version;
 
 -- decisions: What people decided about an alert, in order.
 SELECT alert_decision.version, alert_decision.state, alert_decision.actor, actor.printed_name, alert_decision.comment,
-    alert_decision.known_at
+    alert_decision.impact, alert_decision.cause, alert_decision.known_at
 FROM alert_decision LEFT JOIN actor ON actor.name = alert_decision.actor
 WHERE alert_decision.alert_id = %(alert_id)s ORDER BY alert_decision.known_at;
 
