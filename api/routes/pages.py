@@ -30,7 +30,7 @@ from api.strips import read_strips
 from records.actors import Actor
 from records.alerts import acknowledge, assess
 from store.errors import BatchwitnessError, NotFound
-from store.model.alert import AlertCause, AlertImpact, AlertState
+from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
 
@@ -105,12 +105,18 @@ def alerts(
     state: Annotated[AlertState | None, Query()] = None,
     batch: OptionalName = None,
 ) -> Response:
-    """The queue: what nobody has closed, the unacknowledged first; silences of one node are one row."""
+    """The queue: what nobody has closed, the unacknowledged first, of these silence last; a silent node is one row."""
     found = read_queue(connection, batch=batch, state=state, open_only=state is None, limit=200)
     nodes = read_board(connection).silent_nodes if state is None and batch is None else []
     gathered = {alert for node in nodes for alert in node.alerts}
     found = [alert for alert in found if alert.alert not in gathered]
-    found.sort(key=lambda alert: (alert.state is not AlertState.RAISED, -alert.raised_time.timestamp()))
+    found.sort(
+        key=lambda alert: (
+            alert.state is not AlertState.RAISED,
+            alert.kind is AlertKind.SILENCE,
+            -alert.raised_time.timestamp(),
+        )
+    )
     asked = {name: value for name, value in (("state", state), ("batch", batch)) if value is not None}
     clock = read_clock(connection)
     return render(request, "alerts.html", alerts=found, nodes=nodes, state=state, batch=batch, asked=asked, clock=clock)
@@ -182,7 +188,8 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
     made = batch_row(connection, name)
     return {
         "batch": read_batch(connection, name, identity="identity" in actor.roles),
-        "alerts": read_batch_alerts(connection, name),
+        # Lost readings are many and say nothing of the process: what does is not to be looked for below them.
+        "alerts": sorted(read_batch_alerts(connection, name), key=lambda alert: alert.kind is AlertKind.SILENCE),
         "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
         "departures": read_departures(connection, made["batch_id"]),

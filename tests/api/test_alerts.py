@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -124,3 +125,15 @@ def test_the_queue_can_be_cut_to_a_batch_a_kind_or_a_state(review: TestClient, p
     ):
         assert [item["alert"] for item in review.get(f"/v1/alerts{query}").json()["items"]] == expected, query
     assert [item["alert"] for item in review.get("/v1/batches/CT-1/alerts").json()] == [alert]
+
+
+def test_what_speaks_of_the_process_stands_before_silence_on_the_page_of_a_batch_and_in_the_queue(
+    anonymous: TestClient, people: None, plant: Plant, alert: int
+) -> None:
+    early = add_alert(plant, "CT-1", kind="silence", hour=2.0)
+    late = add_alert(plant, "CT-1", kind="silence", hour=33.0)
+    departed = add_alert(plant, "CT-1", kind="departure", hour=32.0)
+    sign_in(anonymous, "otto")
+    for path in ("/batches/CT-1", "/alerts?batch=CT-1"):
+        shown = re.findall(r'<a href="/alerts/(\d+)">', anonymous.get(path).text)
+        assert [int(number) for number in shown] == [departed, alert, late, early], path
