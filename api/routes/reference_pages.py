@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
 
 from api.auth import APPROVE, CORRECT, SignedIn
@@ -26,9 +26,15 @@ def references(request: Request, connection: Reading) -> Response:
 
 
 @router.get("/{reference}")
-def reference(request: Request, connection: Reading, actor: SignedIn, reference: ReferenceNumber) -> Response:
-    """The review packet of one."""
-    return _page(request, connection, actor, reference)
+def reference(
+    request: Request,
+    connection: Reading,
+    actor: SignedIn,
+    reference: ReferenceNumber,
+    a_year: Annotated[int, Query(ge=1, le=10_000, description="batches made in a year")] = 20,
+) -> Response:
+    """The review packet of one, with the false alerts to expect of so many batches a year."""
+    return _page(request, connection, actor, reference, a_year=a_year)
 
 
 @router.post("/{reference}/{decision}")
@@ -61,13 +67,20 @@ def decide(
 
 
 def _page(
-    request: Request, connection: Connection, actor: Actor, reference: int, *, refused: BatchwitnessError | None = None
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    reference: int,
+    *,
+    a_year: int = 20,
+    refused: BatchwitnessError | None = None,
 ) -> Response:
     found = read_reference(connection, reference)
     page = render(
         request,
         "reference.html",
         reference=found,
+        a_year=a_year,
         may_approve=APPROVE.lets(actor) and actor.name != found.drafted_by,
         may_use=CORRECT.lets(actor),
         may_retire=APPROVE.lets(actor),

@@ -119,3 +119,6 @@ def test_an_msat_engineer_reads_the_packet_and_cannot_approve_it(draft: int, pag
     expect(main).to_contain_text("Blind for 2.0 h of expansion")
     expect(main).to_contain_text("Somebody of QA who did not draft it approves it")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    page.get_by_label("Batches a year").fill("48")
+    page.get_by_role("button", name="Reckon").click()
+    expect(main).to_contain_text("then 2 batches a year are expected to alert with nothing wrong (0.048 to 10")
