@@ -13,10 +13,9 @@ from pydantic import BaseModel
 
 from api.clock import read_clock
 from api.database import Row, rows
-from api.overlay import PhaseHours, hour_of, read_phases
+from api.overlay import AlertHours, PhaseHours, hour_of, read_alert_hours, read_phases
 from api.pseudonyms import without
 from store.events import NOTED
-from store.model.alert import AlertKind, AlertState
 from store.sql import queries
 
 
@@ -28,19 +27,6 @@ class Mark(BaseModel):
     unit: str
     tag: str | None
     said: str  # in words; "" where nothing was
-
-
-class AlertHours(BaseModel):
-    """An alert on the axis of process hours."""
-
-    alert: int
-    kind: AlertKind
-    state: AlertState
-    hour: float
-    onset_hour: float
-    ended_hour: float | None
-    tags: list[str]
-    sentence: str
 
 
 class Course(BaseModel):
@@ -77,7 +63,7 @@ def read_course(connection: Connection, made: Row, *, identity: bool) -> Course:
         ratio=[[_part(cell, tag, 0) for cell in judged] for tag in tags],
         layer=[[_part(cell, tag, 1) for cell in judged] for tag in tags],
         phases=read_phases(connection, made),
-        alerts=_alerts(connection, made),
+        alerts=read_alert_hours(connection, made),
         marks=[
             Mark(
                 hour=hour_of(mark["source_time"], start),
@@ -99,29 +85,3 @@ def _said(mark: Row, made: Row, *, identity: bool) -> str:
     lot = None if mark["lot"] is None else f"lot {mark['lot']}"
     words = ", ".join(part for part in (mark["material"], lot, mark["reason"], mark["comment"]) if part)
     return words if identity else without(words, made) or ""
-
-
-def _alerts(connection: Connection, made: Row) -> list[AlertHours]:
-    asked = {
-        "below": 2**63 - 1,
-        "batch": made["batch"],
-        "kind": None,
-        "state": None,
-        "open_only": False,
-        "superseded": False,
-        "limit": 500,
-    }
-    start = made["started"]
-    return [
-        AlertHours(
-            alert=alert["alert"],
-            kind=alert["kind"],
-            state=alert["state"],
-            hour=hour_of(alert["raised_time"], start),
-            onset_hour=hour_of(alert["onset_time"], start),
-            ended_hour=None if alert["ended_time"] is None else hour_of(alert["ended_time"], start),
-            tags=alert["tags"],
-            sentence=alert["sentence"],
-        )
-        for alert in reversed(rows(connection, queries("api_alerts")["queue"], asked))
-    ]

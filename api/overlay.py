@@ -61,7 +61,7 @@ class Compared(BaseModel):
     upper: list[float | None]
 
 
-class Marker(BaseModel):
+class AlertHours(BaseModel):
     """An alert on the axis of process hours."""
 
     alert: int
@@ -70,7 +70,13 @@ class Marker(BaseModel):
     hour: float
     onset_hour: float
     ended_hour: float | None
+    tags: list[str]
     sentence: str
+
+
+class Marker(AlertHours):
+    """An alert on the chart of a tag."""
+
     concerns_tag: bool
 
 
@@ -187,6 +193,12 @@ def read_revised(connection: Connection, made: Row, tags: Sequence[BatchTag]) ->
 
 def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
     """The alerts of a batch, with whether each concerns `tag`."""
+    found = read_alert_hours(connection, made)
+    return [Marker(**one.model_dump(), concerns_tag=tag in one.tags) for one in found]
+
+
+def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
+    """The newest 500 alerts of a batch that no correction superseded, the oldest first."""
     asked = {
         "below": 2**63 - 1,
         "batch": made["batch"],
@@ -196,20 +208,19 @@ def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
         "superseded": False,
         "limit": 500,
     }
-    found = rows(connection, queries("api_alerts")["queue"], asked)
     start = made["started"]
     return [
-        Marker(
+        AlertHours(
             alert=alert["alert"],
             kind=alert["kind"],
             state=alert["state"],
             hour=hour_of(alert["raised_time"], start),
             onset_hour=hour_of(alert["onset_time"], start),
             ended_hour=None if alert["ended_time"] is None else hour_of(alert["ended_time"], start),
+            tags=alert["tags"],
             sentence=alert["sentence"],
-            concerns_tag=tag in alert["tags"],
         )
-        for alert in reversed(found)
+        for alert in reversed(rows(connection, queries("api_alerts")["queue"], asked))
     ]
 
 
