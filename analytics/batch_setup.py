@@ -26,6 +26,8 @@ class Setup:
     reference_old_id: int | None
     model_new: bytes | None
     model_old: bytes | None
+    digest_new: bytes | None
+    digest_old: bytes | None
 
 
 def setup(
@@ -41,10 +43,12 @@ def setup(
     """As it is at this moment."""
     ids: dict[ReferenceRole, int] = {}
     models: dict[ReferenceRole, bytes] = {}
+    digests: dict[ReferenceRole, bytes] = {}
     asked = {"process_version_id": process_version_id}
-    for role, reference_id, model in connection.execute(queries("analytics")["references_in_use"], asked):
+    for role, reference_id, model, digest in connection.execute(queries("analytics")["references_in_use"], asked):
         ids[ReferenceRole(role)] = reference_id
         models[ReferenceRole(role)] = model
+        digests[ReferenceRole(role)] = digest
     return Setup(
         configuration=Configuration(
             started_us=started_us,
@@ -60,6 +64,8 @@ def setup(
         reference_old_id=ids.get(ReferenceRole.OLD),
         model_new=models.get(ReferenceRole.NEW),
         model_old=models.get(ReferenceRole.OLD),
+        digest_new=digests.get(ReferenceRole.NEW),
+        digest_old=digests.get(ReferenceRole.OLD),
     )
 
 

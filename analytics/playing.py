@@ -11,7 +11,7 @@ from analytics.configuration import Configuration
 from analytics.corrections import Corrections, corrections_at
 from analytics.intake import Stretch
 from analytics.monitor import BatchMonitor
-from analytics.reference import ReferenceModel
+from analytics.reference import ReferenceModel, digest_of
 from analytics.segment import Segment, Tick
 from store.model.alert import Alert
 from store.model.times import US_PER_S, to_us
@@ -39,6 +39,15 @@ class Run(NamedTuple):
     reference_old_id: int | None
     model_new: bytes | None
     model_old: bytes | None
+    digest_new: bytes | None
+    digest_old: bytes | None
+
+    def verify(self) -> None:
+        """Raises ValueError when the bytes of a reference are not those that were approved."""
+        for model, digest in ((self.model_new, self.digest_new), (self.model_old, self.digest_old)):
+            if model is not None and digest_of(model) != digest:
+                shown = "none" if digest is None else digest.hex()
+                raise ValueError(f"the stored bytes of its reference are not those of the hash {shown}")
 
     def begin(self) -> BatchMonitor:
         """Its monitor as it was before the first block."""
@@ -77,6 +86,7 @@ def read_run(connection: psycopg.Connection, monitor_id: int) -> Run:
 
 def replay(connection: psycopg.Connection, run: Run) -> Iterator[tuple[int, list[Alert], bool]]:
     """A run once more from its beginning, as far as it has come."""
+    run.verify()
     corrections = corrections_of(connection, run)
     stretch = Stretch(after=run.started_ordinal - 1, until=run.position)
     yield from play(connection, run.begin(), stretch, played_by(run, corrections))

@@ -94,6 +94,8 @@ def run_again(connection: psycopg.Connection, monitor_id: int, ordinal: int, set
             reference_old_id=made.reference_old_id,
             model_new=made.model_new,
             model_old=made.model_old,
+            digest_new=made.digest_new,
+            digest_old=made.digest_old,
         )
     run = _from_start(connection, run, started_us=to_us(interval.started), before=before)
     connection.execute(

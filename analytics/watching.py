@@ -117,6 +117,7 @@ def _advance(
 def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
     """A monitor as it is stored, with the corrections its run is pinned to."""
     run = read_run(connection, claim.monitor_id)
+    run.verify()
     row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": claim.monitor_id}).fetchone()
     assert row is not None
     monitor = BatchMonitor.from_bytes(

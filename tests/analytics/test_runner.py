@@ -1,11 +1,13 @@
 """The runner over a real journal: one order, nothing twice, nothing left out, the same alerts whatever happens."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from analytics.reference import ReferenceModel
 from store.journal import decode_entries, verify_chain
 from store.model.times import to_us
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
@@ -65,6 +67,22 @@ def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watc
     watched.analyse()  # everything at once
     seen.append((watched.alerts(), watched.record.ask(scores)))
     assert seen[0] == seen[1]
+
+
+def test_a_reference_whose_bytes_were_altered_after_its_approval_judges_nothing_and_an_alert_says_so(
+    watched: Watched,
+) -> None:
+    watched.analyse()  # the history, which is not watched
+    ((reference, model, digest),) = watched.record.ask(
+        "SELECT reference_id, model, encode(digest, 'hex') FROM reference"
+    )
+    altered = replace(ReferenceModel.from_bytes(model), alpha=0.5).to_bytes()
+    watched.record.owner.execute("UPDATE reference SET model = %s WHERE reference_id = %s", [altered, reference])
+    watched.record.take(*drifting())
+    watched.analyse()
+    assert watched.record.ask("SELECT DISTINCT kind, detector FROM alert") == [("silence", "monitor_failed")]
+    ((sentence,),) = watched.record.ask("SELECT sentence FROM alert")
+    assert f"not those of the hash {digest}" in sentence
 
 
 def test_two_workers_share_the_monitors_and_do_nothing_twice(watched: Watched) -> None:

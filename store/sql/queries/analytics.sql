@@ -63,7 +63,7 @@ FROM intake JOIN block_tick USING (chain_id, seq)
 WHERE intake.ordinal < %(ordinal)s ORDER BY intake.ordinal DESC LIMIT 1;
 
 -- references_in_use: The references that judge a process version now.
-SELECT role, reference_id, model FROM reference
+SELECT role, reference_id, model, digest FROM reference
 WHERE process_version_id = %(process_version_id)s AND state = 'in_use';
 
 -- monitored_tags: The mapped tags of a unit that speak for a position.

@@ -96,7 +96,7 @@ SELECT monitor_id FROM monitor WHERE unit_procedure_id = %(unit_procedure_id)s A
 -- run: A run of a monitor with all it is pinned to.
 SELECT monitor.monitor_id, monitor.unit_procedure_id, monitor.run, monitor.batch_id, batch.name, unit_procedure.unit_id,
     monitor.configuration, monitor.software, monitor.started_ordinal, monitor.position, monitor.corrected_ordinal,
-    monitor.reference_new_id, monitor.reference_old_id, new.model, old.model
+    monitor.reference_new_id, monitor.reference_old_id, new.model, old.model, new.digest, old.digest
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
