@@ -16,7 +16,7 @@ from analytics.plan import TagCorrespondence
 from analytics.reference import ReferenceModel
 from analytics.segment import Floats
 from analytics.sentences import departure_sentence
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.plant import Tag
 from store.model.times import US_PER_H
 
@@ -174,6 +174,7 @@ class DepartureJudge:
         alert = Alert(
             ordinal=self._book.next_ordinal(),
             kind=AlertKind.DEPARTURE,
+            severity=AlertSeverity.LOW,
             detector="departure",
             tags=(tag.name,),
             raised_us=end_us,

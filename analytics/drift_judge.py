@@ -20,7 +20,8 @@ from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Trajectory
 from analytics.scored import ScoredCell
 from analytics.segment import Bools, Floats, Int64s
-from store.model.alert import Alert, AlertKind
+from analytics.severity import drift_severity, graver
+from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.plant import Tag
 from store.model.times import US_PER_H
 
@@ -207,6 +208,7 @@ class DriftJudge:
             alert=Alert(
                 ordinal=self._book.next_ordinal(),
                 kind=AlertKind.DRIFT,
+                severity=AlertSeverity.LOW,
                 detector=self._names[layer],
                 tags=(self._tags[top].name,),
                 raised_us=end_us,
@@ -240,6 +242,15 @@ class DriftJudge:
         onset = min(self.course.onset(top, layer), (since_us - self._context.start_us) // self._reference.grid.width_us)
         alert = replace(
             episode.alert,
+            severity=graver(
+                episode.alert.severity,
+                drift_severity(
+                    layer=self._names[layer],
+                    ratio=ratios[top],
+                    distance_sd=float(np.nanmax(np.abs(self.course.z[-1][order]), initial=0.0)),
+                    tags=len(order),
+                ),
+            ),
             detector=self._names[layer],
             tags=tuple(self._tags[slot].name for slot in order),
             score=score,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert, AlertKind, AlertSeverity
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +82,7 @@ def alert_from(fields: dict[str, Any]) -> Alert:
         **{
             **fields,
             "kind": AlertKind(fields["kind"]),
+            "severity": AlertSeverity(fields["severity"]),
             "tags": tuple(fields["tags"]),
             "contributions": tuple((tag, share) for tag, share in fields["contributions"]),
             "cells": tuple(fields["cells"]),

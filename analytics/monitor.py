@@ -9,18 +9,18 @@ Nothing here knows a database, a broker or a clock. A reference other than the o
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, assert_never
+from functools import partial
+from operator import itemgetter
+from typing import Any, Self
 
 import numpy as np
 
 from analytics.cells import BAD, CellReducer, ClosedCell
 from analytics.departure_judge import DepartureJudge
 from analytics.departures import Departure
-from analytics.detectors.ranges import Bound, Excursion, RangeWatch
-from analytics.detectors.silence import Hush, SilenceWatch
 from analytics.drift_judge import Context, DriftJudge
 from analytics.episodes import AlertBook
-from analytics.floor_judge import FloorJudge
+from analytics.floor_watch import FloorWatch, Step
 from analytics.grid import Grid
 from analytics.packing import pack, unpack
 from analytics.plan import ApprovedRange, TagCorrespondence
@@ -31,14 +31,12 @@ from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
-from store.model.times import US_PER_H, US_PER_S
+from store.model.times import US_PER_H
 
-FORMAT = 3
+FORMAT = 4
 GRID_WITHOUT_REFERENCE = Grid(width_us=US_PER_H // 2, cells=1000)
-MISSED_BEFORE_SILENT = 5  # a lost reading or two is transport, five in a row is silence
-LONGEST_SILENCES = 2  # of a tag that speaks on change
-LEAST_DELAY_S = 120.0  # reconnecting to a broker takes that long on a bad day
 ENVELOPE_Z = 3.0
+CELL_RANK = 9  # a cell is judged after whatever else happened at the position that closed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +84,14 @@ class BatchMonitor:
         ids = np.array([tag.tag_id for tag in start.tags], np.int32)
         self._slot_order = np.argsort(ids).astype(np.int32)
         self._sorted_ids = ids[self._slot_order]
-        delays_us = [_delay_us(tag) for tag in start.tags]
-        slots = {tag.name: slot for slot, tag in enumerate(start.tags)}
-        ranges = tuple(item for item in start.ranges if item.tag in slots)
-        self._silence = SilenceWatch(delays_us=np.array(delays_us, np.int64), start_us=start.start_us)
-        self._ranges = RangeWatch(
-            bounds=[_bound(item, slots[item.tag], start.tags) for item in ranges],
-            slots=tags,
+        self._floor = FloorWatch(
+            tags=start.tags,
+            ranges=start.ranges,
+            start_us=start.start_us,
             hold_us=self._grid.width_us,
+            context=context,
+            book=self.book,
         )
-        self._floor = FloorJudge(tags=start.tags, ranges=ranges, delays_us=delays_us, context=context, book=self.book)
         self._drift: DriftJudge | None = None
         if tags and reference_new is not None and reference_new.trajectory is not None:
             self._drift = DriftJudge(
@@ -157,29 +153,23 @@ class BatchMonitor:
         segment = segment.in_journal_order()
         slots = self._slots_of(segment)
         reduction = self._reducer.feed(segment, slots)
-        hushes = self._silence.update(
+        usable = segment.qualities != BAD
+        steps = self._floor.look(
+            segment,
             slots=slots,
-            times_us=segment.source_times_us,
+            usable=usable,
             reached_us=reduction.watermark_us,
             watermark_us=self._reducer.watermark_us,
         )
         if self._drift is not None:
             self._drift.assays.offer(
-                slots=slots,
-                times_us=segment.source_times_us,
-                values=segment.values,
-                usable=segment.qualities != BAD,
+                slots=slots, times_us=segment.source_times_us, values=segment.values, usable=usable
             )
-        excursions = self._ranges.update(
-            slots=slots,
-            times_us=segment.source_times_us,
-            values=segment.values,
-            usable=segment.qualities != BAD,
-        )
-        if hushes or excursions:
-            told = self._in_journal_order(hushes, excursions, reduction.closed)
-        else:
-            told = self._judge_all(reduction.closed)
+        steps += [
+            Step(cell.closed_at, CELL_RANK, number, partial(self._judge, cell))
+            for number, cell in enumerate(reduction.closed)
+        ]
+        told = [alert for step in sorted(steps, key=itemgetter(0, 1, 2)) for alert in step.tell()]
         if self._drift is not None:
             self._drift.assays.take_all()
         return told
@@ -193,9 +183,8 @@ class BatchMonitor:
 
     def close(self, ended_us: int) -> list[Alert]:
         """The batch ended: judge the cells that are complete and end what is open."""
-        told = self._judge_all(self._reducer.finish(ended_us))
-        for episode in list(self.book.open):
-            told.append(self.book.end(episode, max(ended_us, episode.alert.onset_us)))
+        told = [alert for cell in self._reducer.finish(ended_us) for alert in self._judge(cell)]
+        told += [self.book.end(episode, max(ended_us, episode.alert.onset_us)) for episode in list(self.book.open)]
         if self._departure is not None:
             self.departures = self._departure.statement(ended_us)
         return told
@@ -228,8 +217,7 @@ class BatchMonitor:
         """Canonical state, without the references."""
         parts = {
             "reducer": self._reducer.to_bytes(),
-            "silence": self._silence.to_bytes(),
-            "ranges": self._ranges.to_bytes(),
+            "floor": self._floor.to_bytes(),
         }
         if self._drift is not None:
             parts["drift"] = self._drift.to_bytes()
@@ -262,8 +250,7 @@ class BatchMonitor:
                 raise ValueError(f"this monitor started with reference {wanted}, not with {found}")
         monitor = cls(start, reference_new, reference_old)
         monitor._reducer = CellReducer.from_bytes(arrays["part reducer"].tobytes())
-        monitor._silence.restore(arrays["part silence"].tobytes())
-        monitor._ranges.restore(arrays["part ranges"].tobytes())
+        monitor._floor.restore(arrays["part floor"].tobytes())
         if monitor._drift is not None:
             monitor._drift.restore(arrays["part drift"].tobytes())
         if monitor._departure is not None:
@@ -282,42 +269,16 @@ class BatchMonitor:
         watched = (self._sorted_ids[at] == segment.tag_ids) & (segment.source_times_us >= self._start.start_us)
         return np.where(watched, self._slot_order[at], np.int32(-1))
 
-    def _judge_all(self, closed: Sequence[ClosedCell]) -> list[Alert]:
-        told: list[Alert] = []
-        for cell in closed:
-            told += self._judge(cell)
-        return told
-
     def _judge(self, cell: ClosedCell) -> list[Alert]:
         known = cell.readings > 0
         self._last_cell[known] = cell.index
         self._last_value[known] = cell.values[known]
-        told: list[Alert] = []
+        told = self._floor.closed(cell.end_us)
         if self._drift is not None:
             self._drift.assays.take(cell.closed_at + 1)
             told += self._drift.update(cell.index, cell.end_us, cell.values)
         if self._departure is not None:
             told += self._departure.update(cell.index, cell.end_us, cell.values)
-        return told
-
-    def _in_journal_order(
-        self, hushes: Sequence[Hush], excursions: Sequence[Excursion], closed: Sequence[ClosedCell]
-    ) -> list[Alert]:
-        """Whatever happened at one position is told in a fixed order, so that ordinals never depend on the cut."""
-        silent: dict[int, list[Hush]] = {}
-        for hush in hushes:
-            silent.setdefault(hush.position, []).append(hush)
-        steps: list[tuple[int, int, int]] = [(position, 0, position) for position in silent]
-        steps += [(event.position, 1, number) for number, event in enumerate(excursions)]
-        steps += [(cell.closed_at, 2, number) for number, cell in enumerate(closed)]
-        told: list[Alert] = []
-        for _, rank, number in sorted(steps):
-            if rank == 0:
-                told += self._floor.hushes(silent[number])
-            elif rank == 1:
-                told += self._floor.excursion(excursions[number])
-            else:
-                told += self._judge(closed[number])
         return told
 
     def _tag_now(self, slot: int) -> TagNow:
@@ -333,7 +294,7 @@ class BatchMonitor:
             in_envelope=None if z is None else abs(z) <= ENVELOPE_Z,
             worst_ratio=None if np.isnan(ratio) else ratio,
             late_readings=int(self._reducer.late_counts[slot]),
-            silent=bool(self._silence.silent[slot]),
+            silent=bool(self._floor.silent[slot]),
         )
 
 
@@ -380,29 +341,4 @@ def _tag_from(fields: dict[str, Any]) -> Tag:
             "position_id": None if position is None else PositionId(position),
             "reporting_mode": ReportingMode(fields["reporting_mode"]),
         }
-    )
-
-
-def _delay_us(tag: Tag) -> int:
-    """How long after its last reading a tag counts as silent; −1 when it owes no regular reading."""
-    if tag.interval_s is None:
-        return -1
-    match tag.reporting_mode:
-        case ReportingMode.PERIODIC:
-            delay_s = max(MISSED_BEFORE_SILENT * tag.interval_s, LEAST_DELAY_S)
-        case ReportingMode.ON_CHANGE:
-            delay_s = max(LONGEST_SILENCES * tag.interval_s, LEAST_DELAY_S)
-        case ReportingMode.MANUAL:
-            return -1
-        case _:
-            assert_never(tag.reporting_mode)
-    return round(delay_s * US_PER_S)
-
-
-def _bound(approved: ApprovedRange, slot: int, tags: Sequence[Tag]) -> Bound:
-    return Bound(
-        slot=slot,
-        low=float("-inf") if approved.low is None else approved.low,
-        high=float("inf") if approved.high is None else approved.high,
-        confirm=1 if tags[slot].reporting_mode is ReportingMode.MANUAL else 2,
     )

@@ -12,10 +12,10 @@ from store.model.times import from_us
 from store.sql import queries
 
 RAISED = (
-    "kind", "detector", "tags", "raised_time", "onset_time", "phase_time_h", "score", "limit", "sentence",
+    "kind", "severity", "detector", "tags", "raised_time", "onset_time", "phase_time_h", "score", "limit", "sentence",
     "contributions", "cells", "reference_digest", "software",
 )  # fmt: skip
-UPDATED = ("ended_time", "detector", "tags", "score", "limit", "sentence", "contributions", "cells")
+UPDATED = ("ended_time", "severity", "detector", "tags", "score", "limit", "sentence", "contributions", "cells")
 
 
 class RecordedRun(NamedTuple):
@@ -89,8 +89,8 @@ def _computed(connection: psycopg.Connection, run: RecordedRun) -> Iterator[tupl
 
 def _told(alert: Alert, field: str) -> Any:
     match field:
-        case "kind":
-            return str(alert.kind)
+        case "kind" | "severity":
+            return str(getattr(alert, field))
         case "raised_time":
             return from_us(alert.raised_us)
         case "onset_time":

@@ -139,6 +139,27 @@ def silence_sentence(*, tags: Sequence[Tag], watched: int, since_h: float, until
     return _sentence(f"{named}{more} {verb} been silent since hour {since_h:.1f}")
 
 
+def spike_sentence(*, tag: Tag, readings: int, value: float, since_h: float, last_h: float) -> str:
+    """Single readings outside the approved range; `value` is the last of them."""
+    if readings == 1:
+        return _sentence(
+            f"a single reading of {spoken(tag)} at hour {last_h:.1f} lay outside its range: {quantity(value, tag)}; "
+            f"the next one was inside"
+        )
+    return _sentence(
+        f"{readings} single readings of {spoken(tag)} lay outside its range from hour {since_h:.1f} to {last_h:.1f}, "
+        f"the last at {quantity(value, tag)}; after each the next one was inside"
+    )
+
+
+def bad_sentence(*, tag: Tag, since_h: float) -> str:
+    """A tag that says of all its readings that they are bad."""
+    return _sentence(
+        f"{spoken(tag)} has sent bad readings only since hour {since_h:.1f}: they are stored, and it cannot be judged "
+        f"meanwhile; look at the sensor and its connection"
+    )
+
+
 def spoken(tag: Tag) -> str:
     """A tag as a person calls it: what it measures, with its name where they differ."""
     if not tag.measurand or tag.measurand.casefold() == tag.name.replace("_", " ").casefold():

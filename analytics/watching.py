@@ -18,7 +18,7 @@ from analytics.reruns import run_on_under_this_version
 from analytics.scored import ScoredCell
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.times import from_us
 from store.sql import queries
 
@@ -162,6 +162,7 @@ def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -
     alert = Alert(
         ordinal=0,
         kind=AlertKind.SILENCE,
+        severity=AlertSeverity.HIGH,
         detector="monitor_failed",
         tags=(),
         raised_us=now_us,
@@ -182,6 +183,7 @@ def write_alert(connection: psycopg.Connection, alert: Alert, claim: Claim, *, o
     asked = {"monitor_id": claim.monitor_id, "ordinal": alert.ordinal}
     known = connection.execute(sql["alert_of_monitor"], asked).fetchone()
     common: dict[str, Any] = {
+        "severity": str(alert.severity),
         "detector": alert.detector,
         "tags": list(alert.tags),
         "score": alert.score,

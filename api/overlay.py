@@ -204,6 +204,7 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
         "batch": made["batch"],
         "kind": None,
         "state": None,
+        "severity": None,
         "open_only": False,
         "superseded": False,
         "limit": 500,

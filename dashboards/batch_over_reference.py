@@ -38,7 +38,7 @@ from dashboards.review import (
     tag,
     unit_of_measure,
 )
-from dashboards.states import ALERT_STATES, BAND, OLD, RED, RESULT_STATES
+from dashboards.states import ALERT_STATES, BAND, OLD, RED, RESULT_STATES, SEVERITIES
 
 UID = "batchwitness-batch-over-reference"
 
@@ -272,19 +272,23 @@ def alerts() -> Table:
         .grid_pos(GridPos(x=12, y=23, w=12, h=10))
         .override_by_name("from", property_values(unit="dateTimeAsIso"))
         .override_by_name("until", property_values(unit="dateTimeAsIso"))
+        .override_by_name("severity", coloured_cell(SEVERITIES))
         .override_by_name("state", coloured_cell(ALERT_STATES))
         .with_target(
             alerts_in_view(
                 time("time", "from"),
                 time("timeEnd", "until"),
                 text("kind"),
+                text("severity"),
                 text("title"),
                 text("text", "what happened"),
                 text("state"),
                 text("alert", "alert no."),
             )
         )
-        .with_transformation(ordered("from", "until", "kind", "title", "what happened", "state", "alert no."))
+        .with_transformation(
+            ordered("from", "until", "severity", "kind", "title", "what happened", "state", "alert no.")
+        )
     )
 
 

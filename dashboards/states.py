@@ -50,6 +50,11 @@ ALERT_STATES: Final = {
     "assessed": Shown(text="assessed", color=BLUE),
     "closed": Shown(text="closed", color=GREY),
 }
+SEVERITIES: Final = {
+    "high": Shown(text="HIGH", color=RED),
+    "medium": Shown(text="medium", color=AMBER),
+    "low": Shown(text="low", color=BLUE),
+}
 SAMPLE_STATES: Final = {
     "not_yet_drawn": Shown(text="to be drawn", color=BLUE),
     "awaited": Shown(text="awaited", color=BLUE),

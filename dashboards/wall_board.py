@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos, VariableOption
 from dashboards.common import FLOOR, api_variable, board, coloured_cell, every_row, ordered, property_values, stat
 from dashboards.common import table as plain_table
 from dashboards.infinity import Column, InfinityQuery, number, text, time
-from dashboards.states import ALERT_STATES, ENVELOPE, SAMPLE_STATES, UNIT_STATES
+from dashboards.states import ALERT_STATES, ENVELOPE, SAMPLE_STATES, SEVERITIES, UNIT_STATES
 
 UID = "batchwitness-wall-board"
 POSITIONS_IN_A_UNIT = 8  # rows a tile shows at most
@@ -102,6 +102,7 @@ def what_to_do() -> Table:
         .grid_pos(GridPos(x=0, y=7, w=19, h=8))
         .override_by_name("since", property_values(unit="dateTimeAsSystem", custom_width=190))
         .override_by_name("state", [*coloured_cell(ALERT_STATES), *property_values(custom_width=140)])
+        .override_by_name("severity", [*coloured_cell(SEVERITIES), *property_values(custom_width=100)])
         .override_by_name("do this", property_values(custom_width=420))
         .with_target(
             InfinityQuery(
@@ -114,13 +115,14 @@ def what_to_do() -> Table:
                     text("next_action", "do this"),
                     text("sentence", "what happened"),
                     text("kind"),
+                    text("severity"),
                     text("state"),
                     text("alert", "alert no."),
                 ),
             )
         )
         .with_transformation(
-            ordered("since", "unit", "batch", "do this", "what happened", "kind", "state", "alert no.")
+            ordered("since", "severity", "unit", "batch", "do this", "what happened", "kind", "state", "alert no.")
         )
     )
 

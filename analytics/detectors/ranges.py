@@ -34,11 +34,22 @@ class Excursion:
     value: float  # of the confirming reading; the last one outside when it is over
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spike:
+    """A single reading of a stream lay outside; the next one was inside again."""
+
+    position: int  # in the segment, of the reading that was inside
+    bound: int
+    time_us: int  # of the reading outside
+    known_us: int  # of the reading that was inside again
+    value: float
+
+
 class RangeWatch:
     """Per approved range: outside once it is confirmed, over once every reading of a while was inside.
 
-    A single reading of a stream outside is a spike: it is counted and raises nothing. Readings are taken in journal
-    order, whatever their source times.
+    A single reading of a stream outside is a spike and no excursion. Readings are taken in journal order, whatever
+    their source times.
     """
 
     def __init__(self, *, bounds: Sequence[Bound], slots: int, hold_us: int) -> None:
@@ -56,12 +67,11 @@ class RangeWatch:
         self._last_outside_us = np.full(count, NEVER_US, np.int64)
         self._last_value = np.zeros(count)
         self._open = np.zeros(count, np.bool_)
-        self.spikes = np.zeros(slots, np.int64)
 
     def update(
         self, *, slots: Int32s, times_us: Int64s, values: Floats, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    ) -> list[Excursion]:
-        """Excursions begun or ended by these readings, in journal order. Slot −1 and unusable readings are ignored."""
+    ) -> list[Excursion | Spike]:
+        """Excursions begun or ended and spikes seen, in journal order. Slot −1 and unusable readings are ignored."""
         if not self._bounds:
             return []
         watched = usable & (slots >= 0)
@@ -69,7 +79,7 @@ class RangeWatch:
         if not outside.any() and not self._run.any() and not self._open.any():
             return []
         touched = set(slots[outside].tolist())
-        events: list[Excursion] = []
+        events: list[Excursion | Spike] = []
         for number, bound in enumerate(self._bounds):
             if bound.slot in touched or self._run[number] or self._open[number]:
                 positions = np.flatnonzero(watched & (slots == bound.slot))
@@ -80,7 +90,7 @@ class RangeWatch:
         """What is open and what is being confirmed."""
         return pack(
             "ranges",
-            1,
+            2,
             {},
             {
                 "run": self._run,
@@ -88,21 +98,20 @@ class RangeWatch:
                 "last": self._last_outside_us,
                 "value": self._last_value,
                 "open": self._open,
-                "spikes": self.spikes,
             },
         )
 
     def restore(self, data: bytes) -> Self:
         """This watch in the state those bytes describe."""
-        _, arrays = unpack("ranges", 1, data)
+        _, arrays = unpack("ranges", 2, data)
         self._run, self._onset_us = arrays["run"], arrays["onset"]
         self._last_outside_us, self._last_value = arrays["last"], arrays["value"]
-        self._open, self.spikes = arrays["open"], arrays["spikes"]
+        self._open = arrays["open"]
         return self
 
-    def _follow(self, number: int, positions: Int64s, times_us: Int64s, values: Floats) -> list[Excursion]:
+    def _follow(self, number: int, positions: Int64s, times_us: Int64s, values: Floats) -> list[Excursion | Spike]:
         bound = self._bounds[number]
-        events = []
+        events: list[Excursion | Spike] = []
         for position in positions.tolist():
             time_us, value = int(times_us[position]), float(values[position])
             if value < bound.low or value > bound.high:
@@ -116,7 +125,15 @@ class RangeWatch:
                     events.append(self._event(number, position, time_us, left=True))
                 continue
             if self._run[number] and not self._open[number]:
-                self.spikes[bound.slot] += 1
+                events.append(
+                    Spike(
+                        position=position,
+                        bound=number,
+                        time_us=int(self._onset_us[number]),
+                        known_us=time_us,
+                        value=float(self._last_value[number]),
+                    )
+                )
             self._run[number] = 0
             if self._open[number] and time_us - int(self._last_outside_us[number]) >= self._hold_us:
                 self._open[number] = False

@@ -14,7 +14,7 @@ from api.paging import Page, page
 from records.actors import Actor
 from records.alerts import acknowledge, assess
 from store.errors import NotFound
-from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertState
+from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertSeverity, AlertState
 from store.model.correction import AlertOutcome
 from store.sql import queries
 
@@ -31,6 +31,7 @@ class AlertRow(BaseModel):
     unit: str
     process: str | None
     kind: AlertKind
+    severity: AlertSeverity | None  # null: raised before there was one
     detector: str
     tags: list[str]
     raised_time: datetime
@@ -59,6 +60,7 @@ class VersionRow(BaseModel):
 
     version: int
     ended_time: datetime | None
+    severity: AlertSeverity | None
     detector: str
     tags: list[str]
     score: float
@@ -123,6 +125,7 @@ def alert_queue(
     batch: OptionalName = None,
     kind: AlertKind | None = None,
     state: AlertState | None = None,
+    severity: AlertSeverity | None = None,
     *,
     open_only: bool = False,
     superseded: Annotated[bool, Query(description="also those that a correction superseded")] = False,
@@ -135,6 +138,7 @@ def alert_queue(
         batch=batch,
         kind=kind,
         state=state,
+        severity=severity,
         open_only=open_only,
         superseded=superseded,
         below=cursor,
@@ -181,6 +185,7 @@ def read_queue(
     batch: str | None = None,
     kind: str | None = None,
     state: str | None = None,
+    severity: str | None = None,
     open_only: bool = False,
     superseded: bool = False,
     below: int = BIGGEST_ID,
@@ -192,6 +197,7 @@ def read_queue(
         "batch": batch,
         "kind": kind,
         "state": state,
+        "severity": severity,
         "open_only": open_only,
         "superseded": superseded,
         "limit": limit,

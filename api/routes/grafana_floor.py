@@ -8,7 +8,7 @@ from api.database import Reading, rows
 from api.expected import OPEN, flat_lines, read_plan
 from api.fields import to_ms
 from api.flat import ROW_CAP, FlatRow, flat
-from store.model.alert import AlertKind
+from store.model.alert import AlertKind, AlertSeverity
 from store.sql import queries
 
 router = APIRouter(prefix="/grafana/floor", tags=["grafana floor"])
@@ -53,6 +53,7 @@ def floor_alerts(connection: Reading) -> Response:
             "unit": ", ".join(node.units),
             "batch": ", ".join(dict.fromkeys(node.batches)),
             "kind": AlertKind.SILENCE,
+            "severity": AlertSeverity.HIGH,
             "sentence": f"{node.sentence} Alerts {', '.join(map(str, node.alerts))}.",
             "state": node.state,
             "next_action": node.next_action,

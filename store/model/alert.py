@@ -11,7 +11,16 @@ class AlertKind(StrEnum):
     DEPARTURE = "departure"  # from the old process, at matched points only
     RANGE = "range"  # outside an approved range
     SILENCE = "silence"  # a tag or a unit stopped speaking
+    QUALITY = "quality"  # readings that cannot be used: bad for a while, or single ones far off
     SIGNAL = "signal"  # between batches
+
+
+class AlertSeverity(StrEnum):
+    """How soon somebody has to look (`analytics.severity` says by which rule). No statement about the product."""
+
+    LOW = "low"  # when there is time: it is kept, and leaves a tile of the board as it is
+    MEDIUM = "medium"  # today
+    HIGH = "high"  # now
 
 
 class AlertState(StrEnum):
@@ -49,6 +58,7 @@ class Alert:
 
     ordinal: int  # 1, 2, … inside its monitor: the same journal gives the same numbers
     kind: AlertKind
+    severity: AlertSeverity  # never falls while an episode lasts
     detector: str  # the layer whose score and limit are told: "ewma", "balance", "departure", "range", "silence", …
     tags: tuple[str, ...]  # names, largest contribution first
     raised_us: int  # the instant in unit time at which it could be known: the end of the cell that raised it

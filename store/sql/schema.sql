@@ -188,7 +188,9 @@ CREATE TABLE public.alert (
     intake_ordinal bigint NOT NULL,
     committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     same_as bigint,
-    CONSTRAINT alert_kind_check CHECK ((kind = ANY (ARRAY['drift'::text, 'departure'::text, 'range'::text, 'silence'::text, 'signal'::text])))
+    severity text,
+    CONSTRAINT alert_kind_check CHECK ((kind = ANY (ARRAY['drift'::text, 'departure'::text, 'range'::text, 'silence'::text, 'quality'::text, 'signal'::text]))),
+    CONSTRAINT alert_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text])))
 );
 
 ALTER TABLE public.alert ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -243,7 +245,9 @@ CREATE TABLE public.alert_update (
     contributions jsonb NOT NULL,
     cells jsonb NOT NULL,
     intake_ordinal bigint NOT NULL,
-    committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    severity text,
+    CONSTRAINT alert_update_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text])))
 );
 
 CREATE TABLE public.monitor (
@@ -305,7 +309,11 @@ CREATE VIEW public.alert_now AS
         END AS spread_to,
     alert.same_as,
     monitor.run,
-    COALESCE((later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded
+    COALESCE((later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded,
+        CASE
+            WHEN (newest.alert_id IS NULL) THEN alert.severity
+            ELSE newest.severity
+        END AS severity
    FROM ((((((public.alert
      LEFT JOIN public.monitor USING (monitor_id))
      LEFT JOIN public.monitor later ON (((monitor.until_ordinal IS NOT NULL) AND (later.unit_procedure_id = monitor.unit_procedure_id) AND (later.until_ordinal IS NULL))))
@@ -320,7 +328,8 @@ CREATE VIEW public.alert_now AS
             alert_update.contributions,
             alert_update.cells,
             alert_update.intake_ordinal,
-            alert_update.committed_time
+            alert_update.committed_time,
+            alert_update.severity
            FROM public.alert_update
           WHERE (alert_update.alert_id = alert.alert_id)
           ORDER BY alert_update.version DESC

@@ -14,7 +14,7 @@ from analytics.evaluate import Evaluation, evaluate
 from analytics.evaluating import run, write_alerts
 from analytics.evaluation_report import Outcome, report_html, rows_of
 from analytics.scoring import BatchAlert, score_alerts
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.times import US_PER_H
 
 DATA = Path(__file__).parent.parent / "data" / "indpensim"
@@ -139,6 +139,7 @@ def alert(raised_h: float, kind: AlertKind = AlertKind.DRIFT) -> Alert:
     return Alert(
         ordinal=1,
         kind=kind,
+        severity=AlertSeverity.MEDIUM,
         detector="ewma",
         tags=("pH",),
         raised_us=round(raised_h * US_PER_H),

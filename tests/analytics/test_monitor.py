@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics.cells import BAD
 from analytics.learning import learn_new
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import Blind, ReferenceModel
 from analytics.segment import Segment, Tick
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.plant import Tag
 from store.model.result import LimitKind
 from store.model.times import US_PER_H
@@ -61,13 +62,15 @@ def faulty(seed: int = 100) -> Segment:
 
 
 def eventful() -> Segment:
-    """A step, a range excursion, a spike, a silent tag, a late reading, and a tick."""
+    """A step, a range excursion, spikes, a silent tag, one with bad readings only, a late reading, and a tick."""
     segment = faulty()
     values, times = segment.values.copy(), segment.source_times_us.copy()
     acid = np.flatnonzero(segment.tag_ids == 102)
     oxygen = np.flatnonzero(segment.tag_ids == 100)
     values[acid[200:230]] = 6.0
-    values[acid[400]] = 1.0
+    values[acid[[400, 440, 700]]] = 1.0
+    qualities = segment.qualities.copy()
+    qualities[acid[560:640]] = BAD
     times[oxygen[300]] -= 3 * US_PER_H
     keep = np.ones(len(values), np.bool_)
     keep[np.flatnonzero(segment.tag_ids == 101)[500:560]] = False
@@ -76,7 +79,7 @@ def eventful() -> Segment:
         tag_ids=segment.tag_ids[keep],
         source_times_us=times[keep],
         values=values[keep],
-        qualities=segment.qualities[keep],
+        qualities=qualities[keep],
         tick=Tick(plant_time_us=START_US + (HOURS + 1) * US_PER_H, transport_allowance_us=0),
     )
 
@@ -134,7 +137,7 @@ def test_DETECT_1_the_same_alerts_bit_for_bit_however_readings_were_grouped_and_
         assert watch.to_bytes() == state
     assert told == expected
     assert watch.to_bytes() == unbroken.to_bytes()
-    assert {alert.kind for alert in expected} >= {AlertKind.DRIFT, AlertKind.RANGE, AlertKind.SILENCE}
+    assert {alert.kind for alert in expected} >= set(AlertKind) - {AlertKind.SIGNAL, AlertKind.DEPARTURE}
     end_us = START_US + HOURS * US_PER_H
     assert watch.close(end_us) == unbroken.close(end_us)
 
@@ -189,13 +192,57 @@ def test_readings_that_wait_in_one_message_are_not_late_to_each_other(new: Refer
     assert watch.late_readings == 0
 
 
-def test_a_spike_of_one_reading_raises_nothing(new: ReferenceModel) -> None:
+def test_a_spike_of_one_reading_is_no_drift_and_of_the_lesser_kind(new: ReferenceModel) -> None:
     segment = stream_of(run_of(201))
     values = segment.values.copy()
     values[np.flatnonzero(segment.tag_ids == 102)[300]] = 1.0
-    values[np.flatnonzero(segment.tag_ids == 100)[400]] = 500.0
-    watch = monitor(new)
-    assert watch.feed(replace(segment, values=values)) == monitor(new).feed(segment)
+    values[np.flatnonzero(segment.tag_ids == 100)[400]] = 500.0  # a tag without an approved range
+    told = monitor(new).feed(replace(segment, values=values))
+    assert [(alert.kind, alert.severity, alert.tags) for alert in told if alert.ended_us is None] == [
+        (AlertKind.QUALITY, AlertSeverity.LOW, ("pH",))
+    ]
+    assert told[0].sentence == "A single reading of pH at hour 25.0 lay outside its range: 1; the next one was inside."
+    assert told[0].raised_us == told[0].onset_us + 300 * 1_000_000
+    assert [alert for alert in told if alert.kind is not AlertKind.QUALITY] == monitor(new).feed(segment)
+
+
+def test_spikes_of_a_tag_are_one_alert_until_a_day_has_passed_without_one(new: ReferenceModel) -> None:
+    segment = stream_of(run_of(201))
+    values = segment.values.copy()
+    acid = np.flatnonzero(segment.tag_ids == 102)
+    values[acid[[100, 200, 300, 650]]] = 1.0
+    told = [alert for alert in monitor(new).feed(replace(segment, values=values)) if alert.kind is AlertKind.QUALITY]
+    assert [(alert.ordinal, alert.ended_us is None) for alert in told[:4]] == [(1, True)] * 3 + [(1, False)]
+    assert told[2].sentence.startswith("3 single readings of pH lay outside its range from hour 8.3 to 25.0")
+    assert (
+        told[3].ended_us
+        == float(told[2].cells[-1]["hour"]) * US_PER_H + START_US
+        == pytest.approx(START_US + 25 * US_PER_H, abs=60e6)
+    )
+    assert (told[4].ordinal, told[4].ended_us) == (2, None)
+
+
+def test_a_tag_that_sends_only_bad_readings_is_told_of_until_one_is_usable(new: ReferenceModel) -> None:
+    told = [alert for alert in monitor(new).feed(eventful()) if alert.detector == "bad"]
+    raised, ended = told
+    assert (raised.kind, raised.severity, raised.tags) == (AlertKind.QUALITY, AlertSeverity.LOW, ("pH",))
+    assert raised.raised_us - raised.onset_us == 5 * 300 * 1_000_000
+    assert raised.sentence.startswith("pH has sent bad readings only since hour 46.7")
+    assert ended.ended_us == raised.onset_us + 80 * 300 * 1_000_000
+
+
+def test_severity_says_how_soon_somebody_has_to_look(new: ReferenceModel, old: ReferenceModel) -> None:
+    gravest: dict[tuple[AlertKind, tuple[str, ...]], AlertSeverity] = {}
+    for alert in monitor(new, old).feed(eventful()):
+        gravest[alert.kind, alert.tags[:1]] = alert.severity
+    assert gravest[AlertKind.RANGE, ("pH",)] is AlertSeverity.HIGH
+    assert gravest[AlertKind.SILENCE, ("glucose",)] is AlertSeverity.MEDIUM
+    mild = monitor(new).feed(stream_of(run_of(100, fault_from_h=30.0, step=-3.0)))
+    assert {alert.severity for alert in mild if alert.kind is AlertKind.DRIFT} == {AlertSeverity.MEDIUM}
+    far = stream_of(run_of(100, fault_from_h=30.0, step=-14.0))
+    grave = [alert.severity for alert in monitor(new).feed(far) if alert.kind is AlertKind.DRIFT]
+    assert grave[-1] is AlertSeverity.HIGH
+    assert grave == sorted(grave, key=list(AlertSeverity).index)  # it never falls
 
 
 def test_an_approved_range_needs_no_reference() -> None:

@@ -49,7 +49,8 @@ ANSWERS: dict[str, list[Row]] = {
     "/grafana/floor/alerts": [
         {
             "time": T0_MS, "alert": 17, "unit": "BR-2", "batch": "CT-2042", "kind": "drift",
-            "sentence": "dissolved_oxygen is low", "state": "raised", "next_action": "Check the gas supply",
+            "severity": "medium", "sentence": "dissolved_oxygen is low", "state": "raised",
+            "next_action": "Check the gas supply",
         }
     ],
     "/grafana/floor/samples": [
@@ -69,7 +70,7 @@ ANSWERS: dict[str, list[Row]] = {
         {
             "time": T0_MS, "timeEnd": None, "title": "drift of dissolved_oxygen", "text": "low since hour 80",
             "tags": "drift,CT-2042", "alert": 17, "batch": "CT-2042", "unit": "BR-2", "kind": "drift",
-            "state": "raised",
+            "severity": "medium", "state": "raised",
         }
     ],
     "/grafana/results": [

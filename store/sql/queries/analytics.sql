@@ -144,17 +144,17 @@ SELECT alert.alert_id, (SELECT count(*) FROM alert_update WHERE alert_update.ale
 FROM alert WHERE monitor_id = %(monitor_id)s AND ordinal = %(ordinal)s;
 
 -- insert_alert: Raise an alert.
-INSERT INTO alert (monitor_id, batch_id, unit_id, ordinal, kind, detector, tags, raised_time, onset_time, phase_time_h,
-    score, limit_value, sentence, contributions, cells, reference_digest, software, intake_ordinal, same_as)
-VALUES (%(monitor_id)s, %(batch_id)s, %(unit_id)s, %(ordinal)s, %(kind)s, %(detector)s, %(tags)s, %(raised_time)s,
-    %(onset_time)s, %(phase_time_h)s, %(score)s, %(limit_value)s, %(sentence)s, %(contributions)s, %(cells)s,
+INSERT INTO alert (monitor_id, batch_id, unit_id, ordinal, kind, severity, detector, tags, raised_time, onset_time,
+    phase_time_h, score, limit_value, sentence, contributions, cells, reference_digest, software, intake_ordinal, same_as)
+VALUES (%(monitor_id)s, %(batch_id)s, %(unit_id)s, %(ordinal)s, %(kind)s, %(severity)s, %(detector)s, %(tags)s,
+    %(raised_time)s, %(onset_time)s, %(phase_time_h)s, %(score)s, %(limit_value)s, %(sentence)s, %(contributions)s, %(cells)s,
     %(reference_digest)s, %(software)s, %(intake_ordinal)s, %(same_as)s)
 RETURNING alert_id;
 
 -- update_alert: What became of an alert's episode.
-INSERT INTO alert_update (alert_id, version, ended_time, detector, tags, score, limit_value, sentence, contributions,
-    cells, intake_ordinal)
-VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(detector)s, %(tags)s, %(score)s, %(limit_value)s, %(sentence)s,
+INSERT INTO alert_update (alert_id, version, ended_time, severity, detector, tags, score, limit_value, sentence,
+    contributions, cells, intake_ordinal)
+VALUES (%(alert_id)s, %(version)s, %(ended_time)s, %(severity)s, %(detector)s, %(tags)s, %(score)s, %(limit_value)s, %(sentence)s,
     %(contributions)s, %(cells)s, %(intake_ordinal)s);
 
 -- missing_end: What is needed to raise that a unit procedure was ended by the next start.

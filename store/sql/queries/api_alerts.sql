@@ -1,5 +1,5 @@
 -- queue: Alerts below a cursor, newest first, of one batch, kind or state, or only those nobody has closed.
-SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
+SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
     alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
@@ -13,13 +13,14 @@ WHERE alert_now.alert_id < %(below)s
     AND (%(batch)s::text IS NULL OR batch.name = %(batch)s)
     AND (%(kind)s::text IS NULL OR alert_now.kind = %(kind)s)
     AND (%(state)s::text IS NULL OR alert_now.state = %(state)s)
+    AND (%(severity)s::text IS NULL OR alert_now.severity = %(severity)s)
     AND (NOT %(open_only)s OR alert_now.state <> 'closed')
     AND (%(superseded)s OR NOT alert_now.superseded)
 ORDER BY alert_now.alert_id DESC
 LIMIT %(limit)s;
 
 -- detail: One alert with all its evidence, as it stands now.
-SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.detector, alert_now.tags, alert_now.raised_time,
+SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
     alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
@@ -38,7 +39,7 @@ LEFT JOIN reference ON encode(reference.digest, 'hex') = alert_now.reference_dig
 WHERE alert_now.alert_id = %(alert_id)s;
 
 -- versions: How an alert changed since it was raised.
-SELECT version, ended_time, detector, tags, score, limit_value, sentence, intake_ordinal, committed_time
+SELECT version, ended_time, severity, detector, tags, score, limit_value, sentence, intake_ordinal, committed_time
 FROM alert_update
 WHERE alert_id = %(alert_id)s ORDER BY version;
 

@@ -1,6 +1,7 @@
 -- floor_alerts: Alerts nobody has closed, of running batches or lasting on a unit, in order of time.
 SELECT floor(extract(epoch FROM alert_now.raised_time) * 1000)::bigint AS time, alert_now.alert_id AS alert,
-    unit.name AS unit, batch.name AS batch, alert_now.kind, alert_now.sentence, alert_now.state,
+    unit.name AS unit, batch.name AS batch, alert_now.kind, alert_now.severity, alert_now.sentence,
+    alert_now.state,
     CASE WHEN alert_now.state = 'raised' THEN 'Look at the unit, then acknowledge with a comment'
         ELSE 'Acknowledged by ' || coalesce(alert_now.decided_by, '?') || ': carry on by the batch record' END
         AS next_action
@@ -47,7 +48,8 @@ SELECT floor(extract(epoch FROM alert_now.onset_time) * 1000)::bigint AS time,
         AS "timeEnd",
     alert_now.kind || ' · ' || unit.name || coalesce(' · ' || batch.name, '') AS title,
     alert_now.sentence AS text, array_to_string(alert_now.kind || alert_now.tags, ',') AS tags,
-    alert_now.alert_id AS alert, batch.name AS batch, unit.name AS unit, alert_now.kind, alert_now.state
+    alert_now.alert_id AS alert, batch.name AS batch, unit.name AS unit, alert_now.kind, alert_now.severity,
+    alert_now.state
 FROM alert_now
 JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)

@@ -61,7 +61,7 @@ WHERE monitor.until_ordinal IS NULL AND CASE WHEN %(batch_id)s::integer IS NULL 
     ELSE monitor.batch_id = %(batch_id)s END
 ORDER BY monitor.monitor_id;
 
--- board: Every occupied position, and every unit that stands idle, with its phase and its most urgent alert.
+-- board: Every occupied position, and every unit that stands idle, with its phase and its most urgent alert; one of low severity is not urgent.
 SELECT
     unit.unit_id, occupied.unit_procedure_id, site.name AS site, area.name AS area, unit.name AS unit, unit.kind AS unit_kind,
     CASE WHEN places.count > 1 THEN position.name END AS position,
@@ -88,7 +88,8 @@ LEFT JOIN monitor ON monitor.unit_procedure_id = occupied.unit_procedure_id AND 
 LEFT JOIN reference ON reference.reference_id = monitor.reference_new_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS alerts,
-        count(*) FILTER (WHERE alert_now.state = 'raised' OR alert_now.ended_time IS NULL) AS urgent
+        count(*) FILTER (WHERE (alert_now.state = 'raised' OR alert_now.ended_time IS NULL)
+            AND alert_now.severity IS DISTINCT FROM 'low') AS urgent
     FROM alert_now
     WHERE alert_now.state <> 'closed' AND NOT alert_now.superseded
         AND CASE WHEN occupied.batch_id IS NULL THEN alert_now.batch_id IS NULL AND alert_now.unit_id = unit.unit_id
@@ -107,7 +108,8 @@ LEFT JOIN LATERAL (
             ELSE alert_now.batch_id = occupied.batch_id
                 OR (alert_now.batch_id IS NULL AND alert_now.unit_id = unit.unit_id
                     AND alert_now.raised_time >= lower(occupied.during)) END
-    ORDER BY alert_now.state = 'raised' DESC, alert_now.ended_time IS NULL DESC, alert_now.raised_time DESC,
+    ORDER BY alert_now.state = 'raised' DESC, alert_now.ended_time IS NULL DESC,
+        array_position(ARRAY['high', 'medium', 'low'], alert_now.severity), alert_now.raised_time DESC,
         alert_now.alert_id DESC
     LIMIT 1
 ) AS first ON true

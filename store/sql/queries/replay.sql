@@ -5,16 +5,16 @@ WHERE %(batch)s::text IS NULL OR batch.name = %(batch)s
 ORDER BY monitor.monitor_id;
 
 -- raised: The alerts of a run as they were raised; that its monitor failed is no part of what it saw.
-SELECT alert.ordinal, alert.kind, alert.detector, alert.tags, alert.raised_time, alert.onset_time, alert.phase_time_h,
-    alert.score, alert.limit_value, alert.sentence, alert.contributions, alert.cells, alert.reference_digest,
+SELECT alert.ordinal, alert.kind, alert.severity, alert.detector, alert.tags, alert.raised_time, alert.onset_time,
+    alert.phase_time_h, alert.score, alert.limit_value, alert.sentence, alert.contributions, alert.cells, alert.reference_digest,
     alert.software
 FROM alert
 WHERE alert.monitor_id = %(monitor_id)s AND alert.detector <> 'monitor_failed'
 ORDER BY alert.ordinal;
 
 -- updated: What became of the alerts of a run, step by step.
-SELECT alert.ordinal, alert_update.version, alert_update.ended_time, alert_update.detector, alert_update.tags,
-    alert_update.score, alert_update.limit_value, alert_update.sentence, alert_update.contributions, alert_update.cells
+SELECT alert.ordinal, alert_update.version, alert_update.ended_time, alert_update.severity, alert_update.detector,
+    alert_update.tags, alert_update.score, alert_update.limit_value, alert_update.sentence, alert_update.contributions, alert_update.cells
 FROM alert_update JOIN alert USING (alert_id)
 WHERE alert.monitor_id = %(monitor_id)s AND alert.detector <> 'monitor_failed'
 ORDER BY alert.ordinal, alert_update.version;

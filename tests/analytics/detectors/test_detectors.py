@@ -11,7 +11,8 @@ from analytics.detectors.balance import Balance
 from analytics.detectors.departure import MatchedPointWatch
 from analytics.detectors.drift import DELTA, LEAST_CELLS, DriftChannel, smallest_silent_threshold
 from analytics.detectors.ewma import Ewma
-from analytics.detectors.ranges import Bound, RangeWatch
+from analytics.detectors.quality import QualityWatch
+from analytics.detectors.ranges import Bound, Excursion, RangeWatch, Spike
 from analytics.detectors.silence import SilenceWatch
 from analytics.relations import learn_weights, moves, unexplained
 from analytics.segment import Floats
@@ -135,20 +136,66 @@ def watch_range(low: float = 1.0, high: float = 2.0, confirm: int = 2) -> RangeW
 
 
 def range_events(watch: RangeWatch, values: list[float], first_us: int = 0) -> list[tuple[int, bool, int, int]]:
+    events = seen_of_range(watch, values, first_us)
+    return [
+        (event.position, event.left, event.time_us, event.onset_us) for event in events if isinstance(event, Excursion)
+    ]
+
+
+def seen_of_range(watch: RangeWatch, values: list[float], first_us: int = 0) -> list[Excursion | Spike]:
     count = len(values)
-    events = watch.update(
+    return watch.update(
         slots=np.zeros(count, np.int32),
         times_us=first_us + np.arange(count, dtype=np.int64) * 10,
         values=np.array(values, np.float64),
         usable=np.ones(count, np.bool_),
     )
-    return [(event.position, event.left, event.time_us, event.onset_us) for event in events]
 
 
-def test_a_single_reading_outside_an_approved_range_is_a_counted_spike_and_no_excursion() -> None:
+def test_a_single_reading_outside_an_approved_range_is_a_spike_and_no_excursion() -> None:
+    assert seen_of_range(watch_range(), [1.5, 9.0, 1.5, 1.4, 0.0, 1.5]) == [
+        Spike(position=2, bound=0, time_us=10, known_us=20, value=9.0),
+        Spike(position=5, bound=0, time_us=40, known_us=50, value=0.0),
+    ]
+
+
+def test_a_spike_is_seen_wherever_the_stream_is_cut() -> None:
     watch = watch_range()
-    assert range_events(watch, [1.5, 9.0, 1.5, 1.4, 0.0, 1.5]) == []
-    assert watch.spikes.tolist() == [2]
+    assert seen_of_range(watch, [1.5, 9.0]) == []
+    watch = watch_range().restore(watch.to_bytes())
+    assert seen_of_range(watch, [1.5], first_us=20) == [Spike(position=0, bound=0, time_us=10, known_us=20, value=9.0)]
+
+
+def doubts(watch: QualityWatch, readings: list[tuple[int, int, bool]]) -> list[tuple[int, bool, int, int]]:
+    slots, times, usable = zip(*readings, strict=True)
+    events = watch.update(
+        slots=np.array(slots, np.int32), times_us=np.array(times, np.int64), usable=np.array(usable, np.bool_)
+    )
+    return [(event.slot, event.bad, event.time_us, event.since_us) for event in events]
+
+
+def test_a_tag_is_in_doubt_when_all_it_said_for_a_while_was_bad_until_a_reading_is_usable() -> None:
+    bad = [(0, time, False) for time in (10, 20, 30, 40, 50, 60, 70)]
+    story = [(0, 0, True), *bad, (0, 80, True), (0, 90, False), (0, 100, True)]
+    watch = QualityWatch(delays_us=np.array([50, -1], np.int64))
+    assert doubts(watch, story) == [(0, True, 60, 10), (0, False, 80, 10)]
+
+
+def test_a_few_bad_readings_or_those_of_a_tag_that_owes_none_raise_no_doubt() -> None:
+    watch = QualityWatch(delays_us=np.array([50, -1], np.int64))
+    assert doubts(watch, [(0, 0, False), (0, 60, False), (0, 70, True)]) == []
+    assert doubts(watch, [(1, time, False) for time in range(0, 500, 10)]) == []
+
+
+def test_doubt_is_the_same_however_the_stream_is_cut() -> None:
+    story = [(slot, time, time < 20 or time > 110) for time in range(0, 160, 10) for slot in (0, 1)]
+    delays = np.array([50, 40], np.int64)
+    whole = doubts(QualityWatch(delays_us=delays), story)
+    watch, parts = QualityWatch(delays_us=delays), []
+    for reading in story:
+        parts += doubts(watch, [reading])
+        watch = QualityWatch(delays_us=delays).restore(watch.to_bytes())
+    assert parts == whole == [(1, True, 60, 20), (0, True, 70, 20), (0, False, 120, 20), (1, False, 120, 20)]
 
 
 def test_two_readings_outside_are_an_excursion_from_the_first_until_readings_stay_inside() -> None:

@@ -19,7 +19,7 @@ from store.errors import PayloadRejected
 from store.fields import time_us
 from store.journal import decode_entries, verify_chain
 from store.model.times import to_us
-from store.payload import MOST_BYTES
+from store.payload import MOST_BYTES, MOST_DIGITS
 from tests.bench.campaign.machine import Machine
 from tests.bench.fuzz.hostile import Message
 
@@ -153,6 +153,8 @@ def _journaled(payload: bytes) -> bytes:
 
 
 def _whole(digits: str) -> int | float:
+    if len(digits) > MOST_DIGITS:
+        return float(digits)
     number = int(digits)
     return number if -(2**63) <= number < 2**64 else float(digits)
 
