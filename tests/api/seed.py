@@ -371,6 +371,7 @@ def add_alert(
     *,
     unit: str = "BR-01",
     kind: str = "drift",
+    severity: str | None = "medium",
     tags: tuple[str, ...] = ("dissolved_oxygen", "pH"),
     hour: float = 31.0,
     sentence: str = "dissolved oxygen 14 % below the reference since 29.5 h",
@@ -384,6 +385,7 @@ def add_alert(
         for back in range(6)
     ]
     evidence: dict[str, object] = {
+        "severity": severity,
         "tags": list(tags),
         "sentence": sentence,
         "contributions": Jsonb([[tag, share] for tag, share in zip(tags, (0.78, 0.22), strict=False)]),

@@ -137,3 +137,17 @@ def test_what_speaks_of_the_process_stands_before_silence_on_the_page_of_a_batch
     for path in ("/batches/CT-1", "/alerts?batch=CT-1"):
         shown = re.findall(r'<a href="/alerts/(\d+)">', anonymous.get(path).text)
         assert [int(number) for number in shown] == [departed, alert, late, early], path
+
+
+def test_the_queue_can_be_asked_for_one_severity(review: TestClient, plant: Plant) -> None:
+    add_batch(plant, "CT-9", started=plant.now - timedelta(hours=40), unit="BR-02")
+    by_severity = {
+        severity: add_alert(plant, "CT-9", unit="BR-02", hour=31, severity=severity)
+        for severity in ("low", "medium", "high")
+    }
+    earlier = add_alert(plant, "CT-9", unit="BR-02", hour=32, severity=None)
+    for severity, number in by_severity.items():
+        found = review.get(f"/v1/alerts?batch=CT-9&severity={severity}").json()["items"]
+        assert [(one["alert"], one["severity"]) for one in found] == [(number, severity)]
+    assert review.get("/v1/alerts?severity=grave").status_code == 422
+    assert review.get(f"/v1/alerts/{earlier}").json()["severity"] is None

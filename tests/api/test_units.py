@@ -62,6 +62,19 @@ def test_an_unacknowledged_alert_makes_the_tile_an_alert_with_one_clear_action(f
     assert tile["next_action"] == f"Look at alert {alert} and acknowledge it with a comment: it lasts"
 
 
+def test_an_alert_of_low_severity_is_counted_and_leaves_the_tile_as_it_is(floor: TestClient, plant: Plant) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=30))
+    add_readings(plant, "CT-1", until_h=30.001)
+    add_alert(plant, "CT-1", hour=28, kind="quality", severity="low")
+    tile = floor.get("/grafana/floor/units").json()[0]
+    assert (tile["state"], tile["open_alerts"]) == ("running", 1)
+    high = add_alert(plant, "CT-1", hour=27, severity="high")
+    add_alert(plant, "CT-1", hour=29, severity="medium")
+    tile = floor.get("/grafana/floor/units").json()[0]
+    assert (tile["state"], tile["open_alerts"]) == ("alert", 3)
+    assert tile["next_action"].startswith(f"Look at alert {high} ")
+
+
 def test_a_unit_without_a_batch_is_idle_even_when_it_never_sent_anything(floor: TestClient, plant: Plant) -> None:
     tiles = floor.get("/grafana/floor/units").json()
     assert {tile["state"] for tile in tiles} == {"idle"}
