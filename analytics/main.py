@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from analytics.runner import Runner
+from analytics.self_check import SelfCheck
 from analytics.settings import AnalyticsSettings
 
 log = structlog.get_logger()
@@ -27,12 +28,16 @@ def run(ready: Callable[[], None]) -> int:
         signal.signal(number, on_signal)
     if settings.analytics_metrics_port is not None:
         start_http_server(settings.analytics_metrics_port, addr="127.0.0.1")
+
+    def connect(name: str = "batchwitness analytics") -> psycopg.Connection:
+        return psycopg.connect(autocommit=True, application_name=name)
+
+    check = SelfCheck(
+        connect=lambda: connect("batchwitness self-check"), settings=settings, stopping=stop.is_set, wait=stop.wait
+    )
     log.info("analytics started")
     ready()
-    Runner(
-        connect=lambda: psycopg.connect(autocommit=True, application_name="batchwitness analytics"),
-        settings=settings,
-        stopping=stop.is_set,
-        wait=stop.wait,
-    ).run()
+    # Only ever reads before it writes one row: where the process ends meanwhile, nothing is lost.
+    threading.Thread(target=check.run, name="self-check", daemon=True).start()
+    Runner(connect=connect, settings=settings, stopping=stop.is_set, wait=stop.wait).run()
     return 0

@@ -90,6 +90,13 @@ class Contribution(BaseModel):
     share: float
 
 
+class ComputedAnew(BaseModel):
+    """The newest check of the run that raised an alert."""
+
+    finished_time: datetime
+    differs: bool  # whether the record then told otherwise than the journal
+
+
 class AlertDetail(AlertRow):
     """An alert with all that is needed to question it (DETECT-3)."""
 
@@ -99,6 +106,7 @@ class AlertDetail(AlertRow):
     phase: str | None
     reference: str | None
     reference_batches: int | None
+    computed_anew: ComputedAnew | None  # null: not yet
     contributions: list[Contribution]
     cells: list[dict[str, Any]]
     versions: list[VersionRow]

@@ -9,7 +9,7 @@ from psycopg import Connection
 from pydantic import BaseModel
 
 from api.clock import read_clock
-from api.database import Reading, row, transaction
+from api.database import Reading, row, rows, transaction
 from api.expected import read_plan
 from api.flat import ROW_CAP
 from api.metrics import exposition
@@ -84,13 +84,19 @@ def read_readiness(connection: Connection) -> Readiness:
 def _notes(connection: Connection) -> list[str]:
     refused = row(connection, queries("api_record")["refused_lately"])
     assert refused is not None
+    differing = rows(connection, queries("self_check")["differing"])
+    notes = [
+        f"the record of {one['batch']}, run {one['run']}, does not tell what its journal leads to (found "
+        f"{instant(one['finished_time'])}): call QA"
+        for one in differing
+    ]
     if not refused["held_back"]:
-        return []
+        return notes
     note = (
         f"{refused['refused']:,} items were refused within {refused['minutes']} minutes, "
         f"{refused['held_back']:,} of them beyond what the quarantine takes: most of them on {refused['topic']}"
     )
-    return [note]
+    return [*notes, note]
 
 
 @router.get("/metrics", response_class=Response)

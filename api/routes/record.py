@@ -51,6 +51,40 @@ class GapRow(BaseModel):
     filled_time: datetime | None
 
 
+class DisagreementRow(BaseModel):
+    """One thing that the record and the journal say otherwise."""
+
+    alert: int  # ordinal in its run; 0: the run itself
+    version: int  # 0: as it was raised
+    what: str
+    recorded: str
+    computed: str
+
+
+class SelfCheckRow(BaseModel):
+    """A run that was computed anew from the journal and compared with the record."""
+
+    self_check: int
+    batch: str
+    run: int
+    software: str
+    alerts: int
+    steps: int  # alerts raised and changes of them that were compared
+    disagreements: list[DisagreementRow]
+    started_time: datetime  # of the host
+    finished_time: datetime
+
+
+@router.get("/self-checks")
+def self_checks(
+    connection: Reading, batch: OptionalName = None, cursor: Cursor = BIGGEST_ID, limit: Limit = 100
+) -> Page[SelfCheckRow]:
+    """What every night's checks found, newest first."""
+    asked = {"below": cursor, "batch": batch, "limit": limit + 1}
+    found = models(connection, SelfCheckRow, queries("self_check")["newest"], asked)
+    return page(found, [check.self_check for check in found], limit)
+
+
 @router.get("/gaps")
 def gaps(
     connection: Reading, *, open_only: bool = False, cursor: Cursor = BIGGEST_ID, limit: Limit = 100

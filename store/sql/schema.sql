@@ -1561,6 +1561,29 @@ CREATE TABLE public.schema_migration (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+CREATE TABLE public.self_check (
+    self_check_id bigint NOT NULL,
+    monitor_id integer NOT NULL,
+    "position" bigint NOT NULL,
+    software text NOT NULL,
+    alerts integer NOT NULL,
+    steps integer NOT NULL,
+    disagreements jsonb NOT NULL,
+    started_time timestamp with time zone NOT NULL,
+    finished_time timestamp with time zone NOT NULL,
+    CONSTRAINT self_check_alerts_check CHECK ((alerts >= 0)),
+    CONSTRAINT self_check_steps_check CHECK ((steps >= 0))
+);
+
+ALTER TABLE public.self_check ALTER COLUMN self_check_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.self_check_self_check_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.sequence_gap (
     sequence_gap_id bigint NOT NULL,
     publisher text NOT NULL,
@@ -2125,6 +2148,9 @@ ALTER TABLE ONLY public.sampling_plan
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.self_check
+    ADD CONSTRAINT self_check_pkey PRIMARY KEY (self_check_id);
+
 ALTER TABLE ONLY public.sequence_gap
     ADD CONSTRAINT sequence_gap_pkey PRIMARY KEY (sequence_gap_id);
 
@@ -2254,6 +2280,10 @@ CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree
 CREATE INDEX reading_revision_correction ON public.reading_revision USING btree (correction_id);
 
 CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
+
+CREATE INDEX self_check_finished ON public.self_check USING btree (finished_time);
+
+CREATE INDEX self_check_monitor ON public.self_check USING btree (monitor_id, finished_time);
 
 CREATE INDEX sequence_gap_filled ON public.sequence_gap USING btree (filled_time) WHERE (filled_time IS NOT NULL);
 
@@ -2536,6 +2566,9 @@ ALTER TABLE ONLY public.registered_publisher
 
 ALTER TABLE ONLY public.sampling_plan
     ADD CONSTRAINT sampling_plan_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
+
+ALTER TABLE ONLY public.self_check
+    ADD CONSTRAINT self_check_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
 
 ALTER TABLE ONLY public.sequence_gap
     ADD CONSTRAINT sequence_gap_publisher_boot_fkey FOREIGN KEY (publisher, boot) REFERENCES public.publisher(publisher, boot);
@@ -3177,6 +3210,12 @@ GRANT SELECT ON TABLE public.registered_publisher TO batchwitness_retain;
 GRANT UPDATE(allowed) ON TABLE public.registered_publisher TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.schema_migration TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.self_check TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.self_check TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.self_check TO batchwitness_api;
+GRANT SELECT ON TABLE public.self_check TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.self_check TO batchwitness_retain;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.sequence_gap TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.sequence_gap TO batchwitness_analytics;

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from psycopg.types.json import Jsonb
 
 from tests.api.conftest import PEOPLE, sign_in
 from tests.api.seed import SOFTWARE, Plant, add_alert, add_batch
@@ -151,3 +152,31 @@ def test_the_queue_can_be_asked_for_one_severity(review: TestClient, plant: Plan
         assert [(one["alert"], one["severity"]) for one in found] == [(number, severity)]
     assert review.get("/v1/alerts?severity=grave").status_code == 422
     assert review.get(f"/v1/alerts/{earlier}").json()["severity"] is None
+
+
+def test_what_the_nights_checks_found_is_listed_noted_and_said_on_the_page_of_an_alert(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    assert review.get(f"/v1/alerts/{alert}").json()["computed_anew"] is None
+    wrong = {"alert": 1, "version": 0, "what": "score", "recorded": "2.0", "computed": "1.0"}
+    monitor = plant.connection.execute("SELECT monitor_id FROM alert WHERE alert_id = %s", [alert]).fetchone()
+    assert monitor is not None
+    for days, found in ((2, []), (1, [wrong])):
+        finished = plant.now - timedelta(days=days)
+        plant.insert(
+            "self_check",
+            monitor_id=monitor[0],
+            position=5,
+            software=SOFTWARE,
+            alerts=1,
+            steps=2,
+            disagreements=Jsonb(found),
+            started_time=finished,
+            finished_time=finished,
+        )
+    newest, first = review.get("/v1/self-checks").json()["items"]
+    assert (newest["disagreements"], first["disagreements"]) == ([wrong], [])
+    assert review.get(f"/v1/self-checks?batch={newest['batch']}").json()["items"] == [newest, first]
+    assert review.get("/v1/self-checks?batch=CT-0").json()["items"] == []
+    assert review.get(f"/v1/alerts/{alert}").json()["computed_anew"]["differs"]
+    assert any("does not tell what its journal leads to" in note for note in review.get("/ready").json()["notes"])

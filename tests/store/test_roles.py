@@ -243,6 +243,7 @@ EXPECTED: dict[str, Rights] = {
         retain="select",
     ),
     "schema_migration": Rights(retain="select"),
+    "self_check": Rights(ingest="select", analytics="select insert", api="select", readonly="select", retain="select"),
     "sequence_gap": Rights(
         ingest="select insert update", analytics="select", api="select", readonly="select", retain="select"
     ),

@@ -157,6 +157,8 @@ OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 1, 1, 'drift', 'ewma', '{temperature}',
 INSERT INTO alert_update (alert_id, version, detector, tags, score, limit_value, sentence, contributions, cells,
     intake_ordinal, committed_time)
 VALUES (1, 1, 'ewma', '{temperature,pH}', 5, 3, 'both drift', '[]', '[]', 2, '2026-01-23Z');
+INSERT INTO self_check (monitor_id, position, software, alerts, steps, disagreements, started_time, finished_time)
+VALUES (1, 1, '1', 1, 2, '[]', '2026-01-24Z', '2026-01-24 00:01Z');
 INSERT INTO alert_decision (alert_id, version, state, actor, comment, known_at) VALUES
     (1, 1, 'acknowledged', 'mara', 'seen', '2026-01-24Z');
 INSERT INTO actor (actor_id, name, kind, printed_name, roles, known_at) OVERRIDING SYSTEM VALUE VALUES
