@@ -22,11 +22,13 @@ from analytics.drift_judge import Context, DriftJudge
 from analytics.episodes import AlertBook
 from analytics.floor_watch import FloorWatch, Step
 from analytics.grid import Grid
+from analytics.late import LateSeeker
 from analytics.packing import pack, unpack
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
 from analytics.scored import ScoredCell
-from analytics.segment import Int32s, Segment
+from analytics.segment import Segment
+from analytics.slots import Slots
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -81,9 +83,7 @@ class BatchMonitor:
         reference = reference_new or reference_old
         self._grid = reference.grid if reference is not None else GRID_WITHOUT_REFERENCE
         self._reducer = CellReducer(grid=self._grid, start_us=start.start_us, lateness_us=start.lateness_us, slots=tags)
-        ids = np.array([tag.tag_id for tag in start.tags], np.int32)
-        self._slot_order = np.argsort(ids).astype(np.int32)
-        self._sorted_ids = ids[self._slot_order]
+        self._slots = Slots(tags=start.tags, start_us=start.start_us)
         self._floor = FloorWatch(
             tags=start.tags,
             ranges=start.ranges,
@@ -108,6 +108,8 @@ class BatchMonitor:
                 book=self.book,
             )
         self.departures: tuple[Departure, ...] = ()  # once the batch has ended
+        self.ended_us: int | None = None
+        self.missed_the_end = False  # readings of this batch came behind its end, in the same block
         self._last_cell = np.full(tags, -1, np.int64)
         self._last_value = np.full(tags, np.nan)
 
@@ -148,10 +150,15 @@ class BatchMonitor:
         """Readings that came after their cell had closed. They are stored, but were not judged."""
         return int(self._reducer.late_counts.sum())
 
+    def seeker(self) -> LateSeeker:
+        """What finds the readings that come too late for this monitor, from its beginning."""
+        start = self._start
+        return LateSeeker(tags=start.tags, grid=self._grid, start_us=start.start_us, lateness_us=start.lateness_us)
+
     def feed(self, segment: Segment) -> list[Alert]:
         """Alerts newly raised or changed, in order; the same ordinal again is an update or an end of that alert."""
         segment = segment.in_journal_order()
-        slots = self._slots_of(segment)
+        slots = self._slots.of(segment)
         reduction = self._reducer.feed(segment, slots)
         usable = segment.qualities != BAD
         steps = self._floor.look(
@@ -183,11 +190,18 @@ class BatchMonitor:
 
     def close(self, ended_us: int) -> list[Alert]:
         """The batch ended: judge the cells that are complete and end what is open."""
+        self.ended_us = ended_us
         told = [alert for cell in self._reducer.finish(ended_us) for alert in self._judge(cell)]
         told += [self.book.end(episode, max(ended_us, episode.alert.onset_us)) for episode in list(self.book.open)]
         if self._departure is not None:
             self.departures = self._departure.statement(ended_us)
         return told
+
+    def after_the_end(self, segment: Segment) -> None:
+        """Note whether any of these readings belongs to the batch."""
+        assert self.ended_us is not None
+        mine = (self._slots.of(segment) >= 0) & (segment.source_times_us < self.ended_us)
+        self.missed_the_end = self.missed_the_end or bool(mine.any())
 
     def take_scored(self) -> list[ScoredCell]:
         """The cells judged since this was last asked, in order; nothing of them is in the state."""
@@ -260,14 +274,6 @@ class BatchMonitor:
         # The judges hold this very book: it takes over what the restored one says.
         monitor.book.raised, monitor.book.open = restored.raised, restored.open
         return monitor
-
-    def _slots_of(self, segment: Segment) -> Int32s:
-        """The slot of every reading, −1 for tags nobody watches and for readings before the batch."""
-        if not len(self._sorted_ids):
-            return np.full(len(segment), -1, np.int32)
-        at = np.minimum(np.searchsorted(self._sorted_ids, segment.tag_ids), len(self._sorted_ids) - 1)
-        watched = (self._sorted_ids[at] == segment.tag_ids) & (segment.source_times_us >= self._start.start_us)
-        return np.where(watched, self._slot_order[at], np.int32(-1))
 
     def _judge(self, cell: ClosedCell) -> list[Alert]:
         known = cell.readings > 0

@@ -1,8 +1,8 @@
 """Play a stretch of the intake to one run of a monitor: the same live, after a restart or in a year."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import psycopg
@@ -10,6 +10,7 @@ import psycopg
 from analytics.configuration import Configuration
 from analytics.corrections import Corrections, corrections_at
 from analytics.intake import Stretch
+from analytics.late import NOTHING_MOVED, LateSeeker, Moved
 from analytics.monitor import BatchMonitor
 from analytics.reference import ReferenceModel, digest_of
 from analytics.segment import Segment, Tick
@@ -64,6 +65,23 @@ class Played:
     unit_procedure_id: int
     transport_allowance_s: float  # host seconds; the one the run began with, whatever the settings say today
     corrections: Corrections
+    moved: Moved = NOTHING_MOVED
+
+
+class Watching(Protocol):
+    """What can be played to."""
+
+    def feed(self, segment: Segment) -> list[Alert]:
+        """Take readings, and the tick after them."""
+
+    def phase(self, name: str, started_us: int) -> None:
+        """A phase started."""
+
+    def close(self, ended_us: int) -> list[Alert]:
+        """The batch ended."""
+
+    def after_the_end(self, segment: Segment) -> None:
+        """What came behind the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,29 +105,48 @@ def read_run(connection: psycopg.Connection, monitor_id: int) -> Run:
 def replay(connection: psycopg.Connection, run: Run) -> Iterator[tuple[int, list[Alert], bool]]:
     """A run once more from its beginning, as far as it has come."""
     run.verify()
-    corrections = corrections_of(connection, run)
     stretch = Stretch(after=run.started_ordinal - 1, until=run.position)
-    yield from play(connection, run.begin(), stretch, played_by(run, corrections))
+    yield from play(connection, run.begin(), stretch, played_by(connection, run))
 
 
-def corrections_of(connection: psycopg.Connection, run: Run) -> Corrections:
-    """What applies to a run."""
+def played_by(connection: psycopg.Connection, run: Run) -> Played:
+    """What a run watches, with what had been corrected and what had come late by the ordinal it is pinned to."""
     tags = [tag.tag_id for tag in run.configuration.tags]
-    return corrections_at(connection, run.unit_procedure_id, run.corrected_ordinal, tags)
-
-
-def played_by(run: Run, corrections: Corrections) -> Played:
-    """What a run watches."""
-    return Played(
+    played = Played(
         unit_id=run.unit_id,
         unit_procedure_id=run.unit_procedure_id,
         transport_allowance_s=run.configuration.transport_allowance_s,
-        corrections=corrections,
+        corrections=corrections_at(connection, run.unit_procedure_id, run.corrected_ordinal, tags),
     )
+    return replace(played, moved=_moved(connection, run, played))
+
+
+def _moved(connection: psycopg.Connection, run: Run, played: Played) -> Moved:
+    """What came late for a run up to the ordinal it is pinned to: found by playing once what came until then."""
+    if run.corrected_ordinal is None:
+        return NOTHING_MOVED
+    seeker = run.begin().seeker()
+    if run.configuration.first_tick is not None:
+        seeker.feed(Segment.of_tick(run.configuration.first_tick))
+    last = run.started_ordinal - 1
+    for ordinal, _, _ in play(connection, seeker, Stretch(after=last, until=run.corrected_ordinal), played):
+        seeker.passed(ordinal)
+        last = ordinal
+    if seeker.ended_us is not None:
+        play_beyond(connection, seeker, Stretch(after=last, until=run.corrected_ordinal), played)
+    return seeker.moved()
+
+
+def play_beyond(connection: psycopg.Connection, seeker: LateSeeker, stretch: Stretch, played: Played) -> None:
+    """Show a seeker what came for a batch after its end."""
+    beyond = {"after": stretch.after, "until": stretch.until, "unit_id": played.unit_id}
+    for _, rows, _, _ in connection.execute(queries("analytics")["unit_blocks"], beyond):
+        if rows is not None:
+            seeker.after_the_end(_segment(played.corrections.readings(decode_rows(rows))))
 
 
 def play(
-    connection: psycopg.Connection, monitor: BatchMonitor, stretch: Stretch, played: Played
+    connection: psycopg.Connection, monitor: Watching, stretch: Stretch, played: Played
 ) -> Iterator[tuple[int, list[Alert], bool]]:
     """Feed a stretch of the intake to a monitor: per block its ordinal, the alerts it changed, whether it ended.
 
@@ -128,22 +165,20 @@ def play(
         tick = None
         if plant_time is not None and corrections.tells(to_us(plant_time)):
             tick = tick_of(to_us(plant_time), rate, played.transport_allowance_s)
-        alerts, ended = feed_block(
-            monitor,
-            None if rows is None else corrections.readings(decode_rows(rows)),
-            happenings.get(ordinal, []),
-            tick,
-        )
+        came = None if rows is None else corrections.readings(decode_rows(rows))
+        alerts, ended = feed_block(monitor, played.moved.block(ordinal, came), happenings.get(ordinal, []), tick)
         yield ordinal, alerts, ended
         if ended:
             return
     if ends_at is not None and stretch.until == ends_at:
         assert corrections.ended_us is not None
-        yield ends_at, monitor.close(corrections.ended_us), True
+        rows_left = played.moved.block(ends_at, None)
+        alerts = [] if rows_left is None else monitor.feed(_segment(rows_left))
+        yield ends_at, alerts + monitor.close(corrections.ended_us), True
 
 
 def feed_block(
-    monitor: BatchMonitor, rows: UnitRows | None, happenings: list[Happening], tick: Tick | None
+    monitor: Watching, rows: UnitRows | None, happenings: list[Happening], tick: Tick | None
 ) -> tuple[list[Alert], bool]:
     """Feed one block in the order of its entries; True when the batch ended in it."""
     alerts: list[Alert] = []
@@ -156,7 +191,10 @@ def feed_block(
         if happening.kind == "phase_started":
             monitor.phase(happening.phase, happening.time_us)
         else:
-            return alerts + monitor.close(happening.time_us), True
+            alerts += monitor.close(happening.time_us)
+            if rows is not None and first < len(rows.entry):
+                monitor.after_the_end(_segment(rows.between(first, len(rows.entry))))
+            return alerts, True
     if rows is not None:
         alerts += _feed(monitor, rows, first, len(rows.entry))
     if tick is not None:
@@ -201,15 +239,17 @@ def _happenings(connection: psycopg.Connection, stretch: Stretch, played: Played
     return found
 
 
-def _feed(monitor: BatchMonitor, rows: UnitRows, first: int, last: int) -> list[Alert]:
+def _feed(monitor: Watching, rows: UnitRows, first: int, last: int) -> list[Alert]:
     if first == last:
         return []
-    return monitor.feed(
-        Segment(
-            ordinals=rows.entry[first:last].astype(np.int64),
-            tag_ids=rows.tag_id[first:last],
-            source_times_us=rows.time_us[first:last],
-            values=rows.value[first:last],
-            qualities=rows.quality[first:last],
-        )
+    return monitor.feed(_segment(rows.between(first, last)))
+
+
+def _segment(rows: UnitRows) -> Segment:
+    return Segment(
+        ordinals=rows.entry.astype(np.int64),
+        tag_ids=rows.tag_id,
+        source_times_us=rows.time_us,
+        values=rows.value,
+        qualities=rows.quality,
     )

@@ -1,17 +1,21 @@
-"""After a correction or an upgrade: watch what it touched anew, in recorded order, beside what was said before it.
+"""After a correction, an upgrade or late readings: watch anew, in recorded order, beside what was said before.
 
 A run that a correction touches goes as far as that correction and no further; the next run begins at the beginning,
-with the same references, tags and ranges, and with everything that was corrected by then. A run goes on under the
-version of the software it began with or not at all: another one begins the next run. Alerts of earlier runs stay.
+with the same references, tags and ranges, and with everything that was corrected or had come late by then. A run goes
+on under the version of the software it began with or not at all: another one begins the next run. Alerts of earlier
+runs stay.
 """
 
 from dataclasses import replace
+from enum import StrEnum
 
+import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
 from analytics.batch_setup import setup, tick_before
 from analytics.corrections import corrections_at, interval_at
+from analytics.fresh import Fresh
 from analytics.inputs import note_changed_inputs
 from analytics.playing import Run, read_run
 from analytics.settings import AnalyticsSettings
@@ -19,6 +23,14 @@ from analytics.software import software
 from store.model.ids import ProcessVersionId
 from store.model.times import from_us, to_us
 from store.sql import queries
+
+
+class Cause(StrEnum):
+    """Why a run after the first one began."""
+
+    CORRECTION = "correction"
+    UPGRADE = "upgrade"
+    LATE_READINGS = "late_readings"
 
 
 def follow_correction(
@@ -34,7 +46,7 @@ def follow_correction(
             touched.append(monitor_id)
     for monitor_id in sorted(set(touched)):
         end_run(connection, monitor_id, ordinal)
-        run_again(connection, monitor_id, ordinal, settings)
+        run_again(connection, monitor_id, ordinal, settings, Cause.CORRECTION)
     note_changed_inputs(connection, correction_id)
 
 
@@ -51,7 +63,7 @@ def run_again_if_corrected(
     told_otherwise = (told.started, told.batch_id) != (truly.started, truly.batch_id)
     if told_otherwise or applied.end_corrected or applied.phases or applied.revised:
         end_run(connection, run.monitor_id, ordinal)
-        run_again(connection, run.monitor_id, ordinal, settings)
+        run_again(connection, run.monitor_id, ordinal, settings, Cause.CORRECTION)
 
 
 def run_on_under_this_version(
@@ -65,7 +77,8 @@ def run_on_under_this_version(
         return False
     end_run(connection, monitor_id, run.position)
     if not superseded:
-        run_again(connection, monitor_id, max(run.position, run.corrected_ordinal or 0), settings)
+        last = max(run.position, run.corrected_ordinal or 0)
+        run_again(connection, monitor_id, last, settings, Cause.UPGRADE)
     return True
 
 
@@ -74,8 +87,10 @@ def end_run(connection: psycopg.Connection, monitor_id: int, ordinal: int) -> No
     connection.execute(queries("rerun")["end_run"], {"monitor_id": monitor_id, "ordinal": ordinal})
 
 
-def run_again(connection: psycopg.Connection, monitor_id: int, ordinal: int, settings: AnalyticsSettings) -> None:
-    """Begin the next run of a run that has been ended, with what was corrected up to an ordinal of the intake."""
+def run_again(
+    connection: psycopg.Connection, monitor_id: int, ordinal: int, settings: AnalyticsSettings, cause: Cause
+) -> None:
+    """Begin the next run of a run that has been ended, with what was known up to an ordinal of the intake."""
     sql = queries("rerun")
     before = read_run(connection, monitor_id)
     interval = interval_at(connection, before.unit_procedure_id, ordinal)
@@ -105,6 +120,7 @@ def run_again(connection: psycopg.Connection, monitor_id: int, ordinal: int, set
             "unit_procedure_id": run.unit_procedure_id,
             "run": run.run,
             "corrected_ordinal": ordinal,
+            "cause": str(cause),
             "reference_new_id": run.reference_new_id,
             "reference_old_id": run.reference_old_id,
             "software": run.software,
@@ -131,3 +147,28 @@ def _from_start(connection: psycopg.Connection, run: Run, *, started_us: int, be
     assert first is not None
     tick = tick_before(connection, first[0], configuration.transport_allowance_s)
     return run._replace(configuration=replace(configuration, first_tick=tick), started_ordinal=first[0])
+
+
+def note_late(connection: psycopg.Connection, fresh: Fresh) -> None:
+    """Note the newest runs of ended batches for which a stretch brought readings after all."""
+    sql = queries("rerun")
+    if not len(fresh.time_us):
+        return
+    first = from_us(int(fresh.time_us.min()))
+    for monitor_id, tag_ids, started, ended in connection.execute(
+        sql["ended_runs"], {"unit_ids": np.unique(fresh.unit_id).tolist(), "first": first}
+    ).fetchall():
+        times = fresh.time_us[np.isin(fresh.tag_id, tag_ids)]
+        if ((times >= to_us(started)) & (times < to_us(ended))).any():
+            connection.execute(sql["note_late"], {"monitor_id": monitor_id, "ordinal": fresh.stretch.until})
+
+
+def score_late_again(connection: psycopg.Connection, reach: int, settings: AnalyticsSettings) -> bool:
+    """Begin the next run of one ended batch to which readings came after all; False when there is none."""
+    with connection.transaction():
+        row = connection.execute(queries("rerun")["late_run"], {"reach": reach}).fetchone()
+        if row is None:
+            return False
+        end_run(connection, row[0], reach)
+        run_again(connection, row[0], reach, settings, Cause.LATE_READINGS)
+    return True

@@ -23,6 +23,7 @@ from analytics.fresh import read_fresh
 from analytics.gaps import derive_gaps
 from analytics.intake import consumed, position_of, take_blocks
 from analytics.overviews import derive_overviews
+from analytics.reruns import note_late, score_late_again
 from analytics.settings import AnalyticsSettings
 from analytics.watching import MonitorCache, advance_monitor
 from store.errors import StoreUnavailable, translated
@@ -86,10 +87,12 @@ class Runner:
                     count_arrivals(connection, fresh)
                     derive_overviews(connection, fresh)
                     derive_gaps(connection, fresh, self.settings)
+                    note_late(connection, fresh)
                     worked = True
             reach = min(position_of(connection, name) for name in ("overviews", "batches"))
             round_ends = time.monotonic() + ROUND_S
             while time.monotonic() < round_ends and advance_monitor(connection, reach, self.settings, self.cache):
                 advances_total.inc()
                 worked = True
-        return worked
+        # Only when all is quiet: a backlog that comes in many blocks makes one run.
+        return worked or score_late_again(connection, reach, self.settings)

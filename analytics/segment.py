@@ -73,6 +73,16 @@ class Segment:
             tick=self.tick,
         )
 
+    def at(self, positions: Int64s) -> "Segment":
+        """The readings at these positions, without a tick."""
+        return Segment(
+            ordinals=self.ordinals[positions],
+            tag_ids=self.tag_ids[positions],
+            source_times_us=self.source_times_us[positions],
+            values=self.values[positions],
+            qualities=self.qualities[positions],
+        )
+
     def __len__(self) -> int:
         """The number of readings."""
         return len(self.values)

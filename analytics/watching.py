@@ -9,12 +9,11 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
-from analytics.corrections import NONE
 from analytics.departures import Departure
-from analytics.intake import Stretch
+from analytics.intake import Stretch, position_of
 from analytics.monitor import BatchMonitor
-from analytics.playing import Played, corrections_of, model_of, play, played_by, read_run
-from analytics.reruns import run_on_under_this_version
+from analytics.playing import Played, model_of, play, play_beyond, played_by, read_run
+from analytics.reruns import Cause, end_run, run_again, run_on_under_this_version
 from analytics.scored import ScoredCell
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
@@ -93,12 +92,18 @@ def _advance(
     if claim.until_ordinal is not None:
         until = min(until, claim.until_ordinal)
     closed = until == claim.until_ordinal
+    again = False
     for ordinal, alerts, ended in play(connection, monitor, Stretch(after=claim.position, until=until), played):
         for alert in alerts:
             write_alert(connection, alert, claim, ordinal=ordinal)
         if ended:
             _write_departures(connection, monitor.departures, claim, ordinal=ordinal)
         closed = closed or ended
+        if ended and claim.until_ordinal is None:
+            _note_what_came_after(connection, monitor, played, claim, ordinal)
+            # Not while it runs: until another run had caught up, nobody would say how the batch stands.
+            again = monitor.late_readings > 0 and ordinal > played.corrections.ordinal
+            until = ordinal if again else until
     _write_scored(connection, monitor.take_scored(), claim)
     connection.execute(
         queries("analytics")["save_monitor"],
@@ -110,8 +115,28 @@ def _advance(
             "snapshot": Jsonb(asdict(monitor.units_now())),
         },
     )
+    if again:
+        log.info(
+            "late readings are scored by another run", batch=claim.batch, run=claim.run, late=monitor.late_readings
+        )
+        end_run(connection, claim.monitor_id, until)
+        run_again(connection, claim.monitor_id, until, settings, Cause.LATE_READINGS)
     if not closed:
         cache.kept[claim.monitor_id] = Kept(until, monitor, played)
+
+
+def _note_what_came_after(
+    connection: psycopg.Connection, monitor: BatchMonitor, played: Played, claim: Claim, ordinal: int
+) -> None:
+    """Readings behind the end, in blocks that had been followed before this run came to it."""
+    assert monitor.ended_us is not None
+    reach = position_of(connection, "overviews")
+    seeker = monitor.seeker()
+    seeker.close(monitor.ended_us)
+    judged = max(ordinal, played.corrections.ordinal)  # what came late by then is in its place
+    play_beyond(connection, seeker, Stretch(after=judged, until=reach), played)
+    if seeker.found or (monitor.missed_the_end and ordinal > played.corrections.ordinal):
+        connection.execute(queries("rerun")["note_late"], {"monitor_id": claim.monitor_id, "ordinal": reach})
 
 
 def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
@@ -123,8 +148,7 @@ def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
     monitor = BatchMonitor.from_bytes(
         row[0], reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
     )
-    corrections = NONE if run.corrected_ordinal is None else corrections_of(connection, run)
-    return Kept(claim.position, monitor, played_by(run, corrections))
+    return Kept(claim.position, monitor, played_by(connection, run))
 
 
 def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], claim: Claim) -> None:

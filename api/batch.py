@@ -76,6 +76,8 @@ class BatchDetail(BaseModel):
     in_envelope: bool | None
     worst_ratio: float | None
     software: str | None
+    run: int | None  # of its monitor
+    run_cause: str | None  # why one after the first began: correction, upgrade, late_readings
     references: list[ReferenceRow]
     tags: list[TagRow]
     completeness: Completeness
@@ -116,6 +118,8 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
         in_envelope=None if fresh.no_data else told.in_envelope,
         worst_ratio=None if fresh.no_data else told.worst_ratio,
         software=None if monitor is None else monitor["software"],
+        run=None if monitor is None else monitor["run"],
+        run_cause=None if monitor is None else monitor["cause"],
         references=[ReferenceRow(**found) for found in rows(connection, sql["references"], of_batch)],
         tags=_tags(tags, told, fresh.silent),
         completeness=read_completeness(connection, made),

@@ -37,6 +37,31 @@ class UnitRows:
     value: npt.NDArray[np.float64]
     quality: Bytes8
 
+    def between(self, first: int, last: int) -> "UnitRows":
+        """Those from a position up to, and without, another."""
+        part = slice(first, last)
+        return UnitRows(
+            entry=self.entry[part],
+            tag_id=self.tag_id[part],
+            time_us=self.time_us[part],
+            value=self.value[part],
+            quality=self.quality[part],
+        )
+
+    def joined(self, other: "UnitRows") -> "UnitRows":
+        """Both, in order."""
+        entry = np.concatenate([self.entry, other.entry])
+        time_us = np.concatenate([self.time_us, other.time_us])
+        tag_id = np.concatenate([self.tag_id, other.tag_id])
+        order = np.lexsort((tag_id, time_us, entry))
+        return UnitRows(
+            entry=entry[order],
+            tag_id=tag_id[order],
+            time_us=time_us[order],
+            value=np.concatenate([self.value, other.value])[order],
+            quality=np.concatenate([self.quality, other.quality])[order],
+        )
+
     def where(self, chosen: npt.NDArray[np.bool_]) -> "UnitRows":
         """The chosen ones, in their order."""
         return UnitRows(

@@ -267,6 +267,9 @@ CREATE TABLE public.monitor (
     failure text,
     state bytea,
     snapshot jsonb DEFAULT '{}'::jsonb NOT NULL,
+    cause text,
+    late_ordinal bigint,
+    CONSTRAINT monitor_cause_check CHECK ((cause = ANY (ARRAY['correction'::text, 'upgrade'::text, 'late_readings'::text]))),
     CONSTRAINT monitor_run_check CHECK ((run > 0))
 );
 
@@ -2253,6 +2256,8 @@ CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 
 CREATE UNIQUE INDEX monitor_current ON public.monitor USING btree (unit_procedure_id) WHERE (until_ordinal IS NULL);
 
+CREATE INDEX monitor_late ON public.monitor USING btree (late_ordinal) WHERE ((until_ordinal IS NULL) AND (late_ordinal IS NOT NULL));
+
 CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
 
 CREATE INDEX publisher_first_heard ON public.publisher USING btree (first_heard);
@@ -2684,6 +2689,8 @@ GRANT UPDATE(failure) ON TABLE public.monitor TO batchwitness_analytics;
 GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(late_ordinal) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_analytics;

@@ -151,7 +151,7 @@ EXPECTED: dict[str, Rights] = {
     ),
     "monitor": Rights(
         ingest="select",
-        analytics="select insert update(until_ordinal position closed failure state snapshot)",
+        analytics="select insert update(until_ordinal position closed failure state snapshot late_ordinal)",
         api="select",
         readonly="select",
         retain="select",

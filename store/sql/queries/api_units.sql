@@ -39,7 +39,8 @@ LEFT JOIN LATERAL (
 WHERE tag_now.mapped AND (%(batch_id)s::integer IS NULL OR occupied.batch_id = %(batch_id)s);
 
 -- monitors: What the monitors of running unit procedures, or all of one batch, say, and how long a block waits for them.
-SELECT monitor.unit_procedure_id, lower(unit_procedure.during) AS started, monitor.software, monitor.closed, monitor.snapshot,
+SELECT monitor.unit_procedure_id, lower(unit_procedure.during) AS started, monitor.software, monitor.run, monitor.cause,
+    monitor.closed, monitor.snapshot,
     (monitor.configuration ->> 'transport_allowance_s')::double precision AS transport_allowance_s,
     extract(epoch FROM clock_timestamp() - least(not_taken.committed_time, next.committed_time))::double precision
         AS waited_s

@@ -104,15 +104,31 @@ LEFT JOIN reference AS new ON new.reference_id = monitor.reference_new_id
 LEFT JOIN reference AS old ON old.reference_id = monitor.reference_old_id
 WHERE monitor.monitor_id = %(monitor_id)s;
 
--- end_run: A run goes no further than the correction or the upgrade that begins the next one.
+-- ended_runs: The newest runs of units that have come to their end after a time, with their tags.
+SELECT monitor.monitor_id,
+    ARRAY(SELECT (tag ->> 'tag_id')::integer FROM jsonb_array_elements(monitor.configuration -> 'tags') AS tag),
+    lower(unit_procedure.during), upper(unit_procedure.during)
+FROM monitor JOIN unit_procedure USING (unit_procedure_id)
+WHERE unit_procedure.unit_id = ANY(%(unit_ids)s::integer[]) AND monitor.closed AND monitor.until_ordinal IS NULL
+    AND monitor.failure IS NULL AND upper(unit_procedure.during) > %(first)s;
+
+-- note_late: Readings came for a run that had come to its end.
+UPDATE monitor SET late_ordinal = %(ordinal)s WHERE monitor_id = %(monitor_id)s;
+
+-- late_run: A run to which readings came after its end, locked, once everything up to them is derived.
+SELECT monitor_id FROM monitor
+WHERE late_ordinal <= %(reach)s AND until_ordinal IS NULL AND failure IS NULL
+ORDER BY monitor_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- end_run: A run goes no further than what begins the next one.
 UPDATE monitor SET until_ordinal = %(ordinal)s, closed = closed OR position >= %(ordinal)s
 WHERE monitor_id = %(monitor_id)s;
 
 -- insert_run: Watch a unit procedure anew, with what was corrected, by this version of the software.
 INSERT INTO monitor (batch_id, unit_procedure_id, run, corrected_ordinal, reference_new_id, reference_old_id, software,
-    configuration, started_ordinal, position, state)
+    configuration, started_ordinal, position, state, cause)
 VALUES (%(batch_id)s, %(unit_procedure_id)s, %(run)s, %(corrected_ordinal)s, %(reference_new_id)s,
-    %(reference_old_id)s, %(software)s, %(configuration)s, %(ordinal)s, %(position)s, %(state)s);
+    %(reference_old_id)s, %(software)s, %(configuration)s, %(ordinal)s, %(position)s, %(state)s, %(cause)s);
 
 -- revised_buckets: The buckets of the overview that hold readings revised in a stretch of the intake.
 SELECT DISTINCT reading_revision.tag_id, date_bin(%(width)s::interval, reading_revision.source_time, 'epoch') AS bucket
