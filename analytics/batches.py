@@ -3,6 +3,7 @@
 Imported history is not watched: what it says was over before anybody could have been told.
 """
 
+from datetime import UTC
 from typing import Any
 
 import psycopg
@@ -103,7 +104,8 @@ def _raise_missing_end(connection: psycopg.Connection, event: dict[str, Any], *,
                 "score": 1.0,
                 "limit_value": 0.0,
                 "sentence": f"Nobody said that {name} ended; another batch was started in its place at "
-                f"{ended:%Y-%m-%d %H:%M} UTC, so its end is inferred from that start. Confirm or correct it.",
+                f"{ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC, so its end is inferred from that start. Confirm or "
+                "correct it.",
                 "contributions": Jsonb([]),
                 "cells": Jsonb([]),
                 "reference_digest": None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from analytics.grid import Grid
 from analytics.packing import pack, unpack
-from analytics.segment import Floats, Int32s, Int64s, Segment
+from analytics.segment import Floats, Int32s, Int64s, Segment, Tick
 from store.model.reading import Quality
 
 NEVER_US = -(1 << 62)
@@ -85,8 +85,12 @@ class CellReducer:
         if segment.tick is not None:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
-            self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us + tick.ahead_us)
+            self.hold_back(tick)
         return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
+
+    def hold_back(self, tick: Tick) -> None:
+        """Let no reading push the watermark further beyond a tick than it allows. No time passes by this."""
+        self.ceiling_us = max(self.ceiling_us or NEVER_US, tick.plant_time_us + tick.ahead_us)
 
     def finish(self, ended_us: int) -> list[ClosedCell]:
         """Close every cell that ended before the batch did; what is left of the last one is not judged."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
-from analytics.segment import Segment, Tick
+from analytics.segment import Tick
 from store.model.ids import PositionId, ProcessVersionId, TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.result import LimitKind
@@ -43,7 +43,7 @@ class Configuration:
             lateness_us=int(self.cell_lateness_s * US_PER_S),
         )
         if self.first_tick is not None:  # so that a clock that is ahead is held back from the first reading on
-            monitor.feed(Segment.of_tick(self.first_tick))
+            monitor.hold_back(self.first_tick)
         return monitor
 
     def to_fields(self) -> dict[str, Any]:

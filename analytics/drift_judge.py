@@ -104,7 +104,7 @@ class DriftJudge:
         beyond = np.zeros(len(largest), np.bool_) if blind else largest >= 1.0
         if not beyond.any() and not self._book.open:
             return []
-        return self._tell(end_us, beyond, known.any(axis=0), best_layer)
+        return self._tell(end_us, beyond, known.any(axis=0), best_layer, worst)
 
     def to_bytes(self) -> bytes:
         """Layers, and the values of the closed cells, from which their z follow."""
@@ -150,17 +150,24 @@ class DriftJudge:
         beyond: Bools,
         known: Bools,
         best_layer: Int64s,
+        ratios: Floats,
     ) -> list[Alert]:
         told: list[Alert] = []
-        fresh = {
-            slot for slot in np.flatnonzero(beyond).tolist() if not self._echoes(slot, int(best_layer[slot]), end_us)
-        }
+        fresh: dict[int, int] = {}  # the layer that tells, by slot
+        for slot in np.flatnonzero(beyond).tolist():
+            # An echo in one layer does not hide what another one sees now.
+            layers = np.argsort(-ratios[:, slot], kind="stable").tolist()
+            news = [layer for layer in layers if ratios[layer, slot] >= 1.0 and not self._echoes(slot, layer, end_us)]
+            if news:
+                fresh[slot] = news[0]
         for episode in self._book.of_kind(AlertKind.DRIFT):
             for slot in episode.slots:
                 if beyond[slot] or abs(self.course.z[-1][slot]) >= OUTSIDE_Z:
                     episode.active_us[slot] = end_us
                     self._active_us[slot] = end_us
-                fresh.discard(slot)
+                fresh.pop(slot, None)
+        for slot, layer in fresh.items():
+            best_layer[slot] = layer
         if fresh:
             told.append(self._raise_or_join(end_us, sorted(fresh), best_layer))
         for episode in self._book.of_kind(AlertKind.DRIFT):
@@ -200,6 +207,7 @@ class DriftJudge:
             episode.slots += fresh
             episode.joined_us = end_us
             episode.active_us.update(dict.fromkeys(fresh, end_us))
+            self._active_us[fresh] = end_us
             return self._describe(episode, best_layer)
         top = max(fresh, key=lambda slot: (self.ratios[slot], -slot))
         layer = int(best_layer[top])
@@ -225,6 +233,7 @@ class DriftJudge:
             active_us=dict.fromkeys(fresh, end_us),
             recurring=any(end_us - int(self._active_us[slot]) <= round(RECURS_H * US_PER_H) for slot in fresh),
         )
+        self._active_us[fresh] = end_us
         self._book.open.append(episode)
         return self._describe(episode, best_layer)
 

@@ -66,16 +66,18 @@ class FloorWatch:
         self, segment: Segment, *, slots: Int32s, usable: Bools, reached_us: Int64s, watermark_us: int
     ) -> list[Step]:
         """What these readings, in journal order, and the watermarks they reached lead to."""
+        # A reading from a clock that is ahead counts as of the time it came at: nothing lasts until its stamp.
+        times_us = np.minimum(segment.source_times_us, reached_us)
         hushes: dict[int, list[Hush]] = {}
         for hush in self._silence.update(
-            slots=slots, times_us=segment.source_times_us, reached_us=reached_us, watermark_us=watermark_us
+            slots=slots, times_us=times_us, reached_us=reached_us, watermark_us=watermark_us
         ):
             hushes.setdefault(hush.position, []).append(hush)
         steps = [
             Step(position, 0, position, partial(self._judge.hushes, together)) for position, together in hushes.items()
         ]
         for number, event in enumerate(
-            self._ranges.update(slots=slots, times_us=segment.source_times_us, values=segment.values, usable=usable)
+            self._ranges.update(slots=slots, times_us=times_us, values=segment.values, usable=usable)
         ):
             match event:
                 case Excursion():
@@ -84,7 +86,7 @@ class FloorWatch:
                     steps.append(Step(event.position, 2, number, partial(self._judge.spike, event)))
                 case _:
                     assert_never(event)
-        doubts = self._quality.update(slots=slots, times_us=segment.source_times_us, usable=usable)
+        doubts = self._quality.update(slots=slots, times_us=times_us, usable=usable)
         steps += [
             Step(doubt.position, 3, number, partial(self._judge.doubt, doubt)) for number, doubt in enumerate(doubts)
         ]

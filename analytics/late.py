@@ -12,7 +12,7 @@ import numpy as np
 
 from analytics.cells import CellReducer
 from analytics.grid import Grid
-from analytics.segment import Int64s, Segment
+from analytics.segment import Int64s, Segment, Tick
 from analytics.slots import Slots
 from store.model.alert import Alert
 from store.model.plant import Tag
@@ -58,6 +58,10 @@ class LateSeeker:
         self._fed: list[tuple[Int64s, Int64s]] = []  # of the block that is being fed: entries, unit time after each
         self._reached: list[tuple[Int64s, Int64s, Int64s]] = []  # ordinals, entries, unit time after each
         self.ended_us: int | None = None
+
+    def hold_back(self, tick: Tick) -> None:
+        """As the monitor is held back by what the plant's clock last said before."""
+        self._reducer.hold_back(tick)
 
     def feed(self, segment: Segment) -> list[Alert]:
         """Note what is late in a segment. Raises no alerts."""

@@ -96,7 +96,7 @@ def learn_new_with_evidence(
         statistics = budget.statistics[:, relating]
         out = outlying(statistics)[:most] if most > 0 and relating else []
         for batch in out:
-            family = int(np.argmax(statistics[batch]))
+            family = int(np.nanargmax(statistics[batch]))
             value = float(statistics[batch, family])
             set_aside.append(
                 SetAside(
@@ -244,7 +244,7 @@ class _Learner:
             scaled = residuals[batch] / residual_sd(np.delete(residuals, batch, axis=0), span)
             clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
             maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
-            for slot in np.flatnonzero(own):
+            for slot in np.flatnonzero(own & np.isfinite(z[judged]).any(axis=0)):
                 maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
         maxima[:, :, ~own] = np.nan
         return maxima, replace(

@@ -67,14 +67,14 @@ class BalanceCourses:
         )
 
     def largest(self, run: int, fitted: FittedBalance, judged: Bools, tau_h: float) -> float:
-        """The largest |score| of one run in its judged cells by a balance fitted without it."""
+        """The largest |score| of one run in its judged cells by a balance fitted without it, NaN without any."""
         deviation = self.differences[run] - fitted.mean
         scaled = (deviation[:, 0] - deviation[:, 1:] @ fitted.weights) / fitted.residual_sd
         scaled = np.clip(np.where(self.known[run], scaled, np.nan), -CLIP, CLIP)
         level = Ewma(tags=1, width_h=self.width_h, tau_h=tau_h)
         scores = np.array([level.update(cell, np.array([value]))[0] for cell, value in enumerate(scaled)])
         seen = np.abs(scores[judged & np.isfinite(scores)])
-        return float(seen.max()) if len(seen) else 0.0
+        return float(seen.max()) if len(seen) else float("nan")
 
 
 def balance_courses(
@@ -133,13 +133,13 @@ class AssayCourses:
         )
 
     def largest(self, run: int, fitted: FittedAssay, tau_h: float, blind_h: float) -> float:
-        """The largest |level| of one run after the blind hours by a pair fitted without it."""
+        """The largest |level| of one run after the blind hours by a pair fitted without it, NaN without any."""
         level = AssayDifference(tags=1, tau_h=tau_h)
-        largest = 0.0
+        largest = float("nan")
         for hour, difference in zip(self.drawn[run], self.differences[run], strict=True):
             level.note(0, hour, scaled_difference(fitted, difference, hour, self.grid.width_h))
             if hour > blind_h:
-                largest = max(largest, abs(float(level.update(0, np.zeros(1))[0])))
+                largest = float(np.fmax(largest, abs(float(level.update(0, np.zeros(1))[0]))))
         return largest
 
 

@@ -27,7 +27,7 @@ from analytics.packing import pack, unpack
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
 from analytics.scored import ScoredCell
-from analytics.segment import Segment
+from analytics.segment import Segment, Tick
 from analytics.slots import Slots
 from store.model.alert import Alert
 from store.model.ids import PositionId, TagId, UnitId
@@ -154,6 +154,13 @@ class BatchMonitor:
         """What finds the readings that come too late for this monitor, from its beginning."""
         start = self._start
         return LateSeeker(tags=start.tags, grid=self._grid, start_us=start.start_us, lateness_us=start.lateness_us)
+
+    def hold_back(self, tick: Tick) -> None:
+        """What the plant's clock last said before the first block: a clock that is ahead moves time no further.
+
+        What was silent by then is told by the first block, with everything else that it says.
+        """
+        self._reducer.hold_back(tick)
 
     def feed(self, segment: Segment) -> list[Alert]:
         """Alerts newly raised or changed, in order; the same ordinal again is an update or an end of that alert."""

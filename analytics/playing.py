@@ -127,7 +127,7 @@ def _moved(connection: psycopg.Connection, run: Run, played: Played) -> Moved:
         return NOTHING_MOVED
     seeker = run.begin().seeker()
     if run.configuration.first_tick is not None:
-        seeker.feed(Segment.of_tick(run.configuration.first_tick))
+        seeker.hold_back(run.configuration.first_tick)
     last = run.started_ordinal - 1
     for ordinal, _, _ in play(connection, seeker, Stretch(after=last, until=run.corrected_ordinal), played):
         seeker.passed(ordinal)

@@ -123,8 +123,9 @@ def _compared(
 
 def _bits(value: Any) -> Any:
     """What is equal exactly where all bits are: numbers by float.hex, sequences as tuples."""
-    if isinstance(value, float):
-        return value.hex()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # JSON of the database knows neither −0.0 nor that 3e38 was a float.
+        return (float(value) + 0.0).hex()
     if isinstance(value, list | tuple):
         return tuple(_bits(item) for item in value)
     if isinstance(value, dict):

@@ -164,7 +164,8 @@ def _of_tag(model: ReferenceModel, slot: int) -> TagReview:
     sd = course.sd[:, slot]
     cells = np.flatnonzero(np.isfinite(sd))
     limit = float(course.limits[EWMA][slot]) if EWMA in course.limits else math.nan
-    certain = math.isfinite(limit) and len(cells) > 0
+    # An EWMA of clipped values never passes the clip: beyond it the level of a tag raises nothing by itself.
+    certain = math.isfinite(limit) and limit < course.clip and len(cells) > 0
     return TagReview(
         tag=model.tags[slot],
         known=len(cells) / len(sd),

@@ -80,9 +80,10 @@ def carries_limit(values: Floats) -> Bools:
 
 
 def largest(scores: Floats, judged: Bools) -> Floats:
-    """Largest |score| of the judged cells per tag, 0 where there was none."""
-    largest: Floats = np.nanmax(np.abs(np.where(np.isnan(scores[judged]), 0.0, scores[judged])), axis=0)
-    return largest
+    """Largest |score| of the judged cells per tag, NaN where there was none."""
+    known = np.isfinite(scores[judged])
+    largest: Floats = np.abs(np.where(known, scores[judged], 0.0)).max(axis=0, initial=0.0)
+    return np.where(known.any(axis=0), largest, np.nan)
 
 
 def resolution(runs: Sequence[CompletedRun], tag: str) -> float:

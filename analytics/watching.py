@@ -21,6 +21,8 @@ from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.times import from_us
 from store.sql import queries
 
+SMALLEST_RATIO, LARGEST_RATIO = 1e-30, 1e30
+
 log = structlog.get_logger()
 
 
@@ -161,13 +163,22 @@ def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], 
                     "cell": cell.cell,
                     "ended_time": from_us(cell.ended_us),
                     "tags": list(cell.tags),
-                    "ratio": list(cell.ratios),
+                    "ratio": [_drawable(ratio) for ratio in cell.ratios],
                     "layer": list(cell.layers),
                 }
                 for cell in scored
                 if cell.tags
             ],
         )
+
+
+def _drawable(ratio: float) -> float:
+    """A ratio as single precision holds it: one that decays for days would become too small for that.
+
+    >>> [_drawable(ratio) for ratio in (1e-60, 0.5, 1e60)]
+    [0.0, 0.5, 1e+30]
+    """
+    return 0.0 if ratio < SMALLEST_RATIO else min(ratio, LARGEST_RATIO)
 
 
 def _write_departures(

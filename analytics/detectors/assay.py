@@ -106,7 +106,7 @@ class AssayDifference:
         clipped = min(max(scaled, -CLIP), CLIP)
         self._level[slot] = level + weight * (clipped - level)
         self._drawn_h[slot] = max(drawn_h, float(self._drawn_h[slot]))
-        self._told.append((slot, drawn_h, scaled))
+        self._told.append((slot, drawn_h, clipped))
 
     def update(self, cell: int, row: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
         """The level after this cell, (tags,), signed; NaN before the first assay of a tag."""

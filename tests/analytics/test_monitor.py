@@ -408,3 +408,26 @@ def test_a_reading_of_an_unknown_tag_or_before_the_batch_changes_nothing(new: Re
     unchanged = BatchMonitor.from_bytes(before, reference_new=new, reference_old=None)
     unchanged._reducer.watermark_us = watch._reducer.watermark_us
     assert watch.to_bytes() == unchanged.to_bytes()
+
+
+def test_INGEST_5_what_was_silent_from_the_start_is_told_although_time_had_passed_before_the_first_block() -> None:
+    before = Tick(plant_time_us=START_US + US_PER_H, transport_allowance_us=0)
+    watch = monitor(None)
+    watch.hold_back(before)
+    segment = stream_of(run_of(202))
+    spoken = np.flatnonzero((segment.tag_ids != 101) & (segment.source_times_us >= before.plant_time_us))[:9]
+    told = watch.feed(replace(segment.at(spoken), tick=replace(before, plant_time_us=START_US + 2 * US_PER_H)))
+    assert "glucose" in {tag for alert in told if alert.kind is AlertKind.SILENCE for tag in alert.tags}
+
+
+def test_INGEST_5_a_reading_stamped_ahead_does_not_put_silence_off() -> None:
+    segment = stream_of(run_of(202))
+    hour = np.flatnonzero(segment.source_times_us < START_US + US_PER_H)
+    times = segment.source_times_us[hour].copy()
+    last = int(np.flatnonzero(segment.tag_ids[hour] == 101)[-1])
+    times[last] += 23 * US_PER_H
+    watch = monitor(None)
+    watch.hold_back(Tick(plant_time_us=START_US + US_PER_H, transport_allowance_us=0))
+    watch.feed(replace(segment.at(hour), source_times_us=times))
+    told = watch.feed(Segment.of_tick(Tick(plant_time_us=START_US + 2 * US_PER_H, transport_allowance_us=0)))
+    assert "glucose" in {tag for alert in told if alert.kind is AlertKind.SILENCE for tag in alert.tags}

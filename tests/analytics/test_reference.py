@@ -149,6 +149,27 @@ def test_an_old_reference_of_twenty_batches_learns_its_limits() -> None:
     assert len(np.unique(model.points.limit[known])) == 1
 
 
+def test_a_batch_without_a_probe_takes_no_limit_away_and_widens_none(new: ReferenceModel) -> None:
+    runs = [run_of(seed) for seed in range(24)]
+    lacking = replace(runs[5], tags={name: course for name, course in runs[5].tags.items() if name != "pH"})
+    runs[5] = lacking
+    model = learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=2.0)])
+    assert model.trajectory is not None
+    assert new.trajectory is not None
+    for layer, limits in new.trajectory.limits.items():
+        np.testing.assert_allclose(model.trajectory.limits[layer], limits, rtol=0.15, err_msg=layer)
+
+
+def test_an_old_reference_of_twenty_batches_keeps_a_tag_that_one_of_them_lacks() -> None:
+    runs = [old_run(seed) for seed in range(20)]
+    whole = learn_old(runs, grid=GRID, tags=("dissolved_oxygen", "glucose")).points
+    runs[3] = replace(runs[3], tags={"glucose": runs[3].tags["glucose"]})
+    lacking = learn_old(runs, grid=GRID, tags=("dissolved_oxygen", "glucose")).points
+    assert whole is not None
+    assert lacking is not None
+    assert np.isfinite(lacking.limit[:, 0]).sum() == np.isfinite(whole.limit[:, 0]).sum() > 0
+
+
 def test_a_shared_budget_lets_about_its_share_of_unchanged_batches_alert() -> None:
     rng = np.random.default_rng(11)
     alerted, trials = 0, 0

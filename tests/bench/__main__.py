@@ -10,6 +10,7 @@ from tests.bench.ingestion import bench_ingest
 from tests.bench.latency import bench_latency
 from tests.bench.outage import bench_outage
 from tests.bench.plant_alerts import bench_plant_alerts
+from tests.bench.robustness import bench_robustness
 from tests.bench.storage import bench_storage
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "outage": bench_outage,
     "storage": bench_storage,
     "plant_alerts": bench_plant_alerts,
+    "robustness": bench_robustness,
 }
 
 
