@@ -48,7 +48,7 @@ class AlertRow(BaseModel):
     version: int  # how often it changed since it was raised
     spread_to: list[str]  # tags it did not have when somebody decided about it; such an alert is raised again
     run: int | None  # of its monitor; a correction begins another
-    superseded: bool  # a run after a correction or an upgrade has taken the place of the one that raised it
+    superseded: bool  # a later run has taken the place of the one that raised it
     outcome: AlertOutcome | None = None  # what the correction did to it; null: not asked for, or of no monitor
     earlier_alert: int | None = None  # the alert of an earlier run that it is, or takes the place of
     software: str

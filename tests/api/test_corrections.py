@@ -264,8 +264,8 @@ def test_the_alerts_of_a_batch_say_what_a_correction_did_to_them(review: TestCli
     assert found[2, "moves"]["earlier_alert"] == found[2, "moves"]["alert"] - 100
     for run, sentence, said in (
         (1, "goes", "after it this is not raised any more"),
-        (2, "stays", "Raised again just as it was after a correction or an upgrade"),
-        (2, "moves", "Raised otherwise before a correction or an upgrade"),
+        (2, "stays", "Raised again just as it was after a correction, an upgrade or late readings"),
+        (2, "moves", "Raised otherwise before a correction, an upgrade or late readings"),
     ):
         assert said in review.get(f"/alerts/{found[run, sentence]['alert']}").text
     page = review.get("/batches/CT-1").text
