@@ -195,13 +195,28 @@ RETURNING tag_id, bucket;
 
 -- derive_overview: Derive touched buckets anew from what holds of the readings; an absurd value is cut before it enters the mean.
 INSERT INTO overview (tag_id, resolution_s, bucket, count, minimum, mean, maximum, last)
-SELECT touched.tag_id, %(resolution_s)s, touched.bucket, count(known.value), min(known.value),
-    avg(CASE WHEN known.value IS NOT NULL
-        THEN greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, known.value)) END),
-    max(known.value), (array_agg(known.value ORDER BY known.source_time DESC))[1]
+SELECT touched.tag_id, %(resolution_s)s, touched.bucket, known.count, known.minimum, known.mean, known.maximum, newest.value
 FROM unnest(%(tag_ids)b::integer[], %(buckets)b::timestamptz[]) AS touched (tag_id, bucket)
-LEFT JOIN LATERAL (  -- as reading_now says, by one look-up a reading: there are few
-    SELECT reading.source_time, coalesce(revision.value, reading.value) AS value
+CROSS JOIN LATERAL (  -- as reading_now says; revisions are few, one look-up for each reading would cost eight times this
+    SELECT count(*), min(value) AS minimum, max(value) AS maximum,
+        avg(greatest(-%(absurd)s::double precision, least(%(absurd)s::double precision, value))) AS mean
+    FROM (
+        SELECT coalesce(revision.value, reading.value) AS value
+        FROM reading
+        LEFT JOIN (
+            SELECT DISTINCT ON (source_time) source_time, value, quality FROM reading_revision
+            WHERE reading_revision.tag_id = touched.tag_id AND source_time >= touched.bucket
+                AND source_time < touched.bucket + %(width)s::interval
+            ORDER BY source_time, sequence DESC
+        ) AS revision USING (source_time)
+        WHERE reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
+            AND reading.source_time < touched.bucket + %(width)s::interval
+            AND coalesce(revision.quality, reading.quality) > 0
+        ORDER BY reading.source_time  -- a mean of floating point depends on the order of its sum
+    ) AS held
+) AS known
+LEFT JOIN LATERAL (
+    SELECT coalesce(revision.value, reading.value) AS value
     FROM reading
     LEFT JOIN LATERAL (
         SELECT value, quality FROM reading_revision
@@ -211,8 +226,8 @@ LEFT JOIN LATERAL (  -- as reading_now says, by one look-up a reading: there are
     WHERE reading.tag_id = touched.tag_id AND reading.source_time >= touched.bucket
         AND reading.source_time < touched.bucket + %(width)s::interval
         AND coalesce(revision.quality, reading.quality) > 0
-) AS known ON true
-GROUP BY touched.tag_id, touched.bucket
+    ORDER BY reading.source_time DESC LIMIT 1
+) AS newest ON true
 ON CONFLICT (tag_id, resolution_s, bucket) DO UPDATE SET count = excluded.count, minimum = excluded.minimum,
     mean = excluded.mean, maximum = excluded.maximum, last = excluded.last;
 
