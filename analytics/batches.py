@@ -11,7 +11,8 @@ from psycopg.types.json import Jsonb
 
 from analytics.batch_setup import setup, tick_before
 from analytics.intake import Stretch
-from analytics.playing import model_of
+from analytics.monitor import BatchMonitor
+from analytics.playing import first_state, model_of
 from analytics.reruns import follow_correction, run_again_if_corrected
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
@@ -61,9 +62,11 @@ def _watch(connection: psycopg.Connection, event: dict[str, Any], *, ordinal: in
         started_us=to_us(event["started"]),
         first_tick=tick_before(connection, first[0], settings.transport_allowance_s),
     )
-    monitor = made.configuration.begin(
-        batch=event["batch"], new=model_of(made.model_new), old=model_of(made.model_old), software=software()
-    )
+
+    def begin() -> BatchMonitor:
+        new, old = model_of(made.model_new), model_of(made.model_old)
+        return made.configuration.begin(batch=event["batch"], new=new, old=old, software=software())
+
     begun = connection.execute(
         sql["insert_monitor"],
         {
@@ -75,7 +78,7 @@ def _watch(connection: psycopg.Connection, event: dict[str, Any], *, ordinal: in
             "configuration": Jsonb(made.configuration.to_fields()),
             "ordinal": first[0],
             "position": first[0] - 1,
-            "state": monitor.to_bytes(),
+            "state": first_state(begin),
         },
     )
     if begun.rowcount:

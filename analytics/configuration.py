@@ -8,9 +8,9 @@ from analytics.monitor import BatchMonitor
 from analytics.plan import ApprovedRange, TagCorrespondence
 from analytics.reference import ReferenceModel
 from analytics.segment import Tick
-from store.model.ids import PositionId, ProcessVersionId, TagId, UnitId
-from store.model.plant import ReportingMode, Tag
-from store.model.result import LimitKind
+from analytics.start import plan_from
+from store.model.ids import ProcessVersionId
+from store.model.plant import Tag
 from store.model.times import US_PER_S
 
 
@@ -56,23 +56,8 @@ class Configuration:
         return cls(
             started_us=fields["started_us"],
             process_version_id=ProcessVersionId(fields["process_version_id"]),
-            tags=tuple(_tag(tag) for tag in fields["tags"]),
-            ranges=tuple(ApprovedRange(**{**range_, "kind": LimitKind(range_["kind"])}) for range_ in fields["ranges"]),
-            correspondences=tuple(TagCorrespondence(**match) for match in fields["correspondences"]),
+            **plan_from(fields),
             cell_lateness_s=fields["cell_lateness_s"],
             transport_allowance_s=fields["transport_allowance_s"],
             first_tick=None if fields["first_tick"] is None else Tick(**fields["first_tick"]),
         )
-
-
-def _tag(fields: Mapping[str, Any]) -> Tag:
-    position_id = fields["position_id"]
-    return Tag(
-        **{
-            **fields,
-            "tag_id": TagId(fields["tag_id"]),
-            "unit_id": UnitId(fields["unit_id"]),
-            "position_id": None if position_id is None else PositionId(position_id),
-            "reporting_mode": ReportingMode(fields["reporting_mode"]),
-        }
-    )

@@ -6,12 +6,10 @@ and taken up again. Readings become cells; closed cells are scored in order; not
 Nothing here knows a database, a broker or a clock. A reference other than the one it started with is refused.
 """
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -29,10 +27,10 @@ from analytics.reference import ReferenceModel
 from analytics.scored import ScoredCell
 from analytics.segment import Segment, Tick
 from analytics.slots import Slots
+from analytics.start import Start
+from analytics.unit_now import TagNow, UnitNow
 from store.model.alert import Alert
-from store.model.ids import PositionId, TagId, UnitId
-from store.model.plant import ReportingMode, Tag
-from store.model.result import LimitKind
+from store.model.plant import Tag
 from store.model.times import US_PER_H
 
 FORMAT = 4
@@ -41,38 +39,11 @@ ENVELOPE_Z = 3.0
 CELL_RANK = 9  # a cell is judged after whatever else happened at the position that closed it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagNow:
-    """What is known of one tag at the last closed cell."""
-
-    tag: str
-    cell: int | None  # index of the last closed cell that held a reading
-    value: float | None  # its median
-    z: float | None  # distance from the new reference in SD, clipped at ±6
-    in_envelope: bool | None  # None: nothing to compare with
-    worst_ratio: float | None  # largest score over limit among the layers that judge this tag
-    late_readings: int
-    silent: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitNow:
-    """The batch at a glance."""
-
-    batch: str
-    process_hour: float | None  # of the watermark
-    data_until_us: int | None  # the watermark
-    in_envelope: bool | None
-    worst_ratio: float | None
-    tags: tuple[TagNow, ...]
-    open_alerts: tuple[int, ...]  # ordinals
-
-
 class BatchMonitor:
     """Watches one batch. Deterministic: the same segments, phases and close give the same alerts."""
 
     def __init__(
-        self, start: "_Start", reference_new: ReferenceModel | None, reference_old: ReferenceModel | None
+        self, start: Start, reference_new: ReferenceModel | None, reference_old: ReferenceModel | None
     ) -> None:
         """Use `start` or `from_bytes`."""
         self._start = start
@@ -132,7 +103,7 @@ class BatchMonitor:
         `tags` are those of its unit and position; their order does not matter, their names match the references'.
         `lateness_us` is how long after its end a cell waits for readings that come late.
         """
-        start = _Start(
+        start = Start(
             batch=batch,
             start_us=start_us,
             tags=tuple(sorted(tags, key=lambda tag: (tag.name, tag.tag_id))),
@@ -264,7 +235,7 @@ class BatchMonitor:
         Raises ValueError when the references are not those it started with, UnknownFormat for other bytes.
         """
         fields, arrays = unpack("monitor", FORMAT, data)
-        start = _Start.from_fields(fields["start"])
+        start = Start.from_fields(fields["start"])
         for wanted, given in ((start.digest_new, reference_new), (start.digest_old, reference_old)):
             found = None if given is None else given.digest.hex()
             if wanted != found:
@@ -309,49 +280,3 @@ class BatchMonitor:
             late_readings=int(self._reducer.late_counts[slot]),
             silent=bool(self._floor.silent[slot]),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
-    """What a monitor was started with; it never changes."""
-
-    batch: str
-    start_us: int
-    tags: tuple[Tag, ...]
-    ranges: tuple[ApprovedRange, ...]
-    correspondences: tuple[TagCorrespondence, ...]
-    software: str
-    lateness_us: int
-    digest_new: str | None
-    digest_old: str | None
-
-    def to_fields(self) -> dict[str, Any]:
-        """JSON fields."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """The start those fields describe."""
-        return cls(
-            **{
-                **fields,
-                "tags": tuple(_tag_from(item) for item in fields["tags"]),
-                "ranges": tuple(
-                    ApprovedRange(**{**item, "kind": LimitKind(item["kind"])}) for item in fields["ranges"]
-                ),
-                "correspondences": tuple(TagCorrespondence(**item) for item in fields["correspondences"]),
-            }
-        )
-
-
-def _tag_from(fields: dict[str, Any]) -> Tag:
-    position = fields["position_id"]
-    return Tag(
-        **{
-            **fields,
-            "tag_id": TagId(fields["tag_id"]),
-            "unit_id": UnitId(fields["unit_id"]),
-            "position_id": None if position is None else PositionId(position),
-            "reporting_mode": ReportingMode(fields["reporting_mode"]),
-        }
-    )

@@ -17,7 +17,7 @@ from analytics.batch_setup import setup, tick_before
 from analytics.corrections import corrections_at, interval_at
 from analytics.fresh import Fresh
 from analytics.inputs import note_changed_inputs
-from analytics.playing import Run, read_run
+from analytics.playing import Run, first_state, read_run
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
 from store.model.ids import ProcessVersionId
@@ -127,7 +127,7 @@ def run_again(
             "configuration": Jsonb(run.configuration.to_fields()),
             "ordinal": run.started_ordinal,
             "position": run.started_ordinal - 1,
-            "state": run.begin().to_bytes(),
+            "state": first_state(run.begin),
         },
     )
 

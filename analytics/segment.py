@@ -1,6 +1,6 @@
 """A stretch of the journal as the analytics see it: arrays in journal order, perhaps followed by a tick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -64,14 +64,7 @@ class Segment:
         if ((entries[1:] > entries[:-1]) | ((entries[1:] == entries[:-1]) & next_tag)).all():
             return self
         order = np.lexsort((self.tag_ids, self.source_times_us, self.ordinals))
-        return Segment(
-            ordinals=self.ordinals[order],
-            tag_ids=self.tag_ids[order],
-            source_times_us=self.source_times_us[order],
-            values=self.values[order],
-            qualities=self.qualities[order],
-            tick=self.tick,
-        )
+        return replace(self.at(order), tick=self.tick)
 
     def at(self, positions: Int64s) -> "Segment":
         """The readings at these positions, without a tick."""

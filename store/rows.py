@@ -39,14 +39,7 @@ class UnitRows:
 
     def between(self, first: int, last: int) -> "UnitRows":
         """Those from a position up to, and without, another."""
-        part = slice(first, last)
-        return UnitRows(
-            entry=self.entry[part],
-            tag_id=self.tag_id[part],
-            time_us=self.time_us[part],
-            value=self.value[part],
-            quality=self.quality[part],
-        )
+        return self.where(slice(first, last))
 
     def joined(self, other: "UnitRows") -> "UnitRows":
         """Both, in order."""
@@ -62,7 +55,7 @@ class UnitRows:
             quality=np.concatenate([self.quality, other.quality])[order],
         )
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> "UnitRows":
+    def where(self, chosen: npt.NDArray[np.bool_] | slice) -> "UnitRows":
         """The chosen ones, in their order."""
         return UnitRows(
             entry=self.entry[chosen],

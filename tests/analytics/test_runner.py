@@ -1,5 +1,6 @@
 """The runner over a real journal: one order, nothing twice, nothing left out, the same alerts whatever happens."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -69,15 +70,22 @@ def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watc
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda model: replace(ReferenceModel.from_bytes(model), alpha=0.5).to_bytes(),
+        lambda model: model[: len(model) // 2],
+    ],
+    ids=["another budget", "cut in half"],
+)
 def test_a_reference_whose_bytes_were_altered_after_its_approval_judges_nothing_and_an_alert_says_so(
-    watched: Watched,
+    watched: Watched, alter: Callable[[bytes], bytes]
 ) -> None:
     watched.analyse()  # the history, which is not watched
     ((reference, model, digest),) = watched.record.ask(
         "SELECT reference_id, model, encode(digest, 'hex') FROM reference"
     )
-    altered = replace(ReferenceModel.from_bytes(model), alpha=0.5).to_bytes()
-    watched.record.owner.execute("UPDATE reference SET model = %s WHERE reference_id = %s", [altered, reference])
+    watched.record.owner.execute("UPDATE reference SET model = %s WHERE reference_id = %s", [alter(model), reference])
     watched.record.take(*drifting())
     watched.analyse()
     assert watched.record.ask("SELECT DISTINCT kind, detector FROM alert") == [("silence", "monitor_failed")]

@@ -4,7 +4,6 @@ from tests.architecture.source import PACKAGES, ROOT, modules
 
 MOST_LINES = 300
 LONGER = {
-    "analytics/monitor.py": "the one state machine of a batch; its parts are modules of their own already",
     "ingest/sparkplug/session.py": "the one state machine of an edge node; its parts are modules of their own already",
     "store/events.py": "one function for each kind of event, each short",
     "dashboards/batch_over_reference.py": "one function for each panel of one dashboard, each short",
