@@ -1,7 +1,8 @@
 """Decode the next deliveries while the ones before them are being committed: a batch ahead, never more.
 
-Decoding is this process's work and committing mostly the database's, so the two overlap. Nothing is decided here: what
-could not be decoded ahead (the store is away) is handed on undecoded, and the pipeline decodes it when it commits.
+Decoding, sealing and ordering is this process's work and committing mostly the database's, so the two overlap. Nothing
+is decided here: what could not be decoded ahead (the store is away) is handed on undecoded, and the pipeline decodes it
+when it commits.
 """
 
 import queue
@@ -14,6 +15,7 @@ import structlog
 
 from ingest.decode import Decoder
 from ingest.inbox import Delivery, Inbox
+from store.commit import Prepared, prepare
 from store.draft import Draft
 from store.errors import StoreUnavailable
 
@@ -27,10 +29,11 @@ class Batch:
     """Deliveries in arrival order, and what they say, unless that is still to be found out."""
 
     deliveries: Sequence[Delivery]
-    draft: Draft | None
+    draft: Draft | None = None
+    prepared: Prepared | None = None  # the draft
 
 
-NOTHING = Batch(deliveries=(), draft=None)
+NOTHING = Batch(deliveries=())
 
 
 class DecodeAhead:
@@ -68,18 +71,19 @@ class DecodeAhead:
         while not self._stopping.is_set():
             deliveries = self._inbox.take(self._most_messages, within_s=LOOK_UP_S)
             if deliveries:
-                self._hand_on(Batch(deliveries=deliveries, draft=self._decode(deliveries)))
+                self._hand_on(self._decode(deliveries))
 
-    def _decode(self, deliveries: Sequence[Delivery]) -> Draft | None:
+    def _decode(self, deliveries: Sequence[Delivery]) -> Batch:
         try:
             self._decoder = self._decoder or self._open_decoder()
-            return self._decoder.draft(deliveries)
+            draft = self._decoder.draft(deliveries)
+            return Batch(deliveries=deliveries, draft=draft, prepared=prepare(draft))
         except StoreUnavailable:
             self._drop_decoder()
         except Exception:
             log.exception("could not decode ahead")  # the pipeline meets the same error and decides
             self._drop_decoder()
-        return None
+        return Batch(deliveries=deliveries)
 
     def _hand_on(self, batch: Batch) -> None:
         while not self._stopping.is_set():

@@ -117,6 +117,4 @@ class Decoder:
 
 
 def _entry(delivery: Delivery) -> Entry:
-    return Entry(
-        kind=EntryKind.MESSAGE, topic=delivery.topic, payload=delivery.payload, received_us=delivery.received_us
-    )
+    return Entry(EntryKind.MESSAGE, delivery.topic, delivery.payload, delivery.received_us)

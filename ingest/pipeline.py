@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 import structlog
 from prometheus_client import Counter
 
-from ingest.ahead import Batch, DecodeAhead
+from ingest.ahead import NOTHING, Batch, DecodeAhead
 from ingest.clock_watch import ClockWatch
 from ingest.decode import Decoder
 from ingest.inbox import Delivery
-from store.commit import Committed, commit
+from store.commit import Committed, Prepared, commit
 from store.draft import Draft, Listening, Tick
 from store.errors import ChainLost, StoreRejected, StoreUnavailable
 from store.journal import ChainLease
@@ -112,30 +112,27 @@ class Pipeline:
     def _commit_until_done(self, batch: Batch, *, tick_due: bool) -> bool:
         """Try the same deliveries until they are committed; False when told to stop before."""
         wait_s = FIRST_WAIT_S
-        deliveries, draft = batch.deliveries, batch.draft
         while not self.stop.is_set():
             try:
                 self.session = self.session or self.open_session()
-                self._commit(self.session, deliveries, draft, tick_due=tick_due)
+                self._commit(self.session, batch, tick_due=tick_due)
             except StoreUnavailable as error:
                 unavailable_total.inc()
-                log.warning("store unavailable", waiting=len(deliveries), wait_s=wait_s, error=str(error))
+                log.warning("store unavailable", waiting=len(batch.deliveries), wait_s=wait_s, error=str(error))
                 self._drop_session()
                 self._behind_since, tick_due = time.monotonic(), False
                 self._listening_since_us = None
-                if not deliveries:
+                if not batch.deliveries:
                     return True
-                draft = None  # a failed commit may have added to it
+                batch = Batch(deliveries=batch.deliveries)  # a failed commit may have added to its draft
                 self.stop.wait(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:
                 return True
         return False
 
-    def _commit(
-        self, session: StoreSession, deliveries: Sequence[Delivery], draft: Draft | None, *, tick_due: bool
-    ) -> None:
-        draft = draft or session.decoder.draft(deliveries)
+    def _commit(self, session: StoreSession, batch: Batch, *, tick_due: bool) -> None:
+        draft = batch.draft or session.decoder.draft(batch.deliveries)
         tick = self.read_clock()
         self._clock_watch.look(tick.host_us, time.monotonic())
         if tick_due:
@@ -143,14 +140,14 @@ class Pipeline:
             draft.entries.append(_tick_entry(tick))
         draft.listening = self._listening()
         try:
-            self._count(self._commit_draft(session, draft, tick), len(deliveries))
+            self._count(self._commit_draft(session, draft, tick, batch.prepared), len(batch.deliveries))
         except (StoreUnavailable, ChainLost):
             raise
         except Exception as error:
             # Refused by the database, or a bug of ours: neither may stop ingestion (INGEST-3).
-            self._isolate(session, deliveries, error)
+            self._isolate(session, batch.deliveries, error)
             if tick_due:
-                self._commit(session, [], None, tick_due=True)
+                self._commit(session, NOTHING, tick_due=True)
             return
         if tick_due:
             self._ticked_at = time.monotonic()
@@ -180,11 +177,18 @@ class Pipeline:
             return
         middle = len(deliveries) // 2
         for half in (deliveries[:middle], deliveries[middle:]):
-            self._commit(session, half, None, tick_due=False)
+            self._commit(session, Batch(deliveries=half), tick_due=False)
 
-    def _commit_draft(self, session: StoreSession, draft: Draft, tick: Tick) -> Committed:
+    def _commit_draft(
+        self, session: StoreSession, draft: Draft, tick: Tick, prepared: Prepared | None = None
+    ) -> Committed:
         return commit(
-            session.decoder.connection, session.lease, draft, host_us=tick.host_us, most_refused=self.most_refused
+            session.decoder.connection,
+            session.lease,
+            draft,
+            prepared=prepared,
+            host_us=tick.host_us,
+            most_refused=self.most_refused,
         )
 
     def _drop_session(self) -> None:

@@ -7,22 +7,37 @@ which says that they were taken again.
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import psycopg
 
 from store.draft import Draft
 from store.edge_nodes import write_edge_rows
 from store.errors import PayloadRejected, translated
 from store.events import write_event
-from store.journal import ChainLease, advance, append_block, append_listening, append_tick, instant_of_commit
+from store.journal import (
+    ChainLease,
+    Sealed,
+    advance,
+    append_block,
+    append_listening,
+    append_tick,
+    instant_of_commit,
+    seal,
+)
 from store.model.times import from_us
 from store.payload import dump
 from store.quarantine import MOST_REFUSED, write_quarantine
-from store.reading_rows import StoredReadings, write_readings
+from store.reading_rows import OrderedReadings, StoredReadings, order_readings, write_readings
 from store.results import write_result
-from store.rows import UnitRows, encode_rows
 from store.sequences import note_sequences
 from store.sql import queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What costs time in committing a draft and needs neither the chain nor the database: it can be done ahead."""
+
+    sealed: Sealed
+    readings: OrderedReadings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +54,22 @@ class Committed:
     held_back: int  # items refused beyond what the quarantine takes in a minute
 
 
+def prepare(draft: Draft) -> Prepared:
+    """Make a draft ready, as far as it is known. Entries that are added to it later are sealed again."""
+    return Prepared(sealed=seal(draft.entries), readings=order_readings(draft.readings, draft.entries))
+
+
 def commit(
     connection: psycopg.Connection,
     lease: ChainLease,
     draft: Draft,
     *,
+    prepared: Prepared | None = None,
     actor: str = "ingest",
     host_us: int | None = None,
     most_refused: int | None = MOST_REFUSED,
 ) -> Committed:
-    """Commit a draft as the next block of a chain.
+    """Commit a draft as the next block of a chain; `prepared` is the same one, made ready.
 
     `host_us` is what the host's clock says, unless given now. Of the items that are refused in a minute at
     most `most_refused` get rows in the quarantine; what a person hands over and waits for needs no such bound.
@@ -56,14 +77,14 @@ def commit(
     Raises StoreUnavailable (nothing is committed, or nobody knows: claim the chain again and commit the same again),
     StoreRejected (some row is refused), ChainLost.
     """
+    prepared = prepared or prepare(draft)
+    sealed = prepared.sealed if prepared.sealed.entries == len(draft.entries) else seal(draft.entries)
     committed_us = instant_of_commit(lease, time.time_ns() // 1000 if host_us is None else host_us)
     with translated():
         with connection.transaction(), connection.cursor() as cursor:
             seq = lease.seq + 1
-            readings = write_readings(cursor, draft.readings, draft.entries, chain_id=lease.chain_id, seq=seq)
-            seq, digest = append_block(
-                cursor, lease, draft.entries, readings=len(readings.tag_id), committed_us=committed_us
-            )
+            readings = write_readings(cursor, prepared.readings, chain_id=lease.chain_id, seq=seq)
+            seq, digest = append_block(cursor, lease, sealed, readings=readings.stored, committed_us=committed_us)
             _write_units(cursor, readings, chain_id=lease.chain_id, seq=seq)
             if draft.tick is not None:
                 append_tick(cursor, lease, seq, draft.tick)
@@ -87,7 +108,7 @@ def commit(
         advance(lease, seq, digest, committed_us)
     return Committed(
         seq=seq,
-        stored=len(readings.tag_id),
+        stored=readings.stored,
         duplicates=readings.duplicates,
         conflicts=readings.conflicts,
         events=events,
@@ -98,23 +119,15 @@ def commit(
 
 
 def _write_units(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: int, seq: int) -> None:
-    for unit_id in np.unique(readings.unit_id):
-        mine = readings.unit_id == unit_id
-        rows = UnitRows(
-            entry=readings.entry[mine],
-            tag_id=readings.tag_id[mine],
-            time_us=readings.time_us[mine],
-            value=readings.value[mine],
-            quality=readings.quality[mine],
-        )
+    for body in readings.units:
         cursor.execute(
             queries("journal")["insert_unit"],
             {
                 "chain_id": chain_id,
                 "seq": seq,
-                "unit_id": int(unit_id),
-                "readings": int(mine.sum()),
-                "rows": encode_rows(rows),
+                "unit_id": body.unit_id,
+                "readings": body.readings,
+                "rows": body.rows,
             },
         )
 

@@ -5,6 +5,7 @@ rubbish topics cannot turn into a load on the database. An unknown tag of a know
 """
 
 import time
+from array import array
 from dataclasses import dataclass, field
 
 import psycopg
@@ -36,10 +37,10 @@ class KnownTag:
 class Shape:
     """The tags that a list of names stands for, as columns: messages of one publisher nearly always look alike."""
 
-    tag_ids: tuple[TagId, ...]
+    tag_ids: "array[int]"
     lows: tuple[float, ...]  # physical ranges, as far as whole numbers are exact
     highs: tuple[float, ...]
-    good: tuple[Quality, ...]  # of a message in which nothing is wrong
+    good: bytes  # the qualities of a message in which nothing is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,10 @@ class KnownUnit:
             if len(self.shapes) >= MOST_SHAPES:
                 self.shapes.clear()
             found = self.shapes[position_id, names] = Shape(
-                tag_ids=tuple(tag.tag_id for tag in known),
+                tag_ids=array("i", [tag.tag_id for tag in known]),
                 lows=tuple(max(tag.physical_low, -EXACT_UP_TO) for tag in known),
                 highs=tuple(min(tag.physical_high, EXACT_UP_TO) for tag in known),
-                good=(Quality.GOOD,) * len(known),
+                good=bytes([Quality.GOOD]) * len(known),
             )
         return found
 

@@ -1,5 +1,6 @@
 """What one block will hold, gathered before the transaction begins."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,7 +8,6 @@ from datetime import datetime
 from store.edge_nodes import EdgeRows
 from store.model.ids import TagId, UnitId
 from store.model.journal import Entry
-from store.model.reading import Quality
 from store.model.result import QCResult
 
 Numbered = tuple[UnitId | None, object]  # of a message with a sequence number: its unit, and the time as it stated it
@@ -84,20 +84,20 @@ class ReadingColumns:
     unit_id: list[UnitId] = field(default_factory=list)  # per object
     time_us: list[int] = field(default_factory=list)  # per object
     count: list[int] = field(default_factory=list)  # readings of each object
-    tag_id: list[TagId] = field(default_factory=list)
+    tag_id: "array[int]" = field(default_factory=lambda: array("i"))  # arrays, as very many are taken over as they are
+    quality: bytearray = field(default_factory=bytearray)
     value: list[float] = field(default_factory=list)
-    quality: list[Quality] = field(default_factory=list)
 
     def add(
         self,
         entry: int,
         unit_id: UnitId,
         time_us: int,
-        tag_ids: Sequence[TagId],
+        tag_ids: "Sequence[TagId] | array[int]",
         values: Iterable[float],
-        qualities: Iterable[Quality],
+        qualities: Iterable[int],
     ) -> None:
-        """Take the readings of one object of an entry: as many values and qualities as tags, in order."""
+        """Take the readings of one object of an entry: as many values and qualities (`Quality`) as tags, in order."""
         self.entry.append(entry)
         self.unit_id.append(unit_id)
         self.time_us.append(time_us)

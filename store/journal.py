@@ -42,6 +42,25 @@ class ChainLease:
     committed_us: int  # when its newest block was committed; 0 before the first
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """Entries as a block keeps them."""
+
+    entries: int
+    root: bytes  # of their Merkle tree
+    raw: bytes  # their bytes, compressed
+
+
+def seal(entries: Sequence[Entry]) -> Sealed:
+    """Entries in the order in which a block will hold them. Needs neither the chain nor the database."""
+    encoded = [encode_entry(entry) for entry in entries]
+    return Sealed(
+        entries=len(encoded),
+        root=merkle.root([merkle.leaf(entry) for entry in encoded]),
+        raw=zstandard.compress(b"".join(encoded), level=COMPRESSION),
+    )
+
+
 def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder: str) -> ChainLease:
     """Take a chain over, creating it when it is new. Whoever held it before can append nothing more."""
     sql = queries("journal")
@@ -58,7 +77,7 @@ def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder:
 
 
 def append_block(
-    cursor: psycopg.Cursor, lease: ChainLease, entries: Sequence[Entry], *, readings: int, committed_us: int
+    cursor: psycopg.Cursor, lease: ChainLease, sealed: Sealed, *, readings: int, committed_us: int
 ) -> tuple[int, bytes]:
     """Append the next block in the caller's transaction; return its seq and digest.
 
@@ -66,10 +85,8 @@ def append_block(
     """
     sql = queries("journal")
     seq = lease.seq + 1
-    encoded = [encode_entry(entry) for entry in entries]
-    root = merkle.root([merkle.leaf(entry) for entry in encoded])
-    header = HEADER.pack(MAGIC, lease.chain_id, seq, lease.epoch, committed_us, len(entries), readings)
-    digest = sha256(lease.digest + header + root).digest()
+    header = HEADER.pack(MAGIC, lease.chain_id, seq, lease.epoch, committed_us, sealed.entries, readings)
+    digest = sha256(lease.digest + header + sealed.root).digest()
     cursor.execute(
         sql["advance_chain"],
         {"chain_id": lease.chain_id, "epoch": lease.epoch, "previous": lease.seq, "seq": seq, "digest": digest},
@@ -83,16 +100,15 @@ def append_block(
             "seq": seq,
             "epoch": lease.epoch,
             "committed_time": from_us(committed_us),
-            "entries": len(entries),
+            "entries": sealed.entries,
             "readings": readings,
-            "merkle_root": root,
+            "merkle_root": sealed.root,
             "previous_digest": lease.digest,
             "header": header,
             "digest": digest,
         },
     )
-    raw = zstandard.compress(b"".join(encoded), level=COMPRESSION)
-    cursor.execute(sql["insert_body"], {"chain_id": lease.chain_id, "seq": seq, "raw": raw})
+    cursor.execute(sql["insert_body"], {"chain_id": lease.chain_id, "seq": seq, "raw": sealed.raw})
     return seq, digest
 
 
@@ -102,7 +118,8 @@ def append_control(connection: psycopg.Connection, what: str, payload: bytes) ->
     lease = claim_chain(connection, name=CONTROL_CHAIN, kind="control", holder=what)
     entry = Entry(kind=EntryKind.CONTROL, topic=what, payload=payload, received_us=now_us)
     with connection.cursor() as cursor:
-        seq, _ = append_block(cursor, lease, [entry], readings=0, committed_us=instant_of_commit(lease, now_us))
+        committed_us = instant_of_commit(lease, now_us)
+        seq, _ = append_block(cursor, lease, seal([entry]), readings=0, committed_us=committed_us)
     return lease.chain_id, seq
 
 

@@ -4,6 +4,7 @@ Rows go straight into the table by binary COPY. Only when one of them is already
 way through a temporary table, which tells exactly which rows were new.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import psycopg
 from store.draft import ReadingColumns
 from store.model.journal import Entry
 from store.model.times import from_us
+from store.rows import UnitRows, encode_rows
 from store.sql import queries
 
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
@@ -45,96 +47,130 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredReadings:
-    """What became of a draft's readings: arrays over the newly stored ones, ordered by (entry, position in it)."""
+class UnitBody:
+    """The readings that a block newly stored of one unit, as the journal keeps them."""
 
-    entry: npt.NDArray[np.uint32]
+    unit_id: int
+    readings: int
+    rows: bytes  # as `store.rows` lays them out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedReadings:
+    """A draft's readings, ready to be written. Arrays over all of them, ordered by (entry, position in it)."""
+
+    columns: ReadingColumns
+    readings: UnitRows  # of all units
     unit_id: npt.NDArray[np.int32]
-    tag_id: npt.NDArray[np.int32]
-    time_us: Longs
-    value: npt.NDArray[np.float64]
-    quality: npt.NDArray[np.uint8]
+    received_us: Longs
+    first: npt.NDArray[np.intp]  # which of them to store, ordered by (tag, time): of equal ones the first to arrive
+    rows: npt.NDArray[np.void]  # of these, but for the block they will belong to
+    units: list[UnitBody]  # should the record hold none of them yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReadings:
+    """What became of a draft's readings."""
+
+    stored: int
+    units: list[UnitBody]
     duplicates: int
     conflicts: int
     again: tuple[Again, ...]
 
 
-def write_readings(
-    cursor: psycopg.Cursor,
-    columns: ReadingColumns,
-    entries: list[Entry],
-    *,
-    chain_id: int,
-    seq: int,
-) -> StoredReadings:
-    """Write a draft's readings in the caller's transaction and say which were new."""
+def order_readings(columns: ReadingColumns, entries: Sequence[Entry]) -> OrderedReadings:
+    """Order a draft's readings. Needs neither the chain nor the database."""
     count = np.array(columns.count, dtype=np.int64)
     of_entry = np.array(columns.entry, dtype=np.int64)
-    entry = np.repeat(of_entry.astype(np.uint32), count)
-    tag_id = np.array(columns.tag_id, dtype=np.int32)
-    source_us = np.repeat(np.array(columns.time_us, dtype=np.int64), count)
-    value = np.array(columns.value, dtype=np.float64)
-    quality = np.array(columns.quality, dtype=np.uint8)
     arrived_us = np.array([message.received_us for message in entries], dtype=np.int64)
     received_us = np.repeat(arrived_us[of_entry], count)
-    order = np.lexsort((source_us, tag_id))  # stable: of equal keys the first to arrive comes first
+    unit_id = np.repeat(np.array(columns.unit_id, dtype=np.int32), count)
+    readings = UnitRows(
+        entry=np.repeat(of_entry.astype(np.uint32), count),
+        tag_id=np.frombuffer(columns.tag_id, dtype=np.int32),
+        time_us=np.repeat(np.array(columns.time_us, dtype=np.int64), count),
+        value=np.array(columns.value, dtype=np.float64),
+        quality=np.frombuffer(columns.quality, dtype=np.uint8),
+    )
+    order = np.lexsort((readings.time_us, readings.tag_id))  # stable: of equal ones the first to arrive comes first
     same_as_previous = np.zeros(len(order), dtype=bool)
-    same_as_previous[1:] = (np.diff(tag_id[order]) == 0) & (np.diff(source_us[order]) == 0)
+    same_as_previous[1:] = (np.diff(readings.tag_id[order]) == 0) & (np.diff(readings.time_us[order]) == 0)
     first = order[~same_as_previous]
     rows = np.zeros(len(first), dtype=COPY_ROW)
     rows["columns"] = 7
-    rows["tag_len"], rows["tag_id"] = 4, tag_id[first]
-    rows["time_len"], rows["source_time"] = 8, source_us[first] - POSTGRES_EPOCH_US
-    rows["value_len"], rows["value"] = 8, value[first]
-    rows["quality_len"], rows["quality"] = 2, quality[first]
+    rows["tag_len"], rows["tag_id"] = 4, readings.tag_id[first]
+    rows["time_len"], rows["source_time"] = 8, readings.time_us[first] - POSTGRES_EPOCH_US
+    rows["value_len"], rows["value"] = 8, readings.value[first]
+    rows["quality_len"], rows["quality"] = 2, readings.quality[first]
     rows["received_len"], rows["received_time"] = 8, received_us[first] - POSTGRES_EPOCH_US
-    rows["chain_len"], rows["chain_id"] = 2, chain_id
-    rows["seq_len"], rows["block_seq"] = 8, seq
-    stored = first
-    if len(first) and not _copied(cursor, rows):
-        stored = first[_staged(cursor, rows, source_us[first], tag_id[first])]
-    is_new = np.zeros(len(entry), dtype=bool)
+    rows["chain_len"], rows["seq_len"] = 2, 8
+    return OrderedReadings(
+        columns=columns,
+        readings=readings,
+        unit_id=unit_id,
+        received_us=received_us,
+        first=first,
+        rows=rows,
+        units=_bodies(readings, unit_id, first),
+    )
+
+
+def write_readings(cursor: psycopg.Cursor, ordered: OrderedReadings, *, chain_id: int, seq: int) -> StoredReadings:
+    """Write readings in the caller's transaction and say which were new."""
+    readings, rows, stored = ordered.readings, ordered.rows, ordered.first
+    rows["chain_id"], rows["block_seq"] = chain_id, seq
+    units = ordered.units
+    if len(rows) and not _copied(cursor, rows):
+        stored = stored[_staged(cursor, rows, readings.time_us[stored], readings.tag_id[stored])]
+        units = _bodies(readings, ordered.unit_id, stored)
+    is_new = np.zeros(len(readings.entry), dtype=bool)
     is_new[stored] = True
     again = np.flatnonzero(~is_new)
+    differing = _differing(cursor, readings, again)
     conflicts = 0
-    differing = _differing(cursor, tag_id, source_us, value, quality, again)
     if len(differing):
         conflicts = _write_conflicts(
             cursor,
             [
                 {
-                    "tag_id": int(tag_id[row]),
-                    "source_time": from_us(int(source_us[row])),
-                    "value": float(value[row]),
-                    "quality": int(quality[row]),
-                    "received_time": from_us(int(received_us[row])),
+                    "tag_id": int(readings.tag_id[row]),
+                    "source_time": from_us(int(readings.time_us[row])),
+                    "value": float(readings.value[row]),
+                    "quality": int(readings.quality[row]),
+                    "received_time": from_us(int(ordered.received_us[row])),
                     "chain_id": chain_id,
                     "block_seq": seq,
-                    "entry": int(entry[row]),
+                    "entry": int(readings.entry[row]),
                 }
                 for row in differing
             ],
         )
     return StoredReadings(
-        entry=entry[is_new],
-        unit_id=np.repeat(np.array(columns.unit_id, dtype=np.int32), count)[is_new],
-        tag_id=tag_id[is_new],
-        time_us=source_us[is_new],
-        value=value[is_new],
-        quality=quality[is_new],
+        stored=len(stored),
+        units=units,
         duplicates=len(again) - conflicts,
         conflicts=conflicts,
-        again=_by_object(columns, again, count, tag_id),
+        again=_by_object(ordered, again),
     )
 
 
-def _by_object(
-    columns: ReadingColumns, again: npt.NDArray[np.intp], count: Longs, tag_id: npt.NDArray[np.int32]
-) -> tuple[Again, ...]:
-    """Rows of the columns, gathered by the object they came in."""
+def _bodies(readings: UnitRows, unit_id: npt.NDArray[np.int32], chosen: npt.NDArray[np.intp]) -> list[UnitBody]:
+    """The chosen ones of the readings, by unit."""
+    bodies = []
+    for unit in np.unique(unit_id[chosen]).tolist():
+        mine = readings.where(chosen[unit_id[chosen] == unit])
+        bodies.append(UnitBody(unit_id=unit, readings=len(mine.entry), rows=encode_rows(mine)))
+    return bodies
+
+
+def _by_object(ordered: OrderedReadings, again: npt.NDArray[np.intp]) -> tuple[Again, ...]:
+    """Some of the readings, gathered by the object they came in."""
     if not len(again):
         return ()
-    numbers, begins = np.unique(np.repeat(np.arange(len(count)), count)[again], return_index=True)
+    columns = ordered.columns
+    of_object = np.repeat(np.arange(len(columns.count)), columns.count)
+    numbers, begins = np.unique(of_object[again], return_index=True)
     return tuple(
         Again(
             entry=columns.entry[number],
@@ -142,7 +178,7 @@ def _by_object(
             time_us=columns.time_us[number],
             tag_ids=tag_ids.tolist(),
         )
-        for number, tag_ids in zip(numbers.tolist(), np.split(tag_id[again], begins[1:]), strict=True)
+        for number, tag_ids in zip(numbers.tolist(), np.split(ordered.readings.tag_id[again], begins[1:]), strict=True)
     )
 
 
@@ -169,24 +205,17 @@ def _staged(
     return np.isin(keys, np.rec.fromarrays((inserted[:, 0], inserted[:, 1])))
 
 
-def _differing(
-    cursor: psycopg.Cursor,
-    tag_id: npt.NDArray[np.int32],
-    source_us: Longs,
-    value: npt.NDArray[np.float64],
-    quality: npt.NDArray[np.uint8],
-    again: npt.NDArray[np.intp],
-) -> npt.NDArray[np.intp]:
-    """Of rows that were not new, those that are not what is stored."""
+def _differing(cursor: psycopg.Cursor, readings: UnitRows, again: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Of readings that were not new, those that are not what is stored."""
     if not len(again):
         return again
     found = cursor.execute(
         queries("reading")["differing"],
         {
-            "tag_ids": tag_id[again].tolist(),
-            "source_us": source_us[again].tolist(),
-            "readings": value[again].tolist(),
-            "qualities": quality[again].tolist(),
+            "tag_ids": readings.tag_id[again].tolist(),
+            "source_us": readings.time_us[again].tolist(),
+            "readings": readings.value[again].tolist(),
+            "qualities": readings.quality[again].tolist(),
         },
     ).fetchall()
     return again[np.array([ordinal - 1 for (ordinal,) in found], dtype=np.intp)]
