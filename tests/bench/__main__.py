@@ -9,6 +9,7 @@ from tests.bench.importing import bench_importing
 from tests.bench.ingestion import bench_ingest
 from tests.bench.latency import bench_latency
 from tests.bench.outage import bench_outage
+from tests.bench.packing import bench_packing
 from tests.bench.plant_alerts import bench_plant_alerts
 from tests.bench.robustness import bench_robustness
 from tests.bench.storage import bench_storage
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "latency": bench_latency,
     "outage": bench_outage,
     "storage": bench_storage,
+    "packing": bench_packing,
     "plant_alerts": bench_plant_alerts,
     "robustness": bench_robustness,
 }
