@@ -146,9 +146,12 @@ def many_tags(connection: psycopg.Connection) -> None:
 
 def ours_rows_per_s(bench: Bench) -> float:
     """The ingest process."""
-    client_id = _unused("ours")
     _empty(bench)
-    _preload(bench, client_id)
+    with _preloaded(bench, "ours") as client_id:
+        return _ours_rows_per_s(bench, client_id)
+
+
+def _ours_rows_per_s(bench: Bench, client_id: str) -> float:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "BATCHWITNESS"))} | {
         "PGHOST": str(bench.server.socket_dir),
         "PGPORT": str(PORT),
@@ -197,8 +200,11 @@ def copy_rows_per_s(bench: Bench) -> float:
 
 def bare_messages_per_s(bench: Bench) -> float:
     """A paho subscriber that counts and acknowledges, nothing else."""
-    client_id = _unused("bare")
-    _preload(bench, client_id)
+    with _preloaded(bench, "bare") as client_id:
+        return _bare_messages_per_s(bench, client_id)
+
+
+def _bare_messages_per_s(bench: Bench, client_id: str) -> float:
     done, times = threading.Event(), [0.0, 0.0]
     count = 0
 
@@ -226,11 +232,14 @@ def naive_rows_per_s(bench: Bench) -> float:
     """A subscriber that inserts each reading in a transaction of its own, as many readings as it takes to measure."""
     _empty(bench)
     few = replace(bench, payloads=bench.payloads[: max(20, NAIVE_READINGS // bench.readings_per_message)])
-    client_id = _unused("naive")
-    _preload(few, client_id)
+    with _preloaded(few, "naive") as client_id:
+        return _naive_rows_per_s(few, client_id)
+
+
+def _naive_rows_per_s(few: Bench, client_id: str) -> float:
     done, times = threading.Event(), [0.0, 0.0]
     count = 0
-    with psycopg.connect(bench.server.dsn("batchwitness_owner", DATABASE), autocommit=True) as connection:
+    with psycopg.connect(few.server.dsn("batchwitness_owner", DATABASE), autocommit=True) as connection:
         tags: dict[str, int] = dict(connection.execute("SELECT name, tag_id FROM tag").fetchall())
 
         def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -249,9 +258,9 @@ def naive_rows_per_s(bench: Bench) -> float:
                 times[1] = time.perf_counter()
                 done.set()
 
-        client = _client(bench.broker, client_id, "ingest", manual_ack=True)
+        client = _client(few.broker, client_id, "ingest", manual_ack=True)
         client.on_message = on_message
-        _connect(client, bench.broker)
+        _connect(client, few.broker)
         client.loop_start()
         assert done.wait(300)
         client.disconnect()
@@ -282,21 +291,22 @@ def _rows(bench: Bench, first: int) -> "np.ndarray[tuple[int], np.dtype[np.void]
     return rows
 
 
-def _unused(kind: str) -> str:
-    """A session that the broker does not know: what another one left unacknowledged must not come again in this one."""
-    return f"{kind}-{next(_SESSIONS)}"
-
-
 def _empty(bench: Bench) -> None:
     with psycopg.connect(bench.server.dsn("batchwitness_owner", DATABASE), autocommit=True) as owner:
         owner.execute("TRUNCATE reading, block, block_body, block_unit, block_tick, publisher, sequence_gap CASCADE")
         owner.execute("DELETE FROM chain")
 
 
-def _preload(bench: Bench, client_id: str) -> None:
-    """Let the broker hold the messages for a session that is not there."""
-    session = _client(bench.broker, client_id, "ingest")
+@contextmanager
+def _preloaded(bench: Bench, kind: str) -> Iterator[str]:
+    """The client id of a session that is not there and for which the broker holds the messages.
+
+    It is ended afterwards: a session that stays would be sent everything that is published for the ones after it, and
+    the broker, which writes down what it holds once a second, would be slower with each of them.
+    """
+    client_id = f"{kind}-{next(_SESSIONS)}"
     subscribed = threading.Event()
+    session = _client(bench.broker, client_id, "ingest")
     session.on_connect = lambda client, *_: client.subscribe(f"{PREFIX}/#", qos=1)
     session.on_subscribe = lambda *_: subscribed.set()
     _connect(session, bench.broker)
@@ -304,7 +314,15 @@ def _preload(bench: Bench, client_id: str) -> None:
     assert subscribed.wait(10)
     session.disconnect()
     session.loop_stop()
-    publisher = _client(bench.broker, f"publisher-{client_id}", "plant")
+    _publish(bench, f"publisher-{client_id}")
+    try:
+        yield client_id
+    finally:
+        _end_session(bench, client_id)
+
+
+def _publish(bench: Bench, client_id: str) -> None:
+    publisher = _client(bench.broker, client_id, "plant")
     publisher.max_inflight_messages_set(200)
     _connect(publisher, bench.broker)
     publisher.loop_start()
@@ -315,6 +333,17 @@ def _preload(bench: Bench, client_id: str) -> None:
     last.wait_for_publish(60)
     publisher.disconnect()
     publisher.loop_stop()
+
+
+def _end_session(bench: Bench, client_id: str) -> None:
+    ended = threading.Event()
+    session = _client(bench.broker, client_id, "ingest")
+    session.on_connect = lambda client, *_: client.disconnect()
+    session.on_disconnect = lambda *_: ended.set()
+    session.connect(bench.broker.host, bench.broker.port, clean_start=True)
+    session.loop_start()
+    assert ended.wait(10)
+    session.loop_stop()
 
 
 def _client(broker: EmbeddedBroker, client_id: str, user: str, *, manual_ack: bool = False) -> mqtt.Client:
