@@ -19,6 +19,14 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
         weights=_pick(_pick(course.weights, columns, 0.0).swapaxes(1, 2), columns, 0.0).swapaxes(1, 2),
         residual_sd=_pick(course.residual_sd, columns, np.nan),
         limits={layer: _pick(limit[None], columns, np.nan)[0] for layer, limit in course.limits.items()},
+        steps=None
+        if course.steps is None
+        else replace(
+            course.steps,
+            low=_pick(course.steps.low, columns, np.nan),
+            high=_pick(course.steps.high, columns, np.nan),
+            sd=_pick(course.steps.sd, columns, np.nan),
+        ),
     )
 
 

@@ -7,12 +7,20 @@ import numpy as np
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared
+from analytics.detectors.step import Step
 from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
 from analytics.segment import Floats, Int64s
-from analytics.sentences import assay_sentence, balance_sentence, declared_sentence, drift_sentence
+from analytics.sentences import (
+    assay_sentence,
+    balance_sentence,
+    declared_sentence,
+    drift_sentence,
+    step_sentence,
+)
 from analytics.template import Statistic
 from store.model.plant import Tag
+from store.model.times import US_PER_H
 
 EVIDENCE_CELLS = 6
 ONSET_Z = 1.0
@@ -86,6 +94,18 @@ class DriftCourse:
                 others=others,
                 batches=batches,
             )
+        if isinstance(detector, Step):
+            before, now = detector.levels(top)
+            return step_sentence(
+                tag=self._tags[top],
+                before=before,
+                now=now,
+                at_h=detector.began_us(top) / US_PER_H,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                others=others,
+                batches=batches,
+            )
         if isinstance(detector, Balance):
             return balance_sentence(
                 tag=self._tags[top],
@@ -127,6 +147,8 @@ class DriftCourse:
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
             return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
+        if isinstance(detector, Step):
+            return detector.began_us(slot) // self._reference.grid.width_us
         first, doubtful = last, 0
         for cell in range(last, -1, -1):
             z = float(self.z[cell][slot])

@@ -12,15 +12,17 @@ from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
+from analytics.detectors.step import Step
 from analytics.drift_course import DriftCourse
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
-from analytics.layers import build_layers, sees_values
+from analytics.layers import STEP, build_layers, sees_values
 from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Trajectory
 from analytics.scored import ScoredCell
 from analytics.segment import Bools, Floats, Int64s
 from analytics.severity import drift_severity, graver
+from analytics.step_watch import ClosedBin, StepWatch
 from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.plant import Tag
 from store.model.times import US_PER_H
@@ -68,6 +70,10 @@ class DriftJudge:
             start_us=context.start_us,
             width_h=grid.width_h,
         )
+        held = [] if STEP not in self._layers else np.flatnonzero(~np.isnan(course.limits[STEP])).tolist()
+        self.steps = StepWatch(
+            held, width_us=course.steps.width_us if course.steps is not None else 1, start_us=context.start_us
+        )
         self._names = tuple(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
         self._blind: list[tuple[int, int]] = []
@@ -89,22 +95,42 @@ class DriftJudge:
         self.course.add(values, z, scores)
         if not self._names:
             return []
-        ratios = np.abs(scores) / self.course.limits
-        known = ~np.isnan(ratios)
-        worst = np.where(known, ratios, -1.0)
-        best_layer = np.argmax(worst, axis=0)
-        largest = worst.max(axis=0)
-        self.ratios = np.where(known.any(axis=0), largest, np.nan)
+        ratios, best_layer = self._compare()
         self.scored.append(
             ScoredCell.of(
                 cell, end_us, self.ratios, best_layer, tags=[tag.name for tag in self._tags], layers=self._names
             )
         )
-        blind = any(start < end_us <= until for start, until in self._blind)
-        beyond = np.zeros(len(largest), np.bool_) if blind else largest >= 1.0
+        beyond = np.zeros(len(self._tags), np.bool_) if self._is_blind(end_us) else self.ratios >= 1.0
         if not beyond.any() and not self._book.open:
             return []
-        return self._tell(end_us, beyond, known.any(axis=0), best_layer, worst)
+        return self._tell(end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
+
+    def stepped(self, closed: ClosedBin) -> list[Alert]:
+        """A bin of a held tag closed: a sudden change is told at once and does not wait for the cell."""
+        detector = self._layers[STEP]
+        assert isinstance(detector, Step)
+        score = detector.note(closed.slot, closed.at, closed.value)
+        layer = self._names.index(STEP)
+        sudden = abs(score) >= self.course.limits[layer, closed.slot]
+        if not sudden or not self.course.values or self._is_blind(closed.end_us):
+            return []
+        self.course.scores[-1] = self.course.scores[-1].copy()
+        self.course.scores[-1][layer, closed.slot] = score
+        ratios, best_layer = self._compare()
+        beyond = np.arange(len(self._tags)) == closed.slot
+        return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
+
+    def _compare(self) -> tuple[Floats, Int64s]:
+        """Scores over limits, (layers, tags), −1 where nothing is known, and the layer of each tag's largest."""
+        ratios = np.abs(self.course.scores[-1]) / self.course.limits
+        known = ~np.isnan(ratios)
+        ratios = np.where(known, ratios, -1.0)
+        self.ratios = np.where(known.any(axis=0), ratios.max(axis=0), np.nan)
+        return ratios, np.argmax(ratios, axis=0)
+
+    def _is_blind(self, at_us: int) -> bool:
+        return any(start < at_us <= until for start, until in self._blind)
 
     def to_bytes(self) -> bytes:
         """Layers, and the values of the closed cells, from which their z follow."""
@@ -112,11 +138,12 @@ class DriftJudge:
         arrays = {f"layer {name}": np.frombuffer(layer.to_bytes(), np.uint8) for name, layer in self._layers.items()}
         return pack(
             "drift",
-            2,
+            3,
             {"blind": self._blind},
             {
                 **arrays,
                 "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
+                "steps": np.frombuffer(self.steps.to_bytes(), np.uint8),
                 "values": np.array(self.course.values, np.float64).reshape(len(self.course.values), tags),
                 "scores": np.array(self.course.scores, np.float64).reshape(
                     len(self.course.scores), len(self._names), tags
@@ -128,7 +155,7 @@ class DriftJudge:
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("drift", 2, data)
+        fields, arrays = unpack("drift", 3, data)
         self._blind = [(start, until) for start, until in fields["blind"]]
         self.course.values = list(arrays["values"])
         self.course.z = [self._envelope.update(cell, row) for cell, row in enumerate(self.course.values)]
@@ -136,6 +163,7 @@ class DriftJudge:
         self.ratios = arrays["ratios"]
         self._active_us = arrays["active"]
         self.assays.restore(arrays["assays"].tobytes())
+        self.steps.restore(arrays["steps"].tobytes())
         for name, layer in self._layers.items():
             layer.restore(arrays[f"layer {name}"].tobytes())
 

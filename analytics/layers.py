@@ -8,6 +8,7 @@ from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.step import Step
 from analytics.grid import Grid
 from analytics.reference import Trajectory
 from analytics.segment import Floats
@@ -36,6 +37,7 @@ EWMA = "ewma"
 BALANCE = "balance"
 PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
+STEP = "step"
 ASSAY = "assay"
 ASSAYS = "assays"  # their slow level
 
@@ -60,6 +62,8 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[st
         )
     if PAGE_HINKLEY in course.limits:
         layers[PAGE_HINKLEY] = DriftChannel(thresholds=course.limits[PAGE_HINKLEY])
+    if STEP in course.limits and course.steps is not None:
+        layers[STEP] = Step(course.steps)
     slots = {tag: slot for slot, tag in enumerate(tags)}
     for name, parts in _judgeable(course, slots).items():
         layers[name] = Declared(parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h)

@@ -13,8 +13,9 @@ from scipy import special
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
-from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
+from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION, STEP
 from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
+from analytics.learning_steps import learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
 from analytics.reference import (
     FEWEST_FOR_LEARNED,
@@ -127,9 +128,13 @@ def learn_new_with_evidence(
 
 def judged_cells(grid: Grid, blind: Sequence[Blind]) -> Bools:
     """Which cells lie beyond the declared blind time after the start."""
-    hours = max((part.hours for part in blind if part.phase is None), default=0.0)
-    judged: Bools = np.arange(1, grid.cells + 1) * grid.width_h > hours
+    judged: Bools = np.arange(1, grid.cells + 1) * grid.width_h > _blind_h(blind)
     return judged
+
+
+def _blind_h(blind: Sequence[Blind]) -> float:
+    """How long after the start nothing is judged."""
+    return max((part.hours for part in blind if part.phase is None), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,9 @@ class _Learner:
             BALANCE: Family(maxima=maxima[:, 1]),
             PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP),
         }
+        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
+        if sudden is not None:
+            families[STEP] = Family(maxima=sudden.maxima)
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
         declared = balance_courses(values, self.tags, wanted, self.grid)
@@ -188,7 +196,7 @@ class _Learner:
             raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
         budget = share_budget(list(families.values()), self.alpha)
         limits = in_force(families, budget.limits)
-        channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY) if name in limits}
+        channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY, STEP) if name in limits}
         fitted = []
         for name, parts in by_name.items():
             for part, limit in zip(parts, limits[name].tolist(), strict=True):
@@ -200,7 +208,13 @@ class _Learner:
             channels[name] = np.full(len(self.tags), np.nan)
             for place, pair in enumerate(pairs):
                 channels[name][self.tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
-        course = replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
+        course = replace(
+            course,
+            declared=tuple(fitted),
+            assays=tuple(pairs),
+            steps=None if sudden is None else sudden.course,
+            limits=channels,
+        )
         return course, families, budget
 
     def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
@@ -265,7 +279,7 @@ class _Learner:
 
     def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
         """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""
-        blind_h = max((part.hours for part in course.blind if part.phase is None), default=0.0)
+        blind_h = _blind_h(course.blind)
         rows = []
         for run in range(len(parts[0].drawn)):
             row = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY
+from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, STEP
 from analytics.methods.gumbel import fit_gumbel
 from analytics.segment import Floats
 
@@ -75,7 +75,8 @@ def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[s
     """What each channel is judged by, of the `limits` that the budget gave the families, in their order.
 
     An EWMA of clipped values never passes the clip: what stays there must alert, unless left-out batches themselves
-    came half as far. The threshold of Page-Hinkley is no smaller than one clipped value.
+    came half as far. The threshold of Page-Hinkley is no smaller than one clipped value, and neither is the limit of a
+    sudden change: two dozen batches do not know noise so far out, and other layers see what is smaller and lasts.
     """
     channels = {}
     for (name, family), limit in zip(families.items(), limits, strict=True):
@@ -83,7 +84,7 @@ def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[s
             seen = np.where(np.isfinite(family.maxima), family.maxima, 0.0).max(axis=0)
             reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * seen)
             channels[name] = np.minimum(limit, reachable)
-        elif name == PAGE_HINKLEY:
+        elif name in (PAGE_HINKLEY, STEP):
             channels[name] = np.maximum(limit, CLIP)
         else:
             channels[name] = limit

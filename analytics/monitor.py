@@ -33,10 +33,11 @@ from store.model.alert import Alert
 from store.model.plant import Tag
 from store.model.times import US_PER_H
 
-FORMAT = 4
+FORMAT = 5
 GRID_WITHOUT_REFERENCE = Grid(width_us=US_PER_H // 2, cells=1000)
 ENVELOPE_Z = 3.0
-CELL_RANK = 9  # a cell is judged after whatever else happened at the position that closed it
+STEP_RANK = 8  # a bin of minutes is judged before the cell of which it is the end,
+CELL_RANK = 9  # and a cell after whatever else happened at the position that closed it
 
 
 class BatchMonitor:
@@ -150,6 +151,18 @@ class BatchMonitor:
             self._drift.assays.offer(
                 slots=slots, times_us=segment.source_times_us, values=segment.values, usable=usable
             )
+            steps += [
+                Step(closed.position, STEP_RANK, number, partial(self._drift.stepped, closed))
+                for number, closed in enumerate(
+                    self._drift.steps.closed(
+                        slots=slots,
+                        times_us=segment.source_times_us,
+                        values=segment.values,
+                        usable=usable,
+                        reached_us=reduction.watermark_us,
+                    )
+                )
+            ]
         steps += [
             Step(cell.closed_at, CELL_RANK, number, partial(self._judge, cell))
             for number, cell in enumerate(reduction.closed)

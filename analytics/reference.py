@@ -14,6 +14,7 @@ import numpy as np
 
 from analytics.detectors.assay import FittedAssay
 from analytics.detectors.declared import FittedBalance
+from analytics.detectors.step import StepCourse
 from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
@@ -21,7 +22,7 @@ from analytics.segment import Floats
 from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 3
+FORMAT = 4
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 
@@ -102,6 +103,7 @@ class Trajectory:
     clip: float  # SD beyond which z is not counted
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
+    steps: StepCourse | None = None  # of tags that equipment holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,10 @@ class ReferenceModel:
                     arrays[f"declared {number} {name}"] = getattr(part, name)
             for number, pair in enumerate(course.assays):
                 arrays[f"assay {number} sd"] = pair.sd
+            if course.steps is not None:
+                fields["trajectory"]["steps_width_us"] = course.steps.width_us
+                for name in ("low", "high", "sd"):
+                    arrays[f"step {name}"] = getattr(course.steps, name)
             for name in ("mean", "sd", "scale", "weights", "residual_sd"):
                 arrays[name] = getattr(course, name)
             arrays.update({f"limit {layer}": limit for layer, limit in course.limits.items()})
@@ -223,6 +229,14 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         assays=tuple(
             FittedAssay(**pair, sd=arrays[f"assay {number} sd"]) for number, pair in enumerate(fields["assays"])
         ),
+        steps=StepCourse(
+            width_us=fields["steps_width_us"],
+            low=arrays["step low"],
+            high=arrays["step high"],
+            sd=arrays["step sd"],
+        )
+        if "steps_width_us" in fields
+        else None,
     )
 
 

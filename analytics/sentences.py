@@ -35,6 +35,25 @@ def drift_sentence(
     return _sentence(text)
 
 
+def step_sentence(
+    *,
+    tag: Tag,
+    before: float,
+    now: float,
+    at_h: float,
+    score: float,
+    limit: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes."""
+    text = (
+        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, where the recipe "
+        f"does not change it ({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
+    )
+    return _sentence(text + _also(others))
+
+
 def balance_sentence(
     *,
     tag: Tag,

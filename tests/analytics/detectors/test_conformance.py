@@ -10,6 +10,7 @@ from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.step import Step, StepCourse
 from analytics.formula import Formula
 from analytics.layers import Layer
 from analytics.packing import UnknownFormat, pack
@@ -67,8 +68,22 @@ def declared() -> Layer:
     return Declared(balances, slots=slots, tags=TAGS, width_h=0.5, tau_h=1.0)
 
 
+class BinByBin(Step):
+    """Each cell is a bin of its own, closed just before the cell is judged."""
+
+    def update(self, cell: int, row: Floats) -> Floats:
+        for slot in np.flatnonzero(~np.isnan(row)).tolist():
+            self.note(slot, cell, float(row[slot]))
+        return super().update(cell, row)
+
+
+def step() -> Layer:
+    flat = np.zeros((CELLS, TAGS))
+    return BinByBin(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
+
+
 every_detector = pytest.mark.parametrize(
-    "make", [envelope, ewma, balance, page_hinkley, declared], ids=lambda make: make.__name__
+    "make", [envelope, ewma, balance, page_hinkley, declared, step], ids=lambda make: make.__name__
 )
 
 

@@ -1,0 +1,184 @@
+"""Sudden changes of held tags: learned from what the recipe does, told within a few readings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics.detectors.step import CLIP, Step, StepCourse, changes_of, scores_of
+from analytics.grid import Grid
+from analytics.layers import STEP
+from analytics.learning import learn_new
+from analytics.learning_steps import bins_in_cell
+from analytics.monitor import BatchMonitor
+from analytics.reference import Blind, ReferenceModel
+from analytics.runs import CompletedRun
+from analytics.segment import Segment, Tick
+from store.model.alert import Alert, AlertKind
+from store.model.times import US_PER_H
+from tests.analytics.plant import START_US, pieces, stream_of, tags_of_unit
+
+HOURS = 40
+PER_HOUR = 12
+GRID = Grid(width_us=US_PER_H // 2, cells=2 * HOURS)
+TAGS = ("agitation", "viable_cells")
+BINS = 60
+
+
+def run_of(seed: int, *, at_h: float = np.inf, change: float = 0.0, wild: Sequence[float] = ()) -> CompletedRun:
+    """Agitation is held at 80, from about hour 20 on at 100, `change` more from `at_h` on; `wild` readings are 0."""
+    rng = np.random.default_rng(seed)
+    times_h = np.arange(HOURS * PER_HOUR) / PER_HOUR + 0.01
+    agitation = np.where(times_h < 20.0 + rng.uniform(-0.1, 0.1), 80.0, 100.0) + rng.normal(0, 0.5, len(times_h))
+    agitation += np.where(times_h >= at_h, change, 0.0)
+    agitation[[round(hour * PER_HOUR) for hour in wild]] = 0.0
+    cells = np.exp(times_h / 12.0) * rng.lognormal(0, 0.1) + rng.normal(0, 0.1, len(times_h))
+    return CompletedRun(batch=f"B-{seed}", tags={"agitation": (times_h, agitation), "viable_cells": (times_h, cells)})
+
+
+@pytest.fixture(scope="module")
+def reference() -> ReferenceModel:
+    runs = [run_of(seed) for seed in range(24)]
+    return learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=1.0)])
+
+
+def monitor(reference: ReferenceModel) -> BatchMonitor:
+    return BatchMonitor.start(
+        batch="CT-1",
+        start_us=START_US,
+        tags=tags_of_unit(TAGS),
+        reference_new=reference,
+        reference_old=None,
+        ranges=(),
+        correspondences=(),
+        software="test",
+    )
+
+
+def drifts(alerts: Sequence[Alert]) -> list[Alert]:
+    return [alert for alert in alerts if alert.kind is AlertKind.DRIFT]
+
+
+def test_a_tag_that_equipment_holds_is_recognised_and_one_that_grows_is_not(reference: ReferenceModel) -> None:
+    assert reference.trajectory is not None
+    assert np.isfinite(reference.trajectory.limits[STEP]).tolist() == [True, False]
+
+
+def test_a_reference_with_sudden_changes_survives_its_bytes(reference: ReferenceModel) -> None:
+    again = ReferenceModel.from_bytes(reference.to_bytes())
+    assert again.to_bytes() == reference.to_bytes()
+    assert again.trajectory is not None
+    assert again.trajectory.steps is not None
+    assert again.trajectory.steps.width_us == US_PER_H // 12
+
+
+def test_a_sudden_change_is_told_before_its_cell_has_closed_and_says_from_what_to_what(
+    reference: ReferenceModel,
+) -> None:
+    told = drifts(monitor(reference).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))
+    first = told[0]
+    assert first.detector == STEP
+    assert first.tags == ("agitation",)
+    assert 10.0 < first.phase_time_h <= 10.4
+    assert (first.onset_us - START_US) / US_PER_H == pytest.approx(10.0, abs=0.51)
+    assert first.sentence.startswith("Agitation went from 79.8")
+    assert "where the recipe does not change it" in first.sentence
+
+
+def test_what_the_recipe_changes_raises_nothing(reference: ReferenceModel) -> None:
+    assert drifts(monitor(reference).feed(stream_of(run_of(100), TAGS))) == []
+
+
+def test_wild_readings_with_good_ones_between_raise_nothing(reference: ReferenceModel) -> None:
+    assert drifts(monitor(reference).feed(stream_of(run_of(101, wild=[10.0, 10.0 + 2 / PER_HOUR, 30.0]), TAGS))) == []
+
+
+@given(cuts=st.lists(st.integers(0, 2 * HOURS * PER_HOUR), max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
+    reference: ReferenceModel, cuts: list[int]
+) -> None:
+    whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
+    one = monitor(reference)
+    expected = one.feed(whole)
+    many, told = monitor(reference), []
+    for piece in pieces(whole, cuts):
+        told += many.feed(piece)
+        many = BatchMonitor.from_bytes(many.to_bytes(), reference_new=reference, reference_old=None)
+    assert told == expected
+    assert many.to_bytes() == one.to_bytes()
+
+
+def test_a_clock_that_is_ahead_does_not_hide_a_change(reference: ReferenceModel) -> None:
+    whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
+    watched = monitor(reference)
+    told: list[Alert] = []
+    for number, piece in enumerate(pieces(whole, range(0, len(whole), len(TAGS)))):
+        told += watched.feed(ticked(piece))
+        if number == 5 * PER_HOUR:
+            told += watched.feed(lone_reading(START_US + 30 * US_PER_H))
+    assert drifts(told)[0].detector == STEP
+
+
+def ticked(segment: Segment) -> Segment:
+    """The plant's clock follows these readings by a minute."""
+    last_us = int(segment.source_times_us[-1]) if len(segment) else START_US
+    return replace(segment, tick=Tick(plant_time_us=last_us + 60_000_000, transport_allowance_us=0))
+
+
+def lone_reading(at_us: int) -> Segment:
+    return Segment(
+        ordinals=np.zeros(1, np.int64),
+        tag_ids=np.array([100], np.int32),
+        source_times_us=np.array([at_us], np.int64),
+        values=np.array([80.0]),
+        qualities=np.full(1, 192, np.uint8),
+    )
+
+
+def course() -> StepCourse:
+    rng = np.random.default_rng(3)
+    low = rng.normal(0, 0.1, (BINS, 1))
+    return StepCourse(width_us=1, low=low, high=low + 0.2, sd=np.full((BINS, 1), 0.5))
+
+
+@given(
+    values=st.lists(
+        st.one_of(st.just(float("nan")), st.floats(-5, 5), st.sampled_from([0.0, 100.0])),
+        min_size=BINS,
+        max_size=BINS,
+    )
+)
+def test_learning_and_watching_score_alike_bit_for_bit(values: list[float]) -> None:
+    steps = course()
+    detector = Step(steps)
+    live = np.full(BINS, np.nan)
+    for at, value in enumerate(values):
+        if not np.isnan(value):
+            live[at] = detector.note(0, at, value)
+    learned = scores_of(np.array(values), (steps.low[:, 0], steps.high[:, 0], steps.sd[:, 0]))
+    assert live.tobytes() == learned.tobytes()
+
+
+def test_the_row_of_a_cell_holds_the_largest_score_since_the_one_before_it() -> None:
+    detector = Step(course())
+    scores = [detector.note(0, at, 0.0 if at < 20 else 50.0) for at in range(30)]
+    assert np.nanmax(scores) == CLIP
+    row = np.zeros(1)
+    assert detector.update(0, row)[0] == CLIP
+    assert np.isnan(detector.update(1, row)[0])
+
+
+def test_a_change_is_that_of_two_medians() -> None:
+    values = np.array([1.0, 9.0, 1.0, 1.0, 1.0, 4.0, 4.0, -9.0])
+    assert changes_of(values).tolist()[-1] == 3.0
+    assert np.isnan(changes_of(values)[:-1]).all()
+
+
+def test_readings_that_are_no_denser_than_cells_leave_no_room_for_sudden_changes() -> None:
+    hours = np.arange(40.0)
+    sparse = CompletedRun(batch="B", tags={"agitation": (hours, hours)})
+    assert bins_in_cell([sparse], GRID, TAGS) == 0
