@@ -70,7 +70,7 @@ class DriftJudge:
             start_us=context.start_us,
             width_h=grid.width_h,
         )
-        held = [] if STEP not in self._layers else np.flatnonzero(~np.isnan(course.limits[STEP])).tolist()
+        held = ~np.isnan(course.limits[STEP]) if STEP in self._layers else np.zeros(len(tags), np.bool_)
         self.steps = StepWatch(
             held, width_us=course.steps.width_us if course.steps is not None else 1, start_us=context.start_us
         )

@@ -15,7 +15,7 @@ from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
 from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION, STEP
 from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
-from analytics.learning_steps import learn_steps
+from analytics.learning_steps import SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
 from analytics.reference import (
     FEWEST_FOR_LEARNED,
@@ -173,11 +173,11 @@ class _Learner:
         families = {
             EWMA: Family(maxima=maxima[:, 0]),
             BALANCE: Family(maxima=maxima[:, 1]),
-            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP),
+            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
         }
         sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
         if sudden is not None:
-            families[STEP] = Family(maxima=sudden.maxima)
+            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP)
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
         declared = balance_courses(values, self.tags, wanted, self.grid)

@@ -22,6 +22,8 @@ PERSISTS = 0.3
 NOISE_RATIO = 1.3 * 1.96 / 0.6745
 LARGE = 0.95
 Z_CLIP = 6.0
+# No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
+SMALLEST_STEP = 6.0  # SD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

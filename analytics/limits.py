@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
-from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY, STEP
-from analytics.methods.gumbel import fit_gumbel
+from analytics.layers import BALANCE, EWMA
+from analytics.methods.gumbel import Gumbel, fit_gumbel
 from analytics.segment import Floats
+
+Ints = npt.NDArray[np.intp]
 
 CLIP = 6.0  # SD
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 FEWEST_JUDGED = 6  # batches in which a channel was judged, or it has no limit
 SMALLEST_SCORE = 1e-3
+SMALLEST_SHARE = 1e-9
 SMALLEST_SPREAD = 0.1  # no two dozen batches show that their maxima agree better than within 10 %
 OUTLYING = 0.01  # chance that any batch of an unremarkable set is called outlying
 
@@ -24,6 +29,7 @@ class Family:
 
     maxima: Floats  # (batches, channels): the largest |score| of every batch, NaN where it was not judged
     offset: float = 0.0  # added before the logarithm
+    least: float = 0.0  # no limit is smaller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,41 +48,82 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
     was missing, is known from the others. x = ln(maximum + offset of the family); per channel
     the mean and the SD over the other batches, the SD shrunk half-way to the median SD of its family, because 24
     batches know a spread only within 15 %. A batch's statistic in a family is its largest standardised channel; a
-    Gumbel distribution fitted to the statistics by L-moments gives the level that a share `alpha`/families of batches
-    would exceed: families split the budget evenly, so that one with wild maxima does not blunt the others. With n
-    batches no share below 1/(n + 1) can be observed in them: below it a level is an extrapolation.
+    Gumbel distribution fitted to the statistics by L-moments gives the level that a share of the batches would exceed.
+    Families split `alpha` evenly, so that one with wild maxima does not blunt the others; what a family cannot use,
+    because none of its limits may be as low as its part would make them, goes to the others. With n batches no share
+    below 1/(n + 1) can be observed in them: below it a level is an extrapolation.
     """
-    batches = len(families[0].maxima)
+    known = [_Known.of(family) for family in families]
+    equal = alpha / len(families)
+    spent = [min(equal, one.alert_at_least) for one in known]
+    short = [share < equal for share in spent]
+    left = (alpha - sum(share for share, low in zip(spent, short, strict=True) if low)) / max(1, short.count(False))
     levels = np.full(len(families), np.nan)
-    statistics = np.full((batches, len(families)), np.nan)
     limits = []
-    for number, family in enumerate(families):
-        limit = np.full(family.maxima.shape[1], np.nan)
-        limits.append(limit)
+    for number, one in enumerate(known):
+        limit = np.full(one.family.maxima.shape[1], np.nan)
+        if one.gumbel is not None:
+            levels[number] = one.gumbel.quantile(1.0 - max(spent[number] if short[number] else left, SMALLEST_SHARE))
+            limit[one.used] = np.exp(one.centre + levels[number] * one.spread) - one.family.offset
+        limits.append(np.maximum(limit, one.family.least))
+    return Budget(limits=tuple(limits), levels=levels, statistics=np.array([one.statistics for one in known]).T)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the reference batches say of a family."""
+
+    family: Family
+    used: Ints  # channels
+    centre: Floats  # of x, of the used channels
+    spread: Floats
+    statistics: Floats  # (batches,)
+    gumbel: Gumbel | None  # of the statistics; None where no channel is used
+    alert_at_least: float  # share of batches that the smallest limits the family may have would let alert
+
+    @classmethod
+    def of(cls, family: Family) -> Self:
         x = np.log(np.maximum(family.maxima, SMALLEST_SCORE) + family.offset)
         used = np.flatnonzero(np.isfinite(x).sum(axis=0) >= FEWEST_JUDGED)
+        statistics = np.full(len(x), np.nan)
         if len(used) == 0:
-            continue
+            nothing = np.empty(0)
+            return cls(
+                family=family,
+                used=used,
+                centre=nothing,
+                spread=nothing,
+                statistics=statistics,
+                gumbel=None,
+                alert_at_least=0.0,
+            )
         x = x[:, used]
-        for batch in range(batches):
+        for batch in range(len(x)):
             mean, spread = _centre_and_spread(np.delete(x, batch, axis=0))
             known = np.isfinite(x[batch])
             if known.any():
-                statistics[batch, number] = np.max(((x[batch] - mean) / spread)[known])
-        of_all = statistics[:, number]
-        fitted = fit_gumbel(of_all[np.isfinite(of_all)].tolist())
-        levels[number] = fitted.quantile(1.0 - alpha / len(families))
-        mean, spread = _centre_and_spread(x)
-        limit[used] = np.exp(mean + levels[number] * spread) - family.offset
-    return Budget(limits=tuple(limits), levels=levels, statistics=statistics)
+                statistics[batch] = np.max(((x[batch] - mean) / spread)[known])
+        gumbel = fit_gumbel(statistics[np.isfinite(statistics)].tolist())
+        centre, spread = _centre_and_spread(x)
+        at_least = 1.0
+        if family.least > 0.0:
+            at_least = gumbel.beyond(float(np.min((np.log(family.least + family.offset) - centre) / spread)))
+        return cls(
+            family=family,
+            used=used,
+            centre=centre,
+            spread=spread,
+            statistics=statistics,
+            gumbel=gumbel,
+            alert_at_least=at_least,
+        )
 
 
 def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[str, Floats]:
     """What each channel is judged by, of the `limits` that the budget gave the families, in their order.
 
     An EWMA of clipped values never passes the clip: what stays there must alert, unless left-out batches themselves
-    came half as far. The threshold of Page-Hinkley is no smaller than one clipped value, and neither is the limit of a
-    sudden change: two dozen batches do not know noise so far out, and other layers see what is smaller and lasts.
+    came half as far.
     """
     channels = {}
     for (name, family), limit in zip(families.items(), limits, strict=True):
@@ -84,8 +131,6 @@ def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[s
             seen = np.where(np.isfinite(family.maxima), family.maxima, 0.0).max(axis=0)
             reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * seen)
             channels[name] = np.minimum(limit, reachable)
-        elif name in (PAGE_HINKLEY, STEP):
-            channels[name] = np.maximum(limit, CLIP)
         else:
             channels[name] = limit
     return channels

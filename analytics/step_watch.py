@@ -1,6 +1,5 @@
 """Readings of held tags become bins of a few minutes, each tag by its own readings, in the order of the journal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,20 +25,21 @@ class StepWatch:
     A reading whose clock is ahead of unit time counts as of the time it came at: it closes no bin that is not over.
     """
 
-    def __init__(self, slots: Sequence[int], *, width_us: int, start_us: int) -> None:
-        """`slots` are those of the held tags."""
+    def __init__(self, held: Bools, *, width_us: int, start_us: int) -> None:
+        """`held` says which slots are those of held tags."""
         self._width_us = width_us
         self._start_us = start_us
-        self._watched = np.array(sorted(slots), np.int32)
+        self._held = np.append(held, np.False_)  # slot −1 is nobody's
+        self._any = bool(held.any())
         self._open: dict[int, tuple[int, list[float]]] = {}  # slot → bin, its values
 
     def closed(
         self, *, slots: Int32s, times_us: Int64s, values: Floats, usable: Bools, reached_us: Int64s
     ) -> list[ClosedBin]:
         """The bins that these readings, in journal order, close; `reached_us` is unit time after each."""
-        if not len(self._watched):
+        if not self._any:
             return []
-        positions = np.flatnonzero(np.isin(slots, self._watched) & usable)
+        positions = np.flatnonzero(self._held[slots] & usable)
         if not len(positions):
             return []
         bins = (np.minimum(times_us, reached_us)[positions] - self._start_us) // self._width_us

@@ -24,6 +24,16 @@ class Gumbel:
             raise ValueError(f"a probability between 0 and 1 is needed, not {probability}")
         return self.location - self.scale * math.log(-math.log(probability))
 
+    def beyond(self, value: float) -> float:
+        """The probability that a value is exceeded.
+
+        >>> round(Gumbel(location=0.0, scale=1.0).beyond(3.491367), 6)
+        0.03
+        """
+        if self.scale <= 0.0:
+            return float(value < self.location)
+        return -math.expm1(-math.exp(min((self.location - value) / self.scale, 700.0)))
+
 
 def fit_gumbel(sample: Sequence[float]) -> Gumbel:
     """Fit by the first two L-moments (Hosking 1990, table 2): scale = l₂/ln 2, location = l₁ − γ·scale.

@@ -209,6 +209,27 @@ def test_a_run_in_which_something_went_wrong_is_set_aside_with_the_reason() -> N
     assert ReferenceModel.from_bytes(model.to_bytes()).set_aside == model.set_aside
 
 
+def test_what_a_family_cannot_use_of_the_budget_goes_to_the_others() -> None:
+    maxima = np.random.default_rng(5).lognormal(1.0, 0.2, (24, 6))
+    wild = Family(maxima=maxima[:, :3])
+    tame = Family(maxima=maxima[:, 3:])
+    floored = Family(maxima=maxima[:, 3:], least=100.0)
+    even = share_budget([wild, tame], 0.04).limits
+    less = share_budget([wild, floored], 0.04).limits
+    assert (less[1] == 100.0).all()
+    assert (less[0] < even[0]).all()
+    alone = share_budget([wild], 0.04).limits
+    np.testing.assert_allclose(less[0], alone[0], rtol=1e-6)
+
+
+def test_a_family_whose_limits_are_beyond_the_least_has_its_even_part() -> None:
+    maxima = np.random.default_rng(6).lognormal(1.0, 0.2, (24, 6))
+    free = [Family(maxima=maxima[:, :3]), Family(maxima=maxima[:, 3:])]
+    bounded = [free[0], Family(maxima=maxima[:, 3:], least=0.5)]
+    for one, other in zip(share_budget(free, 0.04).limits, share_budget(bounded, 0.04).limits, strict=True):
+        assert one.tolist() == other.tolist()
+
+
 def test_no_run_is_set_aside_where_fewer_than_twenty_would_be_left() -> None:
     runs = [run_of(seed) for seed in range(19)] + [run_of(24, fault_from_h=20.0, step=-15.0)]
     assert learn_new(runs, grid=GRID, tags=TAGS).set_aside == ()
