@@ -7,6 +7,7 @@ import numpy as np
 
 from analytics.aligned import align_trajectory
 from analytics.assay_watch import AssayWatch
+from analytics.blind import BlindTimes
 from analytics.cells import NEVER_US
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
@@ -76,15 +77,15 @@ class DriftJudge:
         )
         self._names = tuple(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
-        self._blind: list[tuple[int, int]] = []
+        self._blind = BlindTimes(course.blind)
         self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
         self.ratios = np.full(len(tags), np.nan)  # worst score over limit per tag at the last cell
         self.scored: list[ScoredCell] = []  # since somebody took them; no part of the state
-        self._begin_blind(None, context.start_us)
+        self._blind.begin(None, context.start_us)
 
     def phase(self, name: str, started_us: int) -> None:
         """A phase started; its declared blind time counts from it."""
-        self._begin_blind(name, started_us)
+        self._blind.begin(name, started_us)
 
     def update(self, cell: int, end_us: int, values: Floats) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
@@ -101,7 +102,7 @@ class DriftJudge:
                 cell, end_us, self.ratios, best_layer, tags=[tag.name for tag in self._tags], layers=self._names
             )
         )
-        beyond = np.zeros(len(self._tags), np.bool_) if self._is_blind(end_us) else self.ratios >= 1.0
+        beyond = np.zeros(len(self._tags), np.bool_) if self._blind.cover(end_us) else self.ratios >= 1.0
         if not beyond.any() and not self._book.open:
             return []
         return self._tell(end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
@@ -113,7 +114,7 @@ class DriftJudge:
         score = detector.note(closed.slot, closed.at, closed.value)
         layer = self._names.index(STEP)
         sudden = abs(score) >= self.course.limits[layer, closed.slot]
-        if not sudden or not self.course.values or self._is_blind(closed.end_us):
+        if not sudden or not self.course.values or self._blind.cover(closed.end_us):
             return []
         self.course.scores[-1] = self.course.scores[-1].copy()
         self.course.scores[-1][layer, closed.slot] = score
@@ -129,9 +130,6 @@ class DriftJudge:
         self.ratios = np.where(known.any(axis=0), ratios.max(axis=0), np.nan)
         return ratios, np.argmax(ratios, axis=0)
 
-    def _is_blind(self, at_us: int) -> bool:
-        return any(start < at_us <= until for start, until in self._blind)
-
     def to_bytes(self) -> bytes:
         """Layers, and the values of the closed cells, from which their z follow."""
         tags = len(self._tags)
@@ -139,7 +137,7 @@ class DriftJudge:
         return pack(
             "drift",
             3,
-            {"blind": self._blind},
+            {"blind": self._blind.to_fields()},
             {
                 **arrays,
                 "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
@@ -156,7 +154,7 @@ class DriftJudge:
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
         fields, arrays = unpack("drift", 3, data)
-        self._blind = [(start, until) for start, until in fields["blind"]]
+        self._blind.restore(fields["blind"])
         self.course.values = list(arrays["values"])
         self.course.z = [self._envelope.update(cell, row) for cell, row in enumerate(self.course.values)]
         self.course.scores = list(arrays["scores"])
@@ -166,11 +164,6 @@ class DriftJudge:
         self.steps.restore(arrays["steps"].tobytes())
         for name, layer in self._layers.items():
             layer.restore(arrays[f"layer {name}"].tobytes())
-
-    def _begin_blind(self, phase: str | None, started_us: int) -> None:
-        for part in self._course.blind:
-            if part.phase == phase:
-                self._blind.append((started_us, started_us + round(part.hours * US_PER_H)))
 
     def _tell(
         self,
