@@ -1,37 +1,29 @@
-"""Follow the recorded order and keep charts over batches: points as they come to be known, and what rules say of them.
+"""Follow the recorded order and keep charts over batches: points as they come to be known, signals, and alerts of them.
 
-DETECT-1: a chart of an attribute depends on the recorded order alone, however the order was cut into stretches. Nothing
-is written over: a corrected value is a further revision of its point, and what it did to signals, to those of later
-batches too, are further revisions of those. A summary of readings is taken once its batch has completed, from the
-readings as they hold then, and again when its phase or its readings are corrected.
+DETECT-1: what a chart of an attribute says depends on the recorded order alone, however the order was cut into
+stretches (`analytics/chart_state.py`). A summary of readings is taken once its batch has completed, from the readings
+as they hold then, and again when its phase or its readings are corrected.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
 import structlog
+from psycopg.types.json import Jsonb
 
-from analytics.chart_judge import Judged, judge
+from analytics.chart_episodes import LimitsInUse, SignalAlert
+from analytics.chart_state import AlertVersion, Changes, ChartState, PointRevision, SignalKey, SignalRevision
 from analytics.intake import Stretch
 from analytics.methods.control import ControlLimits
 from analytics.software import software
 from store.charts import points_of, read_chart
+from store.model.alert import AlertKind, AlertSeverity
 from store.model.chart import Chart, ChartPoint, WithoutNumber
 from store.sql import queries
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsInUse:
-    """A version of a chart's limits from when on it judges."""
-
-    control_limit_id: int
-    limits: ControlLimits
-    rules: tuple[str, ...]
-    batches: frozenset[int]  # phase I: what it rests on
-    ordinal: int
 
 
 def follow_charts(connection: psycopg.Connection, stretch: Stretch) -> None:
@@ -40,7 +32,7 @@ def follow_charts(connection: psycopg.Connection, stretch: Stretch) -> None:
     A chart that cannot be judged says so and holds up nothing else.
     """
     sql = queries("chart")
-    parameters = {"after": stretch.after, "until": stretch.until}
+    parameters = {"after": stretch.after, "until": stretch.until, "control_chart_id": None}
     for ordinal, control_chart_id in connection.execute(sql["touched"], parameters).fetchall():
         failure = None
         try:
@@ -55,114 +47,127 @@ def follow_charts(connection: psycopg.Connection, stretch: Stretch) -> None:
 
 
 def bring_up_to_date(connection: psycopg.Connection, control_chart_id: int, ordinal: int) -> None:
-    """Write down what an ordinal of the intake changed of a chart's points and signals."""
+    """Write down what an ordinal of the intake changed of a chart's points, signals and alerts."""
     chart = read_chart(connection, control_chart_id)
-    points, first = _revise_points(connection, chart, ordinal)
-    versions = _limits(connection, chart, ordinal)
-    said: dict[tuple[int, str, str], tuple[int, Judged]] = {}
-    for version, later in zip(versions, [*versions[1:], None], strict=True):
-        judged = [
-            point
-            for point in points
-            if point.batch_id not in version.batches
-            and (version is versions[0] or first[point.batch_id] >= version.ordinal)
-            and (later is None or first[point.batch_id] < later.ordinal)
-        ]
-        for one in judge(chart, judged, version.limits, version.rules):
-            said[one.batch_id, one.signal.rule, str(one.signal.side)] = (version.control_limit_id, one)
-    _revise_signals(connection, chart, said, ordinal)
+    state = read_state(connection, chart)
+    changes = state.advance(
+        chart,
+        points_of(connection, chart, ordinal=ordinal, known=state.known()),
+        read_limits(connection, chart, ordinal),
+        ordinal=ordinal,
+        at=plant_time_at(connection, ordinal),
+    )
+    _write(connection, chart, changes, ordinal)
 
 
-def _revise_points(
-    connection: psycopg.Connection, chart: Chart, ordinal: int
-) -> tuple[list[ChartPoint], dict[int, int]]:
-    """Points as they now hold, in order, and the ordinal at which each batch came onto the chart."""
-    sql = queries("chart")
-    stored: dict[int, tuple[ChartPoint, int]] = {}
-    first: dict[int, int] = {}
-    for row in connection.execute(sql["points"], {"control_chart_id": chart.control_chart_id}).fetchall():
-        *values, revision, first_ordinal = row
-        point = ChartPoint(**dict(zip(_POINT, values, strict=True)))
-        point = replace(point, without=None if point.without is None else WithoutNumber(point.without))
-        stored[point.batch_id] = (point, revision)
-        first[point.batch_id] = first_ordinal
-    found = {
-        point.batch_id: point
-        for point in points_of(
-            connection,
-            chart,
-            ordinal=ordinal,
-            known={batch_id: point for batch_id, (point, _) in stored.items() if point.without is None},
-        )
-    }
-    for batch_id, (point, _) in stored.items():
-        if batch_id not in found:
-            found[batch_id] = replace(point, value=None, without=WithoutNumber.WITHDRAWN, bound=None, qc_result_id=None)
-    for point in found.values():
-        before, revision = stored.get(point.batch_id, (None, 0))
-        if point != before:
-            written = {"control_chart_id": chart.control_chart_id, "ordinal": ordinal, "revision": revision + 1}
-            connection.execute(sql["insert_point"], asdict(point) | written)
-            first.setdefault(point.batch_id, ordinal)
-    return sorted(found.values(), key=lambda point: (point.started, point.batch)), first
+def read_state(connection: psycopg.Connection, chart: Chart) -> ChartState:
+    """A chart as it was last worked off."""
+    sql, asked = queries("chart"), {"control_chart_id": chart.control_chart_id}
+    state = ChartState()
+    for *values, revision, first in connection.execute(sql["points"], asked).fetchall():
+        point = point_from(values)
+        state.points[point.batch_id] = PointRevision(revision=revision, point=point)
+        state.first[point.batch_id] = first
+    for batch_id, rule, side, *values in connection.execute(sql["signals"], asked).fetchall():
+        revised = SignalRevision(**dict(zip(_SIGNAL, values, strict=True)))
+        state.signals[SignalKey(batch_id, rule, side)] = revised
+    for version, *values in connection.execute(sql["alerts"], asked).fetchall():
+        alert = alert_from(values)
+        told = AlertVersion(version=version, alert=alert, joined=frozenset())
+        state.alerts[alert.control_limit_id, alert.ordinal] = told
+    return state
 
 
-def _limits(connection: psycopg.Connection, chart: Chart, ordinal: int) -> list[LimitsInUse]:
+def read_limits(connection: psycopg.Connection, chart: Chart, ordinal: int) -> list[LimitsInUse]:
+    """The versions of a chart's limits that were put to use by an ordinal of the intake, in that order."""
     asked = {"control_chart_id": chart.control_chart_id, "ordinal": ordinal}
     return [
         LimitsInUse(
             control_limit_id=number,
+            version=version,
+            kind=kind,
             limits=ControlLimits(centre=centre, sigma=sigma, n=n),
             rules=tuple(rules),
             batches=frozenset(point["batch_id"] for point in points),
             ordinal=used,
+            until=retired,
         )
-        for number, _, centre, sigma, n, rules, points, used in connection.execute(
+        for number, version, kind, centre, sigma, n, rules, points, used, retired in connection.execute(
             queries("chart")["limits_in_order"], asked
         )
     ]
 
 
-def _revise_signals(
-    connection: psycopg.Connection, chart: Chart, said: dict[tuple[int, str, str], tuple[int, Judged]], ordinal: int
-) -> None:
+def plant_time_at(connection: psycopg.Connection, ordinal: int) -> datetime:
+    """The plant's time at an ordinal of the intake: of the last tick up to it, else when its block was committed."""
+    row = connection.execute(queries("chart")["plant_time_at"], {"ordinal": ordinal}).fetchone()
+    assert row is not None
+    time: datetime = row[0]
+    return time
+
+
+def point_from(values: list[Any]) -> ChartPoint:
+    """A stored point, its columns in the order of the queries."""
+    point = ChartPoint(**dict(zip(_POINT, values, strict=True)))
+    return replace(point, without=None if point.without is None else WithoutNumber(point.without))
+
+
+def alert_from(values: list[Any]) -> SignalAlert:
+    """A stored alert, its columns in the order of the queries."""
+    alert = SignalAlert(**dict(zip(_ALERT, values, strict=True)))
+    return replace(
+        alert,
+        severity=AlertSeverity(alert.severity),
+        batches=frozenset(alert.batches),
+        # JSON of the database gives a large number back as an integer.
+        evidence=tuple(
+            one | {"statistic": float(one["statistic"]), "limit": float(one["limit"])} for one in alert.evidence
+        ),
+    )
+
+
+def _write(connection: psycopg.Connection, chart: Chart, changes: Changes, ordinal: int) -> None:
     sql = queries("chart")
-    stored: dict[tuple[int, str, str], tuple[int, bool, tuple[Any, ...]]] = {}
-    for batch_id, rule, side, revision, holds, *told in connection.execute(
-        sql["signals"], {"control_chart_id": chart.control_chart_id}
-    ).fetchall():
-        stored[batch_id, rule, side] = (revision, holds, tuple(told))
-    for key in sorted(said.keys() | stored.keys()):
-        revision, held, before = stored.get(key, (0, False, ()))
-        content: tuple[Any, ...]
-        if key in said:
-            control_limit_id, one = said[key]
-            signal = one.signal
-            content = (control_limit_id, signal.statistic, signal.limit, signal.points, one.sentence)
-        else:
-            content = before if not held else (*before[:4], f"No longer, by what is known now: {before[4]}")
-        holds = key in said
-        if (holds, content) == (held, before):
-            continue
-        batch_id, rule, side = key
-        connection.execute(
-            sql["insert_signal"],
-            dict(zip(_CONTENT, content, strict=True))
-            | {
-                "control_chart_id": chart.control_chart_id,
-                "batch_id": batch_id,
-                "rule": rule,
-                "side": side,
-                "revision": revision + 1,
-                "holds": holds,
-                "software": software(),
-                "ordinal": ordinal,
-            },
-        )
+    common = {"control_chart_id": chart.control_chart_id, "ordinal": ordinal, "software": software()}
+    for revised in changes.points:
+        connection.execute(sql["insert_point"], asdict(revised.point) | common | {"revision": revised.revision})
+    for key, signal in changes.signals:
+        connection.execute(sql["insert_signal"], key._asdict() | asdict(signal) | common)
+    for told in changes.alerts:
+        _write_alert(connection, chart, told, ordinal)
+
+
+def _write_alert(connection: psycopg.Connection, chart: Chart, told: AlertVersion, ordinal: int) -> None:
+    sql, alert = queries("chart"), told.alert
+    fields = {
+        "control_limit_id": alert.control_limit_id,
+        "alert_ordinal": alert.ordinal,
+        "kind": str(AlertKind.SIGNAL),
+        "severity": str(alert.severity),
+        "rule": alert.rule,
+        "tags": [] if chart.tag is None else [chart.tag],
+        "score": alert.score,
+        "limit_value": alert.limit,
+        "sentence": alert.sentence,
+        "evidence": Jsonb(alert.evidence),
+        "raised": alert.raised,
+        "onset": alert.onset,
+        "ended": alert.ended,
+        "version": told.version,
+        "software": software(),
+        "ordinal": ordinal,
+    }
+    connection.execute(sql["raise_alert" if told.version == 0 else "update_alert"], fields)
+    for batch_id in sorted(told.joined):
+        connection.execute(sql["insert_signal_batch"], fields | {"batch_id": batch_id})
 
 
 _POINT = (
     "batch_id", "batch", "started", "value", "value_text", "without", "bound", "qc_result_id", "since", "until",
     "readings",
 )  # fmt: skip
-_CONTENT = ("control_limit_id", "statistic", "limit_value", "points", "sentence")
+_SIGNAL = ("revision", "holds", "control_limit_id", "statistic", "limit_value", "points", "sentence")
+_ALERT = (
+    "control_limit_id", "ordinal", "severity", "rule", "score", "limit", "sentence", "batches", "evidence", "raised",
+    "onset", "ended",
+)  # fmt: skip

@@ -29,6 +29,14 @@ def silence_severity(*, silent: int, watched: int) -> AlertSeverity:
     return AlertSeverity.HIGH if silent >= watched else AlertSeverity.MEDIUM
 
 
+def signal_severity(*, outside: bool) -> AlertSeverity:
+    """Of a signal between batches: whether one batch lies outside its limits, or several say something together.
+
+    Never high: no batch that runs becomes better by somebody's looking now. A process that creeps has time.
+    """
+    return AlertSeverity.MEDIUM if outside else AlertSeverity.LOW
+
+
 def graver(one: AlertSeverity, other: AlertSeverity) -> AlertSeverity:
     """The graver of two."""
     order = list(AlertSeverity)

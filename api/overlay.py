@@ -222,6 +222,7 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
             sentence=alert["sentence"],
         )
         for alert in reversed(rows(connection, queries("api_alerts")["queue"], asked))
+        if alert["phase_time_h"] is not None  # a signal is between batches, and nowhere in the course of one
     ]
 
 

@@ -6,6 +6,7 @@ state of the limits are one transaction.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 import psycopg
@@ -112,35 +113,87 @@ def put_limits_to_use(connection: psycopg.Connection, control_limit_id: int, *, 
 
     Raises NotFound, Conflict for limits that are no draft, InputInvalid without a reason.
     """
-    if not reason.strip():
-        raise InputInvalid("reason: to put limits to use needs one")
     sql = queries("control_limit")
     with translated():
-        row = connection.execute(sql["state"], {"control_limit_id": control_limit_id}).fetchone()
-        if row is None:
-            raise NotFound(f"there are no control limits {control_limit_id}")
-        control_chart_id, version, state, subject = row
-        if state != LimitsState.DRAFT:
-            raise Conflict(f"version {version} of the limits of {subject} is {state}, not a draft")
-        retired = connection.execute(sql["retire"], {"control_chart_id": control_chart_id}).fetchone()
-        said = {"chart": control_chart_id, "control_limit": control_limit_id, "version": version, "by": by}
-        chain_id, block_seq = append_control(connection, "control limits put to use", orjson.dumps(said))
-        known_at = audit.append(
-            connection,
-            actor=by,
-            action="control limits put to use",
-            subject=f"chart:{subject}",
-            old=None if retired is None else {"version": retired[0]},
-            new={"version": version},
-            reason=reason.strip(),
-        )
-        connection.execute(
-            sql["put_to_use"],
-            {
-                "control_limit_id": control_limit_id,
-                "used_from": known_at,
-                "used_by": by,
-                "chain_id": chain_id,
-                "block_seq": block_seq,
-            },
-        )
+        found = _locked(connection, control_limit_id, reason)
+        if found.state != LimitsState.DRAFT:
+            raise Conflict(f"version {found.version} of the limits of {found.subject} is {found.state}, not a draft")
+        before = connection.execute(sql["in_use"], {"control_chart_id": found.control_chart_id}).fetchone()
+        told = _told(connection, found, "control limits put to use", by=by, reason=reason, before=before)
+        if before is not None:
+            connection.execute(sql["retire"], told | {"control_limit_id": before[0]})
+        connection.execute(sql["put_to_use"], told)
+
+
+def retire_limits(connection: psycopg.Connection, control_limit_id: int, *, by: str, reason: str) -> None:
+    """Let limits in use judge no batch from now on, without others in their place, or give a draft up.
+
+    What they said stays. Raises NotFound, Conflict for limits that are retired already, InputInvalid without a reason.
+    """
+    with translated():
+        found = _locked(connection, control_limit_id, reason)
+        if found.state == LimitsState.RETIRED:
+            raise Conflict(f"version {found.version} of the limits of {found.subject} is retired already")
+        told = _told(connection, found, "control limits retired", by=by, reason=reason)
+        if found.state == LimitsState.DRAFT:
+            told |= {"chain_id": None, "block_seq": None}  # it never judged anything
+        connection.execute(queries("control_limit")["retire"], told)
+
+
+class _Found(NamedTuple):
+    """Limits whose state is about to change."""
+
+    control_limit_id: int
+    control_chart_id: int
+    version: int
+    state: str
+    subject: str
+
+
+def _locked(connection: psycopg.Connection, control_limit_id: int, reason: str) -> _Found:
+    """Limits, with those of the same chart locked until the transaction ends."""
+    if not reason.strip():
+        raise InputInvalid("reason: a decision about limits needs one")
+    sql, asked = queries("control_limit"), {"control_limit_id": control_limit_id}
+    chart = connection.execute(sql["chart_of"], asked).fetchone()
+    if chart is None:
+        raise NotFound(f"there are no control limits {control_limit_id}")
+    connection.execute(sql["lock_chart"], {"control_chart_id": chart[0]})
+    row = connection.execute(sql["state"], asked).fetchone()
+    assert row is not None
+    return _Found(control_limit_id, *row)
+
+
+def _told(
+    connection: psycopg.Connection,
+    found: _Found,
+    what: str,
+    *,
+    by: str,
+    reason: str,
+    before: tuple[int, int] | None = None,
+) -> dict[str, object]:
+    """Tell analytics and the audit trail; what is written beside the new state of the limits."""
+    said = {
+        "chart": found.control_chart_id,
+        "control_limit": found.control_limit_id,
+        "version": found.version,
+        "by": by,
+    }
+    chain_id, block_seq = append_control(connection, what, orjson.dumps(said))
+    known_at = audit.append(
+        connection,
+        actor=by,
+        action=what,
+        subject=f"chart:{found.subject}",
+        old=None if before is None else {"version": before[1]},
+        new={"version": found.version},
+        reason=reason.strip(),
+    )
+    return {
+        "control_limit_id": found.control_limit_id,
+        "known_at": known_at,
+        "by": by,
+        "chain_id": chain_id,
+        "block_seq": block_seq,
+    }

@@ -28,7 +28,8 @@ class AlertRow(BaseModel):
 
     alert: int
     batch: str | None
-    unit: str
+    batches: list[str]  # of a signal, which is between batches: all it was ever about
+    unit: str | None  # null: of a signal
     process: str | None
     kind: AlertKind
     severity: AlertSeverity | None  # null: raised before there was one
@@ -37,7 +38,7 @@ class AlertRow(BaseModel):
     raised_time: datetime
     onset_time: datetime
     ended_time: datetime | None
-    phase_time_h: float
+    phase_time_h: float | None  # null: of a signal
     score: float  # of the layer that judges it now, as are detector and limit_value
     limit_value: float
     sentence: str
@@ -46,11 +47,13 @@ class AlertRow(BaseModel):
     decided_at: datetime | None
     comment: str | None
     version: int  # how often it changed since it was raised
-    spread_to: list[str]  # tags it did not have when somebody decided about it; such an alert is raised again
+    spread_to: list[str]  # tags or batches it did not have when somebody decided about it; then it is raised again
     run: int | None  # of its monitor; a correction begins another
     superseded: bool  # a later run has taken the place of the one that raised it
-    outcome: AlertOutcome | None = None  # what the correction did to it; null: not asked for, or of no monitor
+    outcome: AlertOutcome | None = None  # what the correction did to it; null: not asked for, or nothing to say
     earlier_alert: int | None = None  # the alert of an earlier run that it is, or takes the place of
+    chart: int | None  # of a signal, as is the version of its limits
+    limits_version: int | None
     software: str
     reference_digest: str | None
 

@@ -8,7 +8,8 @@ from psycopg import Connection
 from api.auth import ACKNOWLEDGE, CORRECT, SignedIn
 from api.batch import read_batch
 from api.board import read_board
-from api.charts import signals_of_batch
+from api.chart_drawing import draw
+from api.charts import read_chart_detail, signals_of_batch
 from api.clock import read_clock
 from api.comparison import read_comparison
 from api.corrections import read_corrections
@@ -224,6 +225,7 @@ def _alert_page(
         "alert.html",
         alert=found,
         course=course,
+        panels=[] if found.chart is None else draw(read_chart_detail(connection, found.chart)),
         **({} if course is None else _around(course, found)),
         refused=None if refused is None else str(refused),
         comment=comment,

@@ -72,13 +72,15 @@ def show(connection: psycopg.Connection, outcome: Outcome, state: DemoState, con
     _show_comparison(connection, console)
 
 
-def print_alert(console: Console, batch: str | None, kind: str, tags: list[str], hour: float, sentence: str) -> None:
-    """One alert on one line, as long as it is."""
+def print_alert(
+    console: Console, batch: str | None, kind: str, tags: list[str], hour: float | None, sentence: str
+) -> None:
+    """One alert on one line, as long as it is; a signal between batches has no hour."""
     colour = "red" if kind in ("drift", "range") else "yellow"
     what = ", ".join(tags[:3]) + (f" and {len(tags) - 3} more" if len(tags) > 3 else "")
+    at = "" if hour is None else f"hour {hour:6.1f}"
     console.print(
-        f"[bold {colour}]{kind:>9}[/]  {escape(batch or '–'):8} hour {hour:6.1f}  [bold]{escape(what)}[/]  "
-        f"{escape(sentence)}",
+        f"[bold {colour}]{kind:>9}[/]  {escape(batch or '–'):8} {at:11}  [bold]{escape(what)}[/]  {escape(sentence)}",
         soft_wrap=True,
     )
 

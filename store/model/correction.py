@@ -30,6 +30,7 @@ class AlertOutcome(StrEnum):
     RAISED_AGAIN = "raised_again"  # of an earlier run: a later one raised it just as it was
     REPLACED = "replaced"  # of an earlier run: a later one raised it otherwise
     NO_LONGER_RAISED = "no_longer_raised"  # of an earlier run: after the correction it is not raised
+    WITHDRAWN = "withdrawn"  # of a signal: by corrected results no rule is broken any more
 
 
 class QuarantineState(StrEnum):

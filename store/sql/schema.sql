@@ -170,14 +170,14 @@ CREATE TABLE public.alert (
     alert_id bigint NOT NULL,
     monitor_id integer,
     batch_id integer,
-    unit_id integer NOT NULL,
+    unit_id integer,
     ordinal integer NOT NULL,
     kind text NOT NULL,
     detector text NOT NULL,
     tags text[] NOT NULL,
     raised_time timestamp with time zone NOT NULL,
     onset_time timestamp with time zone NOT NULL,
-    phase_time_h double precision NOT NULL,
+    phase_time_h double precision,
     score double precision NOT NULL,
     limit_value double precision NOT NULL,
     sentence text NOT NULL,
@@ -189,8 +189,14 @@ CREATE TABLE public.alert (
     committed_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     same_as bigint,
     severity text,
+    control_limit_id integer,
     CONSTRAINT alert_kind_check CHECK ((kind = ANY (ARRAY['drift'::text, 'departure'::text, 'range'::text, 'silence'::text, 'quality'::text, 'signal'::text]))),
-    CONSTRAINT alert_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text])))
+    CONSTRAINT alert_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
+    CONSTRAINT alert_signal_check CHECK (
+CASE kind
+    WHEN 'signal'::text THEN ((control_limit_id IS NOT NULL) AND (num_nonnulls(monitor_id, batch_id, unit_id, phase_time_h) = 0))
+    ELSE ((control_limit_id IS NULL) AND (num_nulls(unit_id, phase_time_h) = 0))
+END)
 );
 
 ALTER TABLE public.alert ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -250,6 +256,19 @@ CREATE TABLE public.alert_update (
     CONSTRAINT alert_update_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text])))
 );
 
+CREATE TABLE public.batch (
+    batch_id integer NOT NULL,
+    name text NOT NULL,
+    process_version_id integer NOT NULL,
+    donor text,
+    chain_of_identity text,
+    required_by timestamp with time zone,
+    status text DEFAULT 'running'::text NOT NULL,
+    end_reason text,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'terminated'::text])))
+);
+
 CREATE TABLE public.monitor (
     monitor_id integer NOT NULL,
     batch_id integer NOT NULL,
@@ -271,6 +290,13 @@ CREATE TABLE public.monitor (
     late_ordinal bigint,
     CONSTRAINT monitor_cause_check CHECK ((cause = ANY (ARRAY['correction'::text, 'upgrade'::text, 'late_readings'::text]))),
     CONSTRAINT monitor_run_check CHECK ((run > 0))
+);
+
+CREATE TABLE public.signal_batch (
+    alert_id bigint NOT NULL,
+    batch_id integer NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT signal_batch_version_check CHECK ((version >= 0))
 );
 
 CREATE VIEW public.alert_now AS
@@ -296,7 +322,9 @@ CREATE VIEW public.alert_now AS
     alert.intake_ordinal,
     alert.committed_time,
         CASE
-            WHEN (COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, decided.tags, alert.tags)) THEN COALESCE(decision.state, 'raised'::text)
+            WHEN ((COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, decided.tags, alert.tags)) AND (NOT (EXISTS ( SELECT
+               FROM public.signal_batch
+              WHERE ((signal_batch.alert_id = alert.alert_id) AND (signal_batch.version > decision.version)))))) THEN COALESCE(decision.state, 'raised'::text)
             ELSE 'raised'::text
         END AS state,
     decision.actor AS decided_by,
@@ -305,9 +333,15 @@ CREATE VIEW public.alert_now AS
     COALESCE(newest.version, 0) AS version,
         CASE
             WHEN (decision.state IS NULL) THEN '{}'::text[]
-            ELSE ARRAY( SELECT unnest(COALESCE(newest.tags, alert.tags)) AS unnest
-            EXCEPT
-             SELECT unnest(COALESCE(seen.tags, decided.tags, alert.tags)) AS unnest
+            ELSE ARRAY((
+                     SELECT unnest(COALESCE(newest.tags, alert.tags)) AS unnest
+                    EXCEPT
+                     SELECT unnest(COALESCE(seen.tags, decided.tags, alert.tags)) AS unnest
+            ) UNION ALL
+             SELECT batch.name
+               FROM (public.signal_batch
+                 JOIN public.batch USING (batch_id))
+              WHERE ((signal_batch.alert_id = alert.alert_id) AND (signal_batch.version > decision.version))
       ORDER BY 1)
         END AS spread_to,
     alert.same_as,
@@ -316,7 +350,13 @@ CREATE VIEW public.alert_now AS
         CASE
             WHEN (newest.alert_id IS NULL) THEN alert.severity
             ELSE newest.severity
-        END AS severity
+        END AS severity,
+    alert.control_limit_id,
+    ARRAY( SELECT batch.name
+           FROM (public.signal_batch
+             JOIN public.batch USING (batch_id))
+          WHERE (signal_batch.alert_id = alert.alert_id)
+          ORDER BY signal_batch.version, batch.name) AS batches
    FROM ((((((public.alert
      LEFT JOIN public.monitor USING (monitor_id))
      LEFT JOIN public.monitor later ON (((monitor.until_ordinal IS NOT NULL) AND (later.unit_procedure_id = monitor.unit_procedure_id) AND (later.until_ordinal IS NULL))))
@@ -513,19 +553,6 @@ CREATE TABLE public.audit_head (
     known_at timestamp with time zone NOT NULL,
     digest bytea NOT NULL,
     CONSTRAINT audit_head_only_row_check CHECK (only_row)
-);
-
-CREATE TABLE public.batch (
-    batch_id integer NOT NULL,
-    name text NOT NULL,
-    process_version_id integer NOT NULL,
-    donor text,
-    chain_of_identity text,
-    required_by timestamp with time zone,
-    status text DEFAULT 'running'::text NOT NULL,
-    end_reason text,
-    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'terminated'::text])))
 );
 
 ALTER TABLE public.batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -740,8 +767,24 @@ CREATE TABLE public.control_limit (
     used_by text,
     chain_id smallint,
     block_seq bigint,
-    CONSTRAINT control_limit_check CHECK (((state = 'draft'::text) = (used_from IS NULL))),
+    retired_from timestamp with time zone,
+    retired_by text,
+    retired_chain_id smallint,
+    retired_block_seq bigint,
+    CONSTRAINT control_limit_check CHECK (
+CASE state
+    WHEN 'draft'::text THEN (used_from IS NULL)
+    WHEN 'in_use'::text THEN (used_from IS NOT NULL)
+    ELSE true
+END),
     CONSTRAINT control_limit_check1 CHECK ((num_nulls(used_from, used_by, chain_id, block_seq) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT control_limit_check2 CHECK (((state = 'retired'::text) = (retired_from IS NOT NULL))),
+    CONSTRAINT control_limit_check3 CHECK ((num_nulls(retired_from, retired_by) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT control_limit_check4 CHECK ((num_nulls(retired_chain_id, retired_block_seq) =
+CASE
+    WHEN ((state = 'retired'::text) AND (used_from IS NOT NULL)) THEN 0
+    ELSE 2
+END)),
     CONSTRAINT control_limit_kind_check CHECK ((kind = ANY (ARRAY['initial'::text, 'long_term'::text]))),
     CONSTRAINT control_limit_rules_check CHECK ((cardinality(rules) > 0)),
     CONSTRAINT control_limit_sigma_check CHECK ((sigma > (0)::double precision)),
@@ -1870,7 +1913,7 @@ ALTER TABLE ONLY public.alert_decision
     ADD CONSTRAINT alert_decision_pkey PRIMARY KEY (alert_decision_id);
 
 ALTER TABLE ONLY public.alert
-    ADD CONSTRAINT alert_monitor_id_ordinal_unit_id_key UNIQUE NULLS NOT DISTINCT (monitor_id, ordinal, unit_id);
+    ADD CONSTRAINT alert_ordinal_key UNIQUE NULLS NOT DISTINCT (monitor_id, ordinal, unit_id, control_limit_id);
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
@@ -2157,6 +2200,9 @@ ALTER TABLE ONLY public.self_check
 ALTER TABLE ONLY public.sequence_gap
     ADD CONSTRAINT sequence_gap_pkey PRIMARY KEY (sequence_gap_id);
 
+ALTER TABLE ONLY public.signal_batch
+    ADD CONSTRAINT signal_batch_pkey PRIMARY KEY (alert_id, batch_id);
+
 ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_name_key UNIQUE (name);
 
@@ -2215,6 +2261,8 @@ ALTER TABLE ONLY public.unit_procedure
     ADD CONSTRAINT unit_procedure_pkey PRIMARY KEY (unit_procedure_id);
 
 CREATE INDEX alert_batch ON public.alert USING btree (batch_id, raised_time);
+
+CREATE INDEX alert_control_limit ON public.alert USING btree (control_limit_id) WHERE (control_limit_id IS NOT NULL);
 
 CREATE INDEX alert_decision_alert ON public.alert_decision USING btree (alert_id, known_at);
 
@@ -2296,6 +2344,8 @@ CREATE INDEX sequence_gap_found ON public.sequence_gap USING btree (found_time);
 
 CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot, first_seq) WHERE (filled_time IS NULL);
 
+CREATE INDEX signal_batch_batch ON public.signal_batch USING btree (batch_id);
+
 CREATE UNIQUE INDEX tag_gap_now ON public.tag_gap USING btree (tag_id, unit_procedure_id, from_time) WHERE (filled_time IS NULL);
 
 CREATE INDEX tag_gap_procedure ON public.tag_gap USING btree (unit_procedure_id, tag_id, from_time);
@@ -2310,6 +2360,9 @@ CREATE TRIGGER unit_procedure_revised AFTER INSERT OR UPDATE ON public.unit_proc
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_control_limit_id_fkey FOREIGN KEY (control_limit_id) REFERENCES public.control_limit(control_limit_id);
 
 ALTER TABLE ONLY public.alert_decision
     ADD CONSTRAINT alert_decision_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(alert_id);
@@ -2385,6 +2438,9 @@ ALTER TABLE ONLY public.control_limit
 
 ALTER TABLE ONLY public.control_limit
     ADD CONSTRAINT control_limit_control_chart_id_fkey FOREIGN KEY (control_chart_id) REFERENCES public.control_chart(control_chart_id);
+
+ALTER TABLE ONLY public.control_limit
+    ADD CONSTRAINT control_limit_retired_chain_id_retired_block_seq_fkey FOREIGN KEY (retired_chain_id, retired_block_seq) REFERENCES public.block(chain_id, seq);
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
@@ -2578,6 +2634,12 @@ ALTER TABLE ONLY public.self_check
 ALTER TABLE ONLY public.sequence_gap
     ADD CONSTRAINT sequence_gap_publisher_boot_fkey FOREIGN KEY (publisher, boot) REFERENCES public.publisher(publisher, boot);
 
+ALTER TABLE ONLY public.signal_batch
+    ADD CONSTRAINT signal_batch_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(alert_id);
+
+ALTER TABLE ONLY public.signal_batch
+    ADD CONSTRAINT signal_batch_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
 ALTER TABLE ONLY public.sparkplug_mapping
     ADD CONSTRAINT sparkplug_mapping_position_id_fkey FOREIGN KEY (position_id) REFERENCES public."position"(position_id);
 
@@ -2672,6 +2734,27 @@ GRANT SELECT ON TABLE public.alert_update TO batchwitness_api;
 GRANT SELECT ON TABLE public.alert_update TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.alert_update TO batchwitness_retain;
 
+GRANT SELECT,INSERT ON TABLE public.batch TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.batch TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.batch TO batchwitness_api;
+GRANT SELECT ON TABLE public.batch TO batchwitness_retain;
+
+GRANT SELECT(batch_id) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT SELECT(name) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT SELECT(process_version_id) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT SELECT(required_by) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT UPDATE(status) ON TABLE public.batch TO batchwitness_ingest;
+GRANT SELECT(status) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT UPDATE(end_reason) ON TABLE public.batch TO batchwitness_ingest;
+GRANT SELECT(end_reason) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT SELECT(registered_at) ON TABLE public.batch TO batchwitness_readonly;
+
 GRANT SELECT ON TABLE public.monitor TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.monitor TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.monitor TO batchwitness_api;
@@ -2691,6 +2774,12 @@ GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
 GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(late_ordinal) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT SELECT ON TABLE public.signal_batch TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.signal_batch TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.signal_batch TO batchwitness_api;
+GRANT SELECT ON TABLE public.signal_batch TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.signal_batch TO batchwitness_retain;
 
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.alert_now TO batchwitness_analytics;
@@ -2741,27 +2830,6 @@ GRANT SELECT ON TABLE public.audit_head TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.audit_head TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.audit_head TO batchwitness_api;
 GRANT SELECT ON TABLE public.audit_head TO batchwitness_retain;
-
-GRANT SELECT,INSERT ON TABLE public.batch TO batchwitness_ingest;
-GRANT SELECT ON TABLE public.batch TO batchwitness_analytics;
-GRANT SELECT ON TABLE public.batch TO batchwitness_api;
-GRANT SELECT ON TABLE public.batch TO batchwitness_retain;
-
-GRANT SELECT(batch_id) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT SELECT(name) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT SELECT(process_version_id) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT SELECT(required_by) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT UPDATE(status) ON TABLE public.batch TO batchwitness_ingest;
-GRANT SELECT(status) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT UPDATE(end_reason) ON TABLE public.batch TO batchwitness_ingest;
-GRANT SELECT(end_reason) ON TABLE public.batch TO batchwitness_readonly;
-
-GRANT SELECT(registered_at) ON TABLE public.batch TO batchwitness_readonly;
 
 GRANT SELECT,INSERT ON TABLE public.block TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.block TO batchwitness_analytics;
@@ -2860,6 +2928,14 @@ GRANT UPDATE(used_by) ON TABLE public.control_limit TO batchwitness_api;
 GRANT UPDATE(chain_id) ON TABLE public.control_limit TO batchwitness_api;
 
 GRANT UPDATE(block_seq) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(retired_from) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(retired_by) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(retired_chain_id) ON TABLE public.control_limit TO batchwitness_api;
+
+GRANT UPDATE(retired_block_seq) ON TABLE public.control_limit TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.correction TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.correction TO batchwitness_analytics;

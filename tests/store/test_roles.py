@@ -87,7 +87,8 @@ EXPECTED: dict[str, Rights] = {
     "control_limit": Rights(
         ingest="select",
         analytics="select",
-        api="select insert update(state used_from used_by chain_id block_seq)",
+        api="select insert update(state used_from used_by chain_id block_seq retired_from retired_by retired_chain_id "
+        "retired_block_seq)",
         readonly="select",
         retain="select",
     ),
@@ -247,6 +248,9 @@ EXPECTED: dict[str, Rights] = {
     "sequence_gap": Rights(
         ingest="select insert update", analytics="select", api="select", readonly="select", retain="select"
     ),
+    "signal_batch": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
     "site": Rights(
         ingest="select", analytics="select", api="select insert update(timezone)", readonly="select", retain="select"
     ),
@@ -337,6 +341,7 @@ APPEND_ONLY = frozenset(
         "reading_revision",
         "reference_batch",
         "reference_input",
+        "signal_batch",
         "tag_version",
     }
 )

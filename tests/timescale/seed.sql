@@ -194,6 +194,11 @@ VALUES (1, 1, 1, '2026-01-01Z', 91, '91', 1, 1, '2026-01-16Z'), (1, 1, 2, '2026-
 INSERT INTO chart_signal (control_chart_id, batch_id, rule, side, revision, holds, control_limit_id, statistic,
     limit_value, points, sentence, software, intake_ordinal, committed_time)
 VALUES (1, 1, 'nelson_1', 'above', 1, true, 1, 94, 93, 1, 'viability of CT-1 is 94 %', '1', 1, '2026-01-16Z');
+INSERT INTO alert (alert_id, control_limit_id, ordinal, kind, severity, detector, tags, raised_time, onset_time, score,
+    limit_value, sentence, contributions, cells, software, intake_ordinal, committed_time)
+OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'signal', 'medium', 'nelson_1', '{}', '2026-01-16Z', '2026-01-01Z', 94, 93,
+    'viability of CT-1 is 94 %', '[]', '[]', '1', 1, '2026-01-16Z');
+INSERT INTO signal_batch (alert_id, batch_id, version) VALUES (2, 1, 0);
 INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
 VALUES (1, 0, '2026-01-01 00:30Z', '{pH}', '{0.5}', '{ewma}');
 INSERT INTO departure (monitor_id, phase, tag, declared, seen, inside, mean_distance, largest_distance, largest_h,

@@ -3,14 +3,22 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
     alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
-    batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
+    batch.name AS batch, alert_now.batches, unit.name AS unit, process_version.name AS process,
+    control_limit.control_chart_id AS chart, control_limit.version AS limits_version, alert_now.software,
     alert_now.reference_digest
 FROM alert_now
-JOIN unit USING (unit_id)
+LEFT JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
-LEFT JOIN process_version USING (process_version_id)
+LEFT JOIN control_limit USING (control_limit_id)
+LEFT JOIN control_chart USING (control_chart_id)
+LEFT JOIN process_version
+    ON process_version.process_version_id = coalesce(batch.process_version_id, control_chart.process_version_id)
 WHERE alert_now.alert_id < %(below)s
-    AND (%(batch)s::text IS NULL OR batch.name = %(batch)s)
+    AND (%(batch)s::text IS NULL OR alert_now.alert_id IN (
+        SELECT alert.alert_id FROM alert JOIN batch USING (batch_id) WHERE batch.name = %(batch)s
+        UNION ALL
+        SELECT signal_batch.alert_id FROM signal_batch JOIN batch USING (batch_id) WHERE batch.name = %(batch)s
+    ))
     AND (%(kind)s::text IS NULL OR alert_now.kind = %(kind)s)
     AND (%(state)s::text IS NULL OR alert_now.state = %(state)s)
     AND (%(severity)s::text IS NULL OR alert_now.severity = %(severity)s)
@@ -24,7 +32,8 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
     alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
     alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
-    batch.name AS batch, unit.name AS unit, process_version.name AS process, alert_now.software,
+    batch.name AS batch, alert_now.batches, unit.name AS unit, process_version.name AS process,
+    control_limit.control_chart_id AS chart, control_limit.version AS limits_version, alert_now.software,
     alert_now.reference_digest, alert_now.contributions, alert_now.cells, alert_now.ordinal,
     alert_now.intake_ordinal, alert_now.committed_time, reference.name AS reference,
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id)
@@ -36,9 +45,12 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
     (SELECT phase.name FROM monitor JOIN phase USING (unit_procedure_id)
         WHERE monitor.monitor_id = alert_now.monitor_id AND phase.during @> alert_now.raised_time) AS phase
 FROM alert_now
-JOIN unit USING (unit_id)
+LEFT JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
-LEFT JOIN process_version USING (process_version_id)
+LEFT JOIN control_limit USING (control_limit_id)
+LEFT JOIN control_chart USING (control_chart_id)
+LEFT JOIN process_version
+    ON process_version.process_version_id = coalesce(batch.process_version_id, control_chart.process_version_id)
 LEFT JOIN reference ON encode(reference.digest, 'hex') = alert_now.reference_digest
 WHERE alert_now.alert_id = %(alert_id)s;
 
@@ -55,4 +67,8 @@ WHERE alert_decision.alert_id = %(alert_id)s ORDER BY alert_decision.known_at;
 
 -- outcomes: What corrections did to alerts.
 SELECT alert_id AS alert, outcome, earlier_alert_id AS earlier_alert FROM alert_outcome
-WHERE alert_id = ANY(%(alert_ids)s::bigint[]) ORDER BY alert_id;
+WHERE alert_id = ANY(%(alert_ids)s::bigint[])
+UNION ALL
+SELECT alert_id, 'withdrawn', NULL FROM alert_now
+WHERE alert_id = ANY(%(alert_ids)s::bigint[]) AND control_limit_id IS NOT NULL AND cells = '[]'
+ORDER BY alert;

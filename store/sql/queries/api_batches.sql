@@ -12,8 +12,13 @@ LEFT JOIN LATERAL (
     FROM unit_procedure JOIN unit USING (unit_id) WHERE unit_procedure.batch_id = batch.batch_id
 ) AS made ON true
 LEFT JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE alert_now.state <> 'closed') AS alerts, count(*) AS total
-    FROM alert_now WHERE alert_now.batch_id = batch.batch_id AND NOT alert_now.superseded
+    SELECT count(*) FILTER (WHERE found.state <> 'closed') AS alerts, count(*) AS total
+    FROM (
+        SELECT alert_now.state FROM alert_now WHERE alert_now.batch_id = batch.batch_id AND NOT alert_now.superseded
+        UNION ALL
+        SELECT alert_now.state FROM signal_batch JOIN alert_now USING (alert_id)
+        WHERE signal_batch.batch_id = batch.batch_id
+    ) AS found
 ) AS open ON true
 WHERE batch.batch_id < %(below)s
     AND (%(process)s::text IS NULL OR process_version.name = %(process)s)

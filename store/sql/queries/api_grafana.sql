@@ -1,4 +1,4 @@
--- floor_alerts: Alerts nobody has closed, of running batches or lasting on a unit, in order of time.
+-- floor_alerts: Alerts nobody has closed, of running batches or lasting on a unit, in order of time; a signal between batches is of no unit.
 SELECT floor(extract(epoch FROM alert_now.raised_time) * 1000)::bigint AS time, alert_now.alert_id AS alert,
     unit.name AS unit, batch.name AS batch, alert_now.kind, alert_now.severity, alert_now.sentence,
     alert_now.state,
@@ -19,7 +19,8 @@ SELECT batch.name AS batch, process_version.name AS process, process_version.rol
     floor(extract(epoch FROM made.ended) * 1000)::bigint AS ended,
     (SELECT count(*) FROM alert_now
         WHERE alert_now.batch_id = batch.batch_id AND alert_now.state <> 'closed' AND NOT alert_now.superseded)
-        AS open_alerts
+    + (SELECT count(*) FROM signal_batch JOIN alert_now USING (alert_id)
+        WHERE signal_batch.batch_id = batch.batch_id AND alert_now.state <> 'closed') AS open_alerts
 FROM batch
 JOIN process_version USING (process_version_id)
 LEFT JOIN LATERAL (
@@ -46,14 +47,16 @@ LIMIT %(limit)s;
 SELECT floor(extract(epoch FROM alert_now.onset_time) * 1000)::bigint AS time,
     floor(extract(epoch FROM coalesce(alert_now.ended_time, greatest(%(now)s, alert_now.raised_time))) * 1000)::bigint
         AS "timeEnd",
-    alert_now.kind || ' · ' || unit.name || coalesce(' · ' || batch.name, '') AS title,
+    concat_ws(' · ', alert_now.kind, unit.name, batch.name, array_to_string(nullif(alert_now.batches, '{}'), ', '))
+        AS title,
     alert_now.sentence AS text, array_to_string(alert_now.kind || alert_now.tags, ',') AS tags,
-    alert_now.alert_id AS alert, batch.name AS batch, unit.name AS unit, alert_now.kind, alert_now.severity,
-    alert_now.state
+    alert_now.alert_id AS alert, coalesce(batch.name, array_to_string(nullif(alert_now.batches, '{}'), ',')) AS batch,
+    unit.name AS unit, alert_now.kind, alert_now.severity, alert_now.state
 FROM alert_now
-JOIN unit USING (unit_id)
+LEFT JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
-WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s)) AND NOT alert_now.superseded
+WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s) OR alert_now.batches && %(batches)s::text[])
+    AND NOT alert_now.superseded
     AND alert_now.onset_time <= %(until)s
     AND coalesce(alert_now.ended_time, greatest(%(now)s, alert_now.raised_time)) >= %(since)s
 ORDER BY alert_now.onset_time, alert_now.alert_id

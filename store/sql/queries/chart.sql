@@ -72,7 +72,7 @@ ORDER BY lower(unit_procedure.during), batch.name, lower(phase.during), tag.tag_
 SELECT value FROM reading_now
 WHERE tag_id = %(tag_id)s AND source_time >= %(started)s AND source_time < %(ended)s AND quality > 0;
 
--- touched: Which charts with limits in use a stretch of the intake may change, in its order.
+-- touched: Which charts that ever had limits in use a stretch of the intake may change, in its order; of one chart or all.
 SELECT DISTINCT told.ordinal, control_chart.control_chart_id
 FROM (
     SELECT intake.ordinal, qc_result.attribute, NULL::integer AS process_version_id, NULL::integer AS control_chart_id
@@ -89,24 +89,29 @@ FROM (
     WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s AND event.unit_procedure_id IS NOT NULL
     UNION ALL
     SELECT intake.ordinal, NULL, NULL, control_limit.control_chart_id
-    FROM intake JOIN control_limit ON control_limit.chain_id = intake.chain_id AND control_limit.block_seq = intake.seq
+    FROM intake JOIN control_limit
+        ON (intake.chain_id, intake.seq) IN ((control_limit.chain_id, control_limit.block_seq),
+            (control_limit.retired_chain_id, control_limit.retired_block_seq))
     WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 ) AS told
 JOIN control_chart ON (told.attribute IS NULL OR control_chart.attribute = told.attribute)
     AND (told.process_version_id IS NULL OR control_chart.process_version_id = told.process_version_id)
     AND (told.control_chart_id IS NULL OR control_chart.control_chart_id = told.control_chart_id)
-WHERE EXISTS (
-    SELECT FROM control_limit
-    JOIN intake ON intake.chain_id = control_limit.chain_id AND intake.seq = control_limit.block_seq
-    WHERE control_limit.control_chart_id = control_chart.control_chart_id AND intake.ordinal <= told.ordinal
-)
+WHERE (%(control_chart_id)s::integer IS NULL OR control_chart.control_chart_id = %(control_chart_id)s)
+    AND EXISTS (
+        SELECT FROM control_limit
+        JOIN intake ON intake.chain_id = control_limit.chain_id AND intake.seq = control_limit.block_seq
+        WHERE control_limit.control_chart_id = control_chart.control_chart_id AND intake.ordinal <= told.ordinal
+    )
 ORDER BY told.ordinal, control_chart.control_chart_id;
 
--- limits_in_order: The versions of a chart's limits that were put to use by an ordinal of the intake, in that order.
-SELECT control_limit.control_limit_id, control_limit.version, control_limit.centre, control_limit.sigma,
-    control_limit.n, control_limit.rules, control_limit.points, intake.ordinal
+-- limits_in_order: The versions of a chart's limits that were put to use by an ordinal of the intake, in that order, and where each was retired by then.
+SELECT control_limit.control_limit_id, control_limit.version, control_limit.kind, control_limit.centre,
+    control_limit.sigma, control_limit.n, control_limit.rules, control_limit.points, intake.ordinal, retired.ordinal
 FROM control_limit
 JOIN intake ON intake.chain_id = control_limit.chain_id AND intake.seq = control_limit.block_seq
+LEFT JOIN intake AS retired ON retired.chain_id = control_limit.retired_chain_id
+    AND retired.seq = control_limit.retired_block_seq AND retired.ordinal <= %(ordinal)s
 WHERE control_limit.control_chart_id = %(control_chart_id)s AND intake.ordinal <= %(ordinal)s
 ORDER BY intake.ordinal;
 
@@ -133,6 +138,38 @@ INSERT INTO chart_signal (control_chart_id, batch_id, rule, side, revision, hold
     limit_value, points, sentence, software, intake_ordinal)
 VALUES (%(control_chart_id)s, %(batch_id)s, %(rule)s, %(side)s, %(revision)s, %(holds)s, %(control_limit_id)s,
     %(statistic)s, %(limit_value)s, %(points)s, %(sentence)s, %(software)s, %(ordinal)s);
+
+-- plant_time_at: The plant's time at an ordinal of the intake: of the last tick up to it, else when its block was committed.
+SELECT coalesce((
+    SELECT block_tick.plant_time FROM intake JOIN block_tick USING (chain_id, seq)
+    WHERE intake.ordinal <= %(ordinal)s ORDER BY intake.ordinal DESC LIMIT 1
+), (SELECT block.committed_time FROM intake JOIN block USING (chain_id, seq) WHERE intake.ordinal = %(ordinal)s));
+
+-- alerts: What is told of the episodes of a chart as last worked off.
+SELECT alert_now.version, alert_now.control_limit_id, alert_now.ordinal, alert_now.severity, alert_now.detector,
+    alert_now.score, alert_now.limit_value, alert_now.sentence,
+    ARRAY(SELECT batch_id FROM signal_batch WHERE signal_batch.alert_id = alert_now.alert_id), alert_now.cells,
+    alert_now.raised_time, alert_now.onset_time, alert_now.ended_time
+FROM alert_now JOIN control_limit USING (control_limit_id)
+WHERE control_limit.control_chart_id = %(control_chart_id)s;
+
+-- raise_alert: Raise an alert of an episode.
+INSERT INTO alert (control_limit_id, ordinal, kind, severity, detector, tags, raised_time, onset_time, score,
+    limit_value, sentence, contributions, cells, software, intake_ordinal)
+VALUES (%(control_limit_id)s, %(alert_ordinal)s, %(kind)s, %(severity)s, %(rule)s, %(tags)s, %(raised)s, %(onset)s,
+    %(score)s, %(limit_value)s, %(sentence)s, '[]', %(evidence)s, %(software)s, %(ordinal)s);
+
+-- update_alert: What became of an episode.
+INSERT INTO alert_update (alert_id, version, ended_time, severity, detector, tags, score, limit_value, sentence,
+    contributions, cells, intake_ordinal)
+SELECT alert_id, %(version)s, %(ended)s, %(severity)s, %(rule)s, %(tags)s, %(score)s, %(limit_value)s, %(sentence)s,
+    '[]', %(evidence)s, %(ordinal)s
+FROM alert WHERE control_limit_id = %(control_limit_id)s AND ordinal = %(alert_ordinal)s;
+
+-- insert_signal_batch: A batch that an episode is about from a version of its alert on.
+INSERT INTO signal_batch (alert_id, batch_id, version)
+SELECT alert_id, %(batch_id)s, %(version)s
+FROM alert WHERE control_limit_id = %(control_limit_id)s AND ordinal = %(alert_ordinal)s;
 
 -- say_failure: Say why a chart could not be judged, or that it could.
 UPDATE control_chart SET failure = %(failure)s

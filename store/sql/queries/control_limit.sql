@@ -10,7 +10,7 @@ VALUES (%(process_version_id)s, %(attribute)s, %(tag)s, %(phase)s, %(summary)s, 
     %(known_at)s)
 RETURNING control_chart_id;
 
--- lock_chart: Let nobody else draft limits of a chart until this transaction ends.
+-- lock_chart: Let nobody else draft limits of a chart or change their state until this transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('control_limit'), %(control_chart_id)s);
 
 -- insert: Write limits down as the next version, a draft.
@@ -21,18 +21,25 @@ SELECT %(control_chart_id)s, coalesce(max(version), 0) + 1, %(kind)s, %(centre)s
 FROM control_limit WHERE control_chart_id = %(control_chart_id)s
 RETURNING control_limit_id;
 
--- state: Where limits stand, locked, and what their chart shows.
+-- chart_of: The chart that limits are of.
+SELECT control_chart_id FROM control_limit WHERE control_limit_id = %(control_limit_id)s;
+
+-- state: Where limits stand, and what their chart shows.
 SELECT control_limit.control_chart_id, control_limit.version, control_limit.state,
     coalesce(control_chart.attribute,
         concat_ws(' ', control_chart.summary, control_chart.tag, control_chart.phase)) AS subject
 FROM control_limit JOIN control_chart USING (control_chart_id)
-WHERE control_limit.control_limit_id = %(control_limit_id)s FOR UPDATE OF control_limit;
+WHERE control_limit.control_limit_id = %(control_limit_id)s;
 
--- retire: Retire the limits in use of a chart.
-UPDATE control_limit SET state = 'retired'
-WHERE control_chart_id = %(control_chart_id)s AND state = 'in_use' RETURNING version;
+-- in_use: The limits of a chart that judge now.
+SELECT control_limit_id, version FROM control_limit WHERE control_chart_id = %(control_chart_id)s AND state = 'in_use';
+
+-- retire: Let limits judge no batch from now on.
+UPDATE control_limit SET state = 'retired', retired_from = %(known_at)s, retired_by = %(by)s,
+    retired_chain_id = %(chain_id)s, retired_block_seq = %(block_seq)s
+WHERE control_limit_id = %(control_limit_id)s;
 
 -- put_to_use: Let limits judge from now on.
-UPDATE control_limit SET state = 'in_use', used_from = %(used_from)s, used_by = %(used_by)s, chain_id = %(chain_id)s,
+UPDATE control_limit SET state = 'in_use', used_from = %(known_at)s, used_by = %(by)s, chain_id = %(chain_id)s,
     block_seq = %(block_seq)s
 WHERE control_limit_id = %(control_limit_id)s;

@@ -8,7 +8,7 @@ SELECT role FROM reference WHERE state = 'in_use';
 SELECT encode(digest, 'hex') FROM reference WHERE reference_id = %(reference_id)s;
 
 -- new_alerts: Alerts raised since the last look.
-SELECT alert_now.alert_id, batch.name, alert_now.kind, alert_now.tags, alert_now.phase_time_h, alert_now.sentence
+SELECT alert_now.alert_id, coalesce(batch.name, alert_now.batches[1]), alert_now.kind, alert_now.tags, alert_now.phase_time_h, alert_now.sentence
 FROM alert_now LEFT JOIN batch USING (batch_id)
 WHERE alert_now.alert_id > %(after)s ORDER BY alert_now.alert_id;
 

@@ -7,7 +7,8 @@ SELECT batch.name AS batch, process_version.name AS process, process_version.rol
             AND (tag.position_id IS NULL OR tag.position_id = unit_procedure.position_id)
             AND overview.resolution_s = 3600 AND overview.bucket <@ unit_procedure.during
     ) AS readings,
-    (SELECT count(*) FROM alert WHERE alert.batch_id = batch.batch_id) AS alerts
+    (SELECT count(*) FROM alert WHERE alert.batch_id = batch.batch_id)
+        + (SELECT count(*) FROM signal_batch WHERE signal_batch.batch_id = batch.batch_id) AS alerts
 FROM batch
 JOIN process_version USING (process_version_id)
 JOIN unit_procedure USING (batch_id)

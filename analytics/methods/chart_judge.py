@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from analytics.methods.chart_rules import CUSUM, EWMA, OF_ONE_BATCH
 from analytics.methods.control import ControlLimits, Side, Signal
 from analytics.methods.cusum import CusumChart
 from analytics.methods.ewma_chart import EwmaChart
@@ -16,8 +17,6 @@ from analytics.methods.run_rules import RunRule, broken_rules
 from store.model.chart import Chart, ChartPoint, WithoutNumber
 from store.model.result import Scale
 
-EWMA, CUSUM = "ewma", "cusum"
-FIRST_RULE = RunRule.NELSON_1
 PATTERNS = {
     RunRule.NELSON_2: "9 batches in a row {side} the centre",
     RunRule.NELSON_3: "6 batches in a row each {trend} than the one before",
@@ -65,7 +64,7 @@ def judge(chart: Chart, points: Sequence[ChartPoint], limits: ControlLimits, rul
 
 def _of_bound(chart: Chart, point: ChartPoint, limits: ControlLimits, rules: Sequence[RunRule]) -> list[Signal]:
     """A bound proves only that a value lies beyond it: judged where that alone is outside three sigma."""
-    firsts = [rule for rule in rules if rule in (FIRST_RULE, RunRule.WESTERN_ELECTRIC_1)]
+    firsts = [rule for rule in rules if rule in OF_ONE_BATCH]
     if point.without is not WithoutNumber.BOUND or point.value is None or not firsts:
         return []
     lower, upper = individual_bounds(limits)
