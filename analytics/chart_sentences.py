@@ -38,7 +38,7 @@ def signal_sentence(
     parts = [f"{told.sentence}; in control this rule errs once in about {batches_a_false_signal(rule):.0f} batches"]
     if len(batches) > 1 or len(rules) > 1:
         which = f"{len(batches)} batches break a rule" if len(batches) > 1 else "it breaks several rules"
-        parts.append(f"Since {batches[0]} {which}: {_named(batches)} ({', '.join(rules)})")
+        parts.append(f"Since {batches[0]}, {which}: {_named(batches)} ({', '.join(rules)})")
     if taken_back:
         parts.append(f"By what is known now no longer {_named(taken_back)}")
     if end:

@@ -18,9 +18,9 @@ from analytics.chart_state import AlertVersion, Changes, ChartState, PointRevisi
 from analytics.intake import Stretch
 from analytics.methods.control import ControlLimits
 from analytics.software import software
-from store.charts import points_of, read_chart
+from store.charts import point_from, points_of, read_chart
 from store.model.alert import AlertKind, AlertSeverity
-from store.model.chart import Chart, ChartPoint, WithoutNumber
+from store.model.chart import Chart
 from store.sql import queries
 
 log = structlog.get_logger()
@@ -106,12 +106,6 @@ def plant_time_at(connection: psycopg.Connection, ordinal: int) -> datetime:
     return time
 
 
-def point_from(values: list[Any]) -> ChartPoint:
-    """A stored point, its columns in the order of the queries."""
-    point = ChartPoint(**dict(zip(_POINT, values, strict=True)))
-    return replace(point, without=None if point.without is None else WithoutNumber(point.without))
-
-
 def alert_from(values: list[Any]) -> SignalAlert:
     """A stored alert, its columns in the order of the queries."""
     alert = SignalAlert(**dict(zip(_ALERT, values, strict=True)))
@@ -162,10 +156,6 @@ def _write_alert(connection: psycopg.Connection, chart: Chart, told: AlertVersio
         connection.execute(sql["insert_signal_batch"], fields | {"batch_id": batch_id})
 
 
-_POINT = (
-    "batch_id", "batch", "started", "value", "value_text", "without", "bound", "qc_result_id", "since", "until",
-    "readings",
-)  # fmt: skip
 _SIGNAL = ("revision", "holds", "control_limit_id", "statistic", "limit_value", "points", "sentence")
 _ALERT = (
     "control_limit_id", "ordinal", "severity", "rule", "score", "limit", "sentence", "batches", "evidence", "raised",

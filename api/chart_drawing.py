@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from api.chart_rows import ChartDetail, PointRow
+from api.chart_rows import ChartDetail, ChartRow, DraftPointRow, DraftRow, PointRow
 from api.rendering import number
 
 WIDTH, HEIGHT = 1000.0, 260.0
@@ -26,7 +26,7 @@ class Line:
     """A line through what is known; it breaks where nothing is."""
 
     path: str
-    kind: str  # "value", "average", "centre" or "limit"
+    kind: str  # "value", "centre", "limit" or, of the limits in use beside a draft, "beside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,60 @@ def draw(detail: ChartDetail) -> list[Panel]:
     return panels
 
 
+def draw_draft(chart: ChartRow, draft: DraftRow) -> list[Panel]:
+    """Every batch with a value within drafted limits, and within those in use."""
+    points = [point for point in draft.points if point.value is not None]
+    beside = [] if draft.in_use is None else [draft.in_use.lower, draft.in_use.centre, draft.in_use.upper]
+    own = [draft.draft.lower, draft.draft.centre, draft.draft.upper]
+    if not points:
+        return []
+    x, y = _places(len(points), [*own, *beside, *(point.value for point in points if point.value is not None)])
+    unit = "" if chart.unit_of_measure == "1" else f", {chart.unit_of_measure}"
+    kinds = ("limit", "centre", "limit")
+    return [
+        Panel(
+            title=f"{chart.subject}{unit}: version {draft.draft.version}, a draft"
+            + ("" if draft.in_use is None else f", and dotted version {draft.in_use.version}, in use"),
+            marks=[
+                Mark(x=x(index), y=y(point.value), kind=_draft_kind(point), words=_draft_words(point))
+                for index, point in enumerate(points)
+                if point.value is not None
+            ],
+            lines=[
+                *(Line(path=_level(y(at)), kind="beside") for at in beside),
+                *(Line(path=_level(y(at)), kind=kind) for at, kind in zip(own, kinds, strict=True)),
+            ],
+            hatched=[
+                (x(index) - _step(len(points)) / 2, _step(len(points)))
+                for index, point in enumerate(points)
+                if point.phase_one
+            ],
+            scale=_scale([*own, *beside], y),
+            batches=_names([point.batch for point in points], x),
+        )
+    ]
+
+
+def _draft_kind(point: DraftPointRow) -> str:
+    if point.would_signal:
+        return "signal"
+    if point.without is not None:
+        return "bound"
+    return "reference" if point.phase_one else "judged"
+
+
+def _draft_words(point: DraftPointRow) -> str:
+    rules = f": {', '.join(point.would_signal)}" if point.would_signal else ""
+    return f"{point.batch} {point.value_text}{rules}"
+
+
+def _level(y: float) -> str:
+    return f"M{LEFT:g} {y:g}H{WIDTH - RIGHT:g}"
+
+
 def _panel(points: Sequence[PointRow], title: str, value: Value, lines: Sequence[Value], what: str) -> Panel:
     known = [one for point in points for of in (value, *lines) if (one := of(point)) is not None]
-    x, y = _places(points, known)
+    x, y = _places(len(points), known)
     kinds = ("centre", "limit", "limit")
     return Panel(
         title=title,
@@ -99,16 +150,18 @@ def _panel(points: Sequence[PointRow], title: str, value: Value, lines: Sequence
             *(Line(path=_path(points, of, x, y), kind=kind) for of, kind in zip(lines, kinds, strict=True)),
         ],
         hatched=[
-            (x(index) - _step(points) / 2, _step(points)) for index, point in enumerate(points) if point.reference
+            (x(index) - _step(len(points)) / 2, _step(len(points)))
+            for index, point in enumerate(points)
+            if point.reference
         ],
         scale=_scale(known, y),
-        batches=_names(points, x),
+        batches=_names([point.batch for point in points], x),
     )
 
 
 def _sums(points: Sequence[PointRow]) -> Panel:
     known = [0.0, 6.0, *(one for point in points for one in (point.high_sum, point.low_sum) if one is not None)]
-    x, y = _places(points, known)
+    x, y = _places(len(points), known)
     both: tuple[Value, Value] = (lambda point: point.high_sum, lambda point: point.low_sum)
     limit: Value = lambda point: None if point.high_sum is None else 5.0  # noqa: E731 (beside its like)
     return Panel(
@@ -124,10 +177,12 @@ def _sums(points: Sequence[PointRow]) -> Panel:
             Line(path=_path(points, limit, x, y), kind="limit"),
         ],
         hatched=[
-            (x(index) - _step(points) / 2, _step(points)) for index, point in enumerate(points) if point.reference
+            (x(index) - _step(len(points)) / 2, _step(len(points)))
+            for index, point in enumerate(points)
+            if point.reference
         ],
         scale=_scale(known, y),
-        batches=_names(points, x),
+        batches=_names([point.batch for point in points], x),
     )
 
 
@@ -146,13 +201,11 @@ def _words(point: PointRow) -> str:
     return f"{point.batch} {point.value_text}{earlier}{signals}"
 
 
-def _step(points: Sequence[PointRow]) -> float:
-    return (WIDTH - LEFT - RIGHT) / max(len(points), 1)
+def _step(points: int) -> float:
+    return (WIDTH - LEFT - RIGHT) / max(points, 1)
 
 
-def _places(
-    points: Sequence[PointRow], known: Sequence[float]
-) -> tuple[Callable[[int], float], Callable[[float], float]]:
+def _places(points: int, known: Sequence[float]) -> tuple[Callable[[int], float], Callable[[float], float]]:
     low, high = min(known), max(known)
     margin = (high - low or abs(high) or 1.0) * 0.08
     low, high = low - margin, high + margin
@@ -189,8 +242,6 @@ def _scale(known: Sequence[float], y: Callable[[float], float]) -> list[Label]:
     return [Label(x=LEFT - 8, y=y(value), text=number(value)) for value in values]
 
 
-def _names(points: Sequence[PointRow], x: Callable[[int], float]) -> list[Label]:
-    every = -(-len(points) // MOST_LABELS)
-    return [
-        Label(x=x(index), y=HEIGHT - 8, text=point.batch) for index, point in enumerate(points) if index % every == 0
-    ]
+def _names(batches: Sequence[str], x: Callable[[int], float]) -> list[Label]:
+    every = -(-len(batches) // MOST_LABELS)
+    return [Label(x=x(index), y=HEIGHT - 8, text=batch) for index, batch in enumerate(batches) if index % every == 0]

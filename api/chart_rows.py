@@ -72,7 +72,10 @@ class LimitsRow(BaseModel):
     known_at: datetime
     used_from: datetime | None
     used_by: str | None
+    retired_from: datetime | None
+    retired_by: str | None
     used_ordinal: int | None = Field(exclude=True)  # of the intake; None also while analytics has yet to take it
+    retired_ordinal: int | None = Field(exclude=True)  # the same
 
 
 class SignalRow(BaseModel):
@@ -142,6 +145,41 @@ class RuleRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinesRow:
+    """Centre and three sigma below and above it, in the chart's unit."""
+
+    version: int
+    lower: float
+    centre: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPointRow:
+    """A batch beside drafted limits: what these would have said of it, and what those in use say."""
+
+    batch: str
+    started: datetime
+    value: float | None
+    value_text: str
+    without: WithoutNumber | None
+    phase_one: bool  # the draft rests on it
+    would_signal: Sequence[str]  # rules, as if the draft had judged all batches in order
+    sentences: Sequence[str]  # of these
+    signals: Sequence[str]  # rules of the limits in use, over the same batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRow:
+    """Drafted limits beside those in use, over every batch that is known, phase I included."""
+
+    control_limit: int
+    draft: LinesRow
+    in_use: LinesRow | None
+    points: Sequence[DraftPointRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChartDetail:
     """A chart with everything that is known of it."""
 
@@ -151,3 +189,4 @@ class ChartDetail:
     signals: Sequence[SignalRow]
     rules: Sequence[RuleRow]
     capability: CapabilityRow | None  # None: there is no specification
+    drafts: Sequence[DraftRow]

@@ -12,12 +12,12 @@ from typing import Self
 from psycopg import Connection
 
 from analytics.methods.capability import performance
+from analytics.methods.chart_rules import batches_a_false_signal
 from analytics.methods.control import ControlLimits
-from analytics.methods.cusum import DECISION, SLACK, CusumChart
-from analytics.methods.ewma_chart import REACH, WEIGHT, EwmaChart
+from analytics.methods.cusum import CusumChart
+from analytics.methods.ewma_chart import EwmaChart
 from analytics.methods.individuals import individual_bounds, moving_range
-from analytics.methods.run_length import cusum_run_length, ewma_run_length
-from analytics.methods.run_rules import RunRule, false_rate
+from api.chart_drafts import read_drafts
 from api.chart_rows import CapabilityRow, ChartDetail, ChartRow, LimitsRow, PointRow, RuleRow, SignalRow
 from api.database import Row, models, row, rows
 from store.charts import read_chart
@@ -48,8 +48,9 @@ def read_chart_detail(connection: Connection, number: int) -> ChartDetail:
         points=points,
         limits=limits,
         signals=signals,
-        rules=[RuleRow(rule=rule, batches_a_false_signal=_run_length(rule)) for rule in used[0].rules] if used else [],
+        rules=[_rule(rule) for rule in used[0].rules] if used else [],
         capability=_capability(connection, chart, points),
+        drafts=read_drafts(connection, chart, limits),
     )
 
 
@@ -94,9 +95,10 @@ def _ordinal(version: LimitsRow) -> int:
 
 
 def _judge(used: Sequence[LimitsRow], first_ordinal: int) -> LimitsRow | None:
-    """The limits in use when a batch came onto the chart; of those from before the first ones, the first."""
-    before = [version for version in used if _ordinal(version) <= first_ordinal]
-    return before[-1] if before else (used[0] if used else None)
+    """The limits in use when a batch came onto the chart, if any; of those from before the first ones, the first."""
+    before = [version for version in used if _ordinal(version) <= first_ordinal] or list(used[:1])
+    judged = before and (before[-1].retired_ordinal is None or first_ordinal < before[-1].retired_ordinal)
+    return before[-1] if judged else None
 
 
 @dataclass(slots=True)
@@ -146,12 +148,8 @@ class _Lines:
         return exp(value) if self.chart.scale is Scale.LOG else value
 
 
-def _run_length(rule: str) -> float:
-    if rule == "ewma":
-        return ewma_run_length(0.0, weight=WEIGHT, reach=REACH)
-    if rule == "cusum":
-        return cusum_run_length(0.0, slack=SLACK, decision=DECISION)
-    return 1.0 / false_rate(RunRule(rule))
+def _rule(rule: str) -> RuleRow:
+    return RuleRow(rule=rule, batches_a_false_signal=batches_a_false_signal(rule))
 
 
 def _capability(connection: Connection, chart: Chart, points: Sequence[PointRow]) -> CapabilityRow | None:

@@ -1,14 +1,16 @@
 """Draft control limits of a chart from named batches, or from all that have a number."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log
+from typing import Final
 
 from psycopg import Connection
 
+from analytics.methods.chart_rules import EVERY_RULE
 from analytics.methods.control import lag1_autocorrelation
 from analytics.methods.individuals import limits_of
-from analytics.methods.run_rules import DEFAULT_RULES, RunRule
+from analytics.methods.run_rules import DEFAULT_RULES
 from records.control_limits import Draft, draft_limits, open_chart
 from store.charts import points_of, read_chart
 from store.errors import InputInvalid, NotFound
@@ -16,19 +18,23 @@ from store.model.chart import Chart, ChartPoint, Summary, WithoutNumber
 from store.model.result import Scale
 from store.sql import queries
 
-RULES = (*(str(rule) for rule in RunRule), "ewma", "cusum")
+SCALES: Final = (Scale.LINEAR, Scale.LOG)
 MOST_BOUNDS = 0.2  # of the named batches; beyond that, limits of the rest say little of the process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Which chart, from which batches, judged by which rules. `batches` None: all that are there."""
+    """Which chart, from which batches, judged by which rules. `batches` None: all that are there.
+
+    `scale` None: that of the attribute, linear for a summary; only a linear one may be asked to be a logarithm.
+    """
 
     process: str
     attribute: str | None = None
     tag: str | None = None
     phase: str | None = None
     summary: Summary | None = None
+    scale: Scale | None = None
     batches: Sequence[str] | None = None
     rules: Sequence[str] = tuple(str(rule) for rule in DEFAULT_RULES)
 
@@ -45,14 +51,19 @@ class Drafted:
 def order_limits(connection: Connection, order: Order, *, by: str, reason: str) -> Drafted:
     """Calculate limits and write them down as a draft; the chart is opened when there is none yet. One transaction.
 
-    Raises NotFound for an unknown process, attribute or tag, and InputInvalid naming what cannot be charted.
+    Raises NotFound for an unknown process, attribute or tag, and InputInvalid for what cannot be charted; both begin
+    with the field that they are about.
     """
+    if not order.rules:
+        raise InputInvalid("rules: a chart is judged by one at least")
     for rule in order.rules:
-        if rule not in RULES:
-            raise InputInvalid(f"rules: {rule!r} is none of {', '.join(RULES)}")
-    chart = _described(connection, order)
-    chart = replace(chart, control_chart_id=open_chart(connection, chart, by=by, reason=reason))
-    points = points_of(connection, read_chart(connection, chart.control_chart_id))
+        if rule not in EVERY_RULE:
+            raise InputInvalid(f"rules: {rule!r} is none of {', '.join(EVERY_RULE)}")
+    asked = _described(connection, order)
+    chart = read_chart(connection, open_chart(connection, asked, by=by, reason=reason))
+    if order.scale not in (None, chart.scale):
+        raise InputInvalid(f"scale: the chart of {chart.subject} is {chart.scale}, not {order.scale}")
+    points = points_of(connection, chart)
     if order.batches is not None:
         absent = sorted(set(order.batches) - {point.batch for point in points})
         if absent:
@@ -77,14 +88,18 @@ def _described(connection: Connection, order: Order) -> Chart:
         {"process": order.process, "attribute": order.attribute, "tag": order.tag},
     ).fetchone()
     if row is None:
-        raise NotFound(f"there is no process {order.process!r}")
+        raise NotFound(f"process: there is no process {order.process!r}")
     process_version_id, scale, attribute_unit, tag_unit = row
     if order.attribute is not None and attribute_unit is None:
-        raise NotFound(f"there is no attribute {order.attribute!r} of {order.process}")
+        raise NotFound(f"attribute: there is no attribute {order.attribute!r} of {order.process}")
     if order.tag is not None and tag_unit is None:
-        raise NotFound(f"there is no tag {order.tag!r}")
+        raise NotFound(f"tag: there is no tag {order.tag!r}")
     if scale in (Scale.BINARY, Scale.ORDINAL):
         raise InputInvalid(f"attribute: {order.attribute!r} has the scale {scale}, which has no spread to chart")
+    if order.scale not in (None, *SCALES):
+        raise InputInvalid(f"scale: a chart is linear or log, not {order.scale}")
+    if order.scale is Scale.LINEAR and scale == Scale.LOG:
+        raise InputInvalid(f"scale: {order.attribute!r} is calculated with by its logarithm, so its chart is log")
     return Chart(
         control_chart_id=0,
         process_version_id=process_version_id,
@@ -92,7 +107,7 @@ def _described(connection: Connection, order: Order) -> Chart:
         tag=order.tag,
         phase=order.phase,
         summary=order.summary,
-        scale=Scale.LOG if scale == Scale.LOG else Scale.LINEAR,
+        scale=Scale.LOG if Scale.LOG in (scale, order.scale) else Scale.LINEAR,
         unit_of_measure="h" if order.summary is Summary.DURATION else attribute_unit or tag_unit,
     )
 
@@ -102,13 +117,13 @@ def _draft(chart: Chart, points: Sequence[ChartPoint], rules: Sequence[str]) -> 
     bounds = sum(point.without is WithoutNumber.BOUND for point in points)
     if bounds > MOST_BOUNDS * len(points):
         raise InputInvalid(
-            f"{chart.subject}: {bounds} of {len(points)} results state bounds; limits of the others would say little"
+            f"batches: {bounds} of {len(points)} results of {chart.subject} state bounds: limits of the rest say little"
         )
     values = [log(value) if chart.scale is Scale.LOG else value for _, value in numbers]
     try:
         limits = limits_of(values)
     except ValueError as error:
-        raise InputInvalid(f"{chart.subject}: {error}") from error
+        raise InputInvalid(f"batches: of {chart.subject}: {error}") from error
     return Draft(
         centre=limits.centre,
         sigma=limits.sigma,

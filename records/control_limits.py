@@ -35,7 +35,12 @@ class Draft:
 
 
 def open_chart(connection: psycopg.Connection, chart: Chart, *, by: str, reason: str) -> int:
-    """The number of a chart that shows this; it is opened when there is none yet. `chart`'s own number is ignored."""
+    """The number of a chart that shows this; it is opened when there is none yet. `chart`'s own number is ignored.
+
+    Raises InputInvalid without a reason.
+    """
+    if not reason.strip():
+        raise InputInvalid("reason: limits need one")
     asked = {
         "process_version_id": chart.process_version_id,
         "attribute": chart.attribute,
@@ -57,7 +62,7 @@ def open_chart(connection: psycopg.Connection, chart: Chart, *, by: str, reason:
             subject=f"chart:{chart.subject}",
             old=None,
             new=asked,
-            reason=reason,
+            reason=reason.strip(),
         )
         row = connection.execute(sql["insert_chart"], asked | {"known_at": known_at}).fetchone()
     assert row is not None

@@ -7,7 +7,8 @@ Of a summary: a number over a phase of each completed batch, from its usable rea
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import psycopg
@@ -50,6 +51,18 @@ def points_of(
     if chart.attribute is not None:
         return _of_results(connection, chart, ordinal)
     return _of_summaries(connection, chart, ordinal, known or {})
+
+
+def stored_points(connection: psycopg.Connection, chart: Chart) -> list[ChartPoint]:
+    """The points as last worked off, in order of the batches' starts."""
+    found = connection.execute(queries("chart")["points"], {"control_chart_id": chart.control_chart_id})
+    return [point_from(row[: len(_STORED)]) for row in found]
+
+
+def point_from(values: Sequence[Any]) -> ChartPoint:
+    """A stored point, its columns in the order of the queries."""
+    point = ChartPoint(**dict(zip(_STORED, values, strict=True)))
+    return replace(point, without=None if point.without is None else WithoutNumber(point.without))
 
 
 def _of_results(connection: psycopg.Connection, chart: Chart, ordinal: int | None) -> list[ChartPoint]:
@@ -138,3 +151,9 @@ def _without(chart: Chart, number: float | None, censored: str | None) -> Withou
     if chart.scale is Scale.LOG and number <= 0:
         return WithoutNumber.NO_LOGARITHM
     return None if censored is None else WithoutNumber.BOUND
+
+
+_STORED = (
+    "batch_id", "batch", "started", "value", "value_text", "without", "bound", "qc_result_id", "since", "until",
+    "readings",
+)  # fmt: skip

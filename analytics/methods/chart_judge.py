@@ -40,6 +40,20 @@ class Judged:
     sentence: str
 
 
+def rule_in_words(rule: str) -> str:
+    """What a rule looks for.
+
+    >>> rule_in_words("nelson_2"), rule_in_words("nelson_1")
+    ('9 batches in a row on one side of the centre', 'a batch more than 3 sigma from the centre')
+    """
+    if rule == EWMA:
+        return "a small lasting shift, by a weighted average over the batches"
+    if rule == CUSUM:
+        return "a lasting shift, by a cumulative sum"
+    pattern = PATTERNS.get(RunRule(rule), "a batch more than 3 sigma from the centre")
+    return pattern.format(side="on one side of", trend="higher, or each lower,")
+
+
 def judge(chart: Chart, points: Sequence[ChartPoint], limits: ControlLimits, rules: Sequence[str]) -> list[Judged]:
     """Every rule that points of phase II break, in their order. `limits` are of logarithms on a log scale."""
     run_rules = [RunRule(rule) for rule in rules if rule not in (EWMA, CUSUM)]

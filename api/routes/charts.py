@@ -7,15 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
+from analytics.methods.chart_rules import EVERY_RULE
 from api.auth import CORRECT
 from api.chart_rows import ChartDetail, ChartRow
 from api.charts import read_chart_detail, read_charts
-from api.control_limits import RULES, Order, order_limits
+from api.control_limits import Order, order_limits
 from api.database import Reading, Writing
 from api.fields import LONGEST_NAME, NAME, Reason
 from records.actors import Actor
-from records.control_limits import put_limits_to_use
+from records.control_limits import put_limits_to_use, retire_limits
 from store.model.chart import Summary
+from store.model.result import Scale
 
 MOST_CHARTS = 2**31 - 1
 MOST_BATCHES = 1_000
@@ -35,8 +37,9 @@ class Wanted(BaseModel):
     tag: Name | None = None
     phase: Name | None = None
     summary: Summary | None = None
+    scale: Scale | None = None  # null: that of the attribute, linear for a summary
     batches: list[Name] | None = Field(default=None, max_length=MOST_BATCHES)  # null: all that have a point
-    rules: list[Name] = Field(default=["nelson_1", "nelson_2"], min_length=1, max_length=len(RULES))
+    rules: list[Name] = Field(default=["nelson_1", "nelson_2"], min_length=1, max_length=len(EVERY_RULE))
     reason: Reason
 
 
@@ -56,6 +59,12 @@ class Use(BaseModel):
 
 class InUse(BaseModel):
     """The limits that judge from now on."""
+
+    control_limit: int
+
+
+class Retired(BaseModel):
+    """The limits that judge no batch from now on."""
 
     control_limit: int
 
@@ -84,3 +93,10 @@ def use(connection: Writing, actor: Decider, control_limit: LimitsNumber, said: 
     """Put drafted limits to use; those before are retired and stay with what they judged."""
     put_limits_to_use(connection, control_limit, by=actor.name, reason=said.reason)
     return InUse(control_limit=control_limit)
+
+
+@router.post("/limits/{control_limit}/retire")
+def retire(connection: Writing, actor: Decider, control_limit: LimitsNumber, said: Use) -> Retired:
+    """Retire limits without others in their place, or a draft that nobody will use; what they said stays."""
+    retire_limits(connection, control_limit, by=actor.name, reason=said.reason)
+    return Retired(control_limit=control_limit)

@@ -56,7 +56,7 @@ def test_a_signal_raises_one_alert_that_names_rule_batch_limits_its_error_and_wh
     assert told(watched) == [(1, "medium", "nelson_1", ["CT-8"], "raised", False, 2)]
     assert sentence(watched) == (
         "viability of CT-8 is 60 %, below the lower control limit of 87.26 % (nelson_1); in control this rule errs "
-        "once in about 370 batches. Since CT-8 it breaks several rules: CT-8 (nelson_1, ewma). Judged by version 1 of "
+        "once in about 370 batches. Since CT-8, it breaks several rules: CT-8 (nelson_1, ewma). Judged by version 1 of "
         "the limits, initial, of 8 batches. Check the result and how its sample was drawn, then what was other in this "
         "batch: lots, donor, equipment, people."
     )
@@ -79,7 +79,7 @@ def test_a_chart_that_stays_beyond_its_limits_adds_to_its_alert_and_whoever_deci
     take(watched, CT_9="91", CT_10="61")
     assert told(watched) == [(1, "medium", "nelson_1", ["CT-8", "CT-10"], "raised", False, 2)]
     assert watched.record.ask("SELECT spread_to FROM alert_now WHERE kind = 'signal'") == [(["CT-10"],)]
-    assert "Since CT-8 2 batches break a rule: CT-8, CT-10 (nelson_1)" in sentence(watched)
+    assert "Since CT-8, 2 batches break a rule: CT-8, CT-10 (nelson_1)" in sentence(watched)
 
 
 def test_two_batches_that_break_no_rule_end_an_episode_and_the_next_one_is_another_alert(watched: Watched) -> None:

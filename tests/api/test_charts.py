@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from analytics.charts import follow_charts
 from analytics.intake import Stretch
-from tests.api.conftest import sign_in
+from tests.api.conftest import PEOPLE, Tokens, sign_in
 from tests.api.seed import Plant, add_batch, add_event, add_result
 from tests.fix_postgres import Database
 
@@ -39,6 +39,11 @@ def analyse(plant: Plant, database: Database) -> None:
         "INSERT INTO intake (ordinal, chain_id, seq) SELECT 100 + block.seq, chain_id, block.seq FROM block"
         " JOIN chain USING (chain_id) WHERE chain.kind = 'control'"
     )
+    follow(database)
+
+
+def follow(database: Database) -> None:
+    """Judge the charts by what is known now."""
     with database.connect("analytics") as connection, connection.transaction():
         follow_charts(connection, Stretch(after=0, until=1000))
 
@@ -99,21 +104,35 @@ def test_a_chart_that_is_not_there_is_not_found(anonymous: TestClient, people: N
     assert "No chart yet" in anonymous.get("/charts").text
 
 
-@pytest.mark.parametrize("name", ["vera", "otto", "ida", "nobody"])
-def test_only_msat_and_qa_draft_limits_and_put_them_to_use(
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_only_msat_and_qa_draft_limits_put_them_to_use_and_retire_them(
     anonymous: TestClient, people: None, plant: Plant, name: str
 ) -> None:
     batches(plant, *VALUES)
     sign_in(anonymous, "quinn")
-    drafted = anonymous.post("/v1/charts/limits", json=WANTED, headers=ORIGIN).json()["control_limit"]
+    drafted = anonymous.post("/v1/charts/limits", json=WANTED, headers=ORIGIN).json()
+    chart, limits = drafted["chart"], drafted["control_limit"]
     sign_in(anonymous, name)
-    assert anonymous.post("/v1/charts/limits", json=WANTED, headers=ORIGIN).status_code == 403
-    use = anonymous.post(f"/v1/charts/limits/{drafted}/use", json={"reason": "x"}, headers=ORIGIN)
-    assert use.status_code == 403
+    answers = [
+        anonymous.post("/v1/charts/limits", json=WANTED, headers=ORIGIN).status_code,
+        anonymous.post("/charts/limits", data=WANTED | {"rules": "nelson_1"}, headers=ORIGIN).status_code,
+        anonymous.post(f"/charts/{chart}/limits", data={"rules": "ewma", "reason": "x"}, headers=ORIGIN).status_code,
+        anonymous.post(f"/v1/charts/limits/{limits}/use", json={"reason": "x"}, headers=ORIGIN).status_code,
+        anonymous.post(f"/charts/{chart}/limits/{limits}/use", data={"reason": "x"}, headers=ORIGIN).status_code,
+        anonymous.post(f"/v1/charts/limits/{limits}/retire", json={"reason": "x"}, headers=ORIGIN).status_code,
+        anonymous.post(f"/charts/{chart}/limits/{limits}/retire", data={"reason": "x"}, headers=ORIGIN).status_code,
+    ]
+    # Who may: put to use already, retired already.
+    assert answers == ([201, 303, 303, 200, 409, 200, 409] if name in ("mia", "quinn") else [403] * 7)
+    if name not in ("mia", "quinn", "nobody"):
+        assert '<form method="post" action="/charts' not in anonymous.get("/charts").text
+        assert '<form method="post" action="/charts' not in anonymous.get(f"/charts/{chart}").text
 
 
 def test_no_token_drafts_limits_because_decisions_are_peoples(review: TestClient, plant: Plant) -> None:
     assert review.post("/v1/charts/limits", json=WANTED).status_code == 403
+    assert review.post("/v1/charts/limits/1/retire", json={"reason": "x"}).status_code == 403
+    assert review.post("/charts/limits", data=WANTED).status_code == 403
     assert review.get("/v1/charts").status_code == 200
 
 
@@ -134,3 +153,59 @@ def test_limits_that_cannot_be_are_refused_and_nothing_is_written(
     answer = anonymous.post("/v1/charts/limits", json=WANTED | wanted, headers=ORIGIN)
     assert (answer.status_code, said in answer.text) == (status, True), answer.text
     assert anonymous.get("/v1/charts").json() == []
+
+
+def test_a_signal_reaches_the_queue_and_the_batch_it_is_about_and_no_tile_of_the_board(
+    anonymous: TestClient, people: None, plant: Plant, database: Database, tokens: Tokens
+) -> None:
+    chart = begin(anonymous, plant, database)
+    (alert,) = anonymous.get("/v1/alerts").json()["items"]
+    assert (alert["kind"], alert["severity"], alert["batch"], alert["batches"]) == ("signal", "medium", None, ["CT-8"])
+    assert (alert["unit"], alert["phase_time_h"], alert["process"]) == (None, None, "AUTO-2.0")
+    assert (alert["chart"], alert["limits_version"]) == (chart, 1)
+    assert [found["alert"] for found in anonymous.get("/v1/batches/CT-8/alerts").json()] == [alert["alert"]]
+    assert anonymous.get("/v1/batches/CT-1/alerts").json() == []
+    assert anonymous.get("/v1/alerts", params={"batch": "CT-8"}).json()["items"] == [alert]
+    counts = {row["batch"]: row["open_alerts"] for row in anonymous.get("/v1/batches").json()["items"]}
+    assert (counts["CT-8"], counts["CT-7"]) == (1, 0)
+    plant.do(
+        "UPDATE unit_procedure SET during = tstzrange(lower(during), NULL) WHERE batch_id = %s", plant.batches["CT-8"]
+    )
+    tile = next(tile for tile in anonymous.get("/v1/units").json()["units"] if tile["batch"] == "CT-8")
+    assert (tile["open_alerts"], tile["alert"]) == (0, None)
+    for address in ("/alerts", "/batches/CT-8", f"/alerts/{alert['alert']}"):
+        assert "viability of CT-8 is 60 %, below the lower control limit" in anonymous.get(address).text, address
+    bearer = {"Authorization": f"Bearer {tokens.review}"}
+    flat = anonymous.get("/grafana/alerts", params={"batch": "CT-8"}, headers=bearer).json()
+    assert [(row["title"], row["batch"], row["unit"]) for row in flat] == [("signal · CT-8", "CT-8", None)]
+    bearer = {"Authorization": f"Bearer {tokens.floor}"}
+    assert anonymous.get("/grafana/floor/alerts", headers=bearer).json() == []
+
+
+def test_a_corrected_result_withdraws_the_alert_on_every_page_that_shows_it(
+    anonymous: TestClient, people: None, plant: Plant, database: Database
+) -> None:
+    begin(anonymous, plant, database)
+    (alert,) = anonymous.get("/v1/alerts").json()["items"]
+    later = plant.now + timedelta(seconds=1)
+    add_result(plant, "CT-8", "LIMS-8", value="91", status="corrected", known_at=later)
+    follow(database)
+    told = anonymous.get(f"/v1/alerts/{alert['alert']}").json()
+    assert (told["outcome"], told["state"], told["cells"], len(told["versions"])) == ("withdrawn", "raised", [], 1)
+    assert told["sentence"].startswith("Withdrawn: by what is known now no rule is broken. It said: viability of CT-8")
+    assert "By corrected results no rule is broken any more" in anonymous.get(f"/alerts/{alert['alert']}").text
+    assert "Withdrawn: by what is known now" in anonymous.get("/alerts").text
+    assert "Withdrawn: by what is known now" in anonymous.get("/batches/CT-8").text
+
+
+def test_a_signal_is_acknowledged_and_assessed_on_its_page_as_any_alert(
+    anonymous: TestClient, people: None, plant: Plant, database: Database
+) -> None:
+    begin(anonymous, plant, database)
+    (alert,) = anonymous.get("/v1/alerts").json()["items"]
+    page = f"/alerts/{alert['alert']}"
+    said = {"version": alert["version"], "comment": "asked the laboratory"}
+    assert anonymous.post(f"{page}/acknowledge", data=said, headers=ORIGIN).status_code == 303
+    said |= {"impact": "possible", "cause": "material"}
+    assert anonymous.post(f"{page}/assess", data=said, headers=ORIGIN).status_code == 303
+    assert anonymous.get(f"/v1{page}").json()["state"] == "assessed"

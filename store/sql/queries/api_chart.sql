@@ -27,9 +27,12 @@ ORDER BY process_version.name, control_chart.summary NULLS FIRST, control_chart.
 
 -- limits: Every version of a chart's limits, the newest first.
 SELECT control_limit_id AS control_limit, version, kind, state, centre, sigma, n, autocorrelation, rules, points,
-    left_out, drafted_by, reason, known_at, used_from, used_by, intake.ordinal AS used_ordinal
+    left_out, drafted_by, reason, known_at, used_from, used_by, retired_from, retired_by,
+    intake.ordinal AS used_ordinal, retired.ordinal AS retired_ordinal
 FROM control_limit
 LEFT JOIN intake ON intake.chain_id = control_limit.chain_id AND intake.seq = control_limit.block_seq
+LEFT JOIN intake AS retired ON retired.chain_id = control_limit.retired_chain_id
+    AND retired.seq = control_limit.retired_block_seq
 WHERE control_chart_id = %(chart)s ORDER BY version DESC;
 
 -- points: What batches show on a chart, in order of their starts, with every value they had before.
@@ -71,3 +74,19 @@ SELECT chart_signal_now.control_chart_id AS chart, chart_signal_now.rule, chart_
 FROM chart_signal_now JOIN batch USING (batch_id)
 WHERE batch.name = %(batch)s AND chart_signal_now.holds
 ORDER BY chart_signal_now.control_chart_id, chart_signal_now.rule;
+
+-- starts: When batches were started.
+SELECT batch_id, min(lower(during)) AS started FROM unit_procedure
+WHERE batch_id = ANY(%(batch_ids)s::integer[]) GROUP BY batch_id;
+
+-- processes: The processes that a chart can be of.
+SELECT name FROM process_version ORDER BY name;
+
+-- attributes: The attributes whose values have a spread.
+SELECT DISTINCT name FROM attribute WHERE scale NOT IN ('binary', 'ordinal') ORDER BY name;
+
+-- tags: The tags that a summary can be of.
+SELECT DISTINCT name FROM tag_now WHERE mapped ORDER BY name;
+
+-- phases: The phases that batches have had.
+SELECT DISTINCT name FROM phase ORDER BY name;
