@@ -28,6 +28,8 @@ class ChartRow(BaseModel):
     drafts: int
     batches: int
     signals: int  # that hold
+    data_until: datetime | None  # start of the newest batch on it
+    known_until: datetime | None  # when the newest value on it came to be known
 
     @property
     def subject(self) -> str:

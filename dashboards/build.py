@@ -9,12 +9,14 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.batch_over_reference import batch_over_reference
+from dashboards.between_batches import between_batches
 from dashboards.wall_board import wall_board
 
 JSON: Final = Path(__file__).parent / "json"
 CONTENTS: Final[dict[str, Callable[[], Dashboard]]] = {
     "floor/wall_board.json": wall_board,
     "review/batch_over_reference.json": batch_over_reference,
+    "review/between_batches.json": between_batches,
 }
 
 

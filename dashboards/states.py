@@ -66,6 +66,11 @@ RESULT_STATES: Final = {
     "corrected": Shown(text="CORRECTED", color=AMBER),
     "invalidated": Shown(text="INVALIDATED", color=RED),
 }
+SIGNAL_STATES: Final = {
+    "holds": Shown(text="HOLDS", color=RED),
+    "taken_back": Shown(text="taken back", color=GREY),
+    "superseded": Shown(text="superseded", color=GREY),
+}
 
 
 def grey() -> ThresholdsConfig:

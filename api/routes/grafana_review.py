@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from psycopg import Connection
 
+from api.chart_flat import flat_charts, flat_points, flat_signals
 from api.clock import read_clock
 from api.database import Reading, Row, rows
 from api.expected import flat_lines, read_plan
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/grafana", tags=["grafana review"])
 
 From = Annotated[Milliseconds, Query(alias="from")]
 To = Annotated[Milliseconds, Query(alias="to")]
+Chart = Annotated[str, Query(max_length=9, pattern=r"^[^\x00]*$", description="number of a chart over batches")]
 Step = Annotated[int | None, Query(alias="step", ge=0, le=LONGEST_STEP_S, description="seconds a step")]
 
 
@@ -141,6 +143,24 @@ def expected(connection: Reading, batch: Names = "") -> Response:
     now = read_clock(connection).now
     lines = read_plan(connection, batches=split(batch), now=now, limit=ROW_CAP + 1)
     return flat(flat_lines(lines, now))
+
+
+@router.get("/charts", response_model=list[FlatRow])
+def charts(connection: Reading) -> Response:
+    """Charts over batches, with their limits in use and how far they reach."""
+    return flat(flat_charts(connection))
+
+
+@router.get("/chart-points", response_model=list[FlatRow])
+def chart_points(connection: Reading, chart: Chart = "", since: From = 0, until: To = LATEST_MS) -> Response:
+    """The batches on a chart by their starts, each with the lines it is judged by."""
+    return flat(flat_points(connection, chart, since=since, until=until))
+
+
+@router.get("/chart-signals", response_model=list[FlatRow])
+def chart_signals(connection: Reading, chart: Chart = "") -> Response:
+    """What rules said of the batches on a chart, as it was written down."""
+    return flat(flat_signals(connection, chart))
 
 
 @router.get("/stream", response_model=list[FlatRow])

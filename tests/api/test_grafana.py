@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from psycopg.types.json import Jsonb
 
 import api.flat
 from api.database import Row
@@ -28,7 +29,15 @@ COLUMNS = {
     "/grafana/readings?batch=CT-1,CT-2&tags=pH,glucose&step=600": "time tag value minimum maximum corrected",
     "/grafana/overlay?batch=CT-1&tag=glucose": "time value center lower upper",
     "/grafana/old-points?batch=CT-1&tag=glucose": "time value lower upper",
-    "/grafana/alerts?batch=CT-1": "time timeEnd title text tags alert batch unit kind severity state",
+    "/grafana/alerts?batch=CT-1": "time timeEnd title text tags alert batch unit kind severity state chart",
+    "/grafana/charts": (
+        "chart label process shows unit_of_measure scale limits_version limits_kind limits_n drafts batches signals"
+        " data_until known_until failure"
+    ),
+    "/grafana/chart-points?chart=1": (
+        "time batch value value_text phase_one signal lower centre upper limits_version rules corrected"
+    ),
+    "/grafana/chart-signals?chart=1": "time batch rule sentence state limits_version",
     "/grafana/results?batch=CT-1": "time batch attribute value_text value_number unit_of_measure status known_at",
     "/grafana/stream": "time readings_per_min quarantined",
 }
@@ -43,7 +52,63 @@ def full(plant: Plant) -> Plant:
     add_alert(plant, "CT-1", hour=20)
     add_alert(plant, "CT-1", hour=10)
     add_result(plant, "CT-1", "LIMS-1")
+    add_chart(plant)
     return plant
+
+
+def add_chart(plant: Plant) -> None:
+    """A chart with two batches, the later of which broke a rule by limits that are a draft here."""
+    chart = plant.insert(
+        "control_chart",
+        process_version_id=plant.processes["AUTO-2.0"],
+        attribute="viability",
+        scale="linear",
+        unit_of_measure="%",
+        known_at=plant.now,
+    )
+    limits = plant.insert(
+        "control_limit",
+        control_chart_id=chart,
+        version=1,
+        kind="initial",
+        centre=91.0,
+        sigma=1.0,
+        n=6,
+        autocorrelation=0.0,
+        rules=["nelson_1"],
+        points=Jsonb([]),
+        left_out=Jsonb([]),
+        drafted_by="mia",
+        reason="test",
+        known_at=plant.now,
+    )
+    for name, value in (("CT-1", 91.0), ("CT-2", 60.0)):
+        plant.insert(
+            "chart_point",
+            control_chart_id=chart,
+            batch_id=plant.batches[name],
+            revision=1,
+            started=plant.started[name],
+            value=value,
+            value_text=f"{value:g}",
+            intake_ordinal=1,
+        )
+    plant.insert(
+        "chart_signal",
+        control_chart_id=chart,
+        batch_id=plant.batches["CT-2"],
+        rule="nelson_1",
+        side="below",
+        revision=1,
+        holds=True,
+        control_limit_id=limits,
+        statistic=60.0,
+        limit_value=88.0,
+        points=1,
+        sentence="viability of CT-2 is 60 %",
+        software="1",
+        intake_ordinal=1,
+    )
 
 
 @pytest.mark.parametrize("path", sorted(COLUMNS))

@@ -70,7 +70,32 @@ ANSWERS: dict[str, list[Row]] = {
         {
             "time": T0_MS, "timeEnd": None, "title": "drift of dissolved_oxygen", "text": "low since hour 80",
             "tags": "drift,CT-2042", "alert": 17, "batch": "CT-2042", "unit": "BR-2", "kind": "drift",
-            "severity": "medium", "state": "raised",
+            "severity": "medium", "state": "raised", "chart": None,
+        },
+        {
+            "time": T0_MS, "timeEnd": T0_MS + HOUR_MS, "title": "signal · CT-2042", "text": "viability is low",
+            "tags": "signal", "alert": 18, "batch": "CT-2041,CT-2042", "unit": None, "kind": "signal",
+            "severity": "low", "state": "raised", "chart": 1,
+        },
+    ],
+    "/grafana/charts": [
+        {
+            "chart": 1, "label": "AUTO-2.0 · viability", "process": "AUTO-2.0", "shows": "viability",
+            "unit_of_measure": "%", "scale": "linear", "limits_version": 2, "limits_kind": "initial", "limits_n": 20,
+            "drafts": 0, "batches": 24, "signals": 1, "data_until": T0_MS, "known_until": T0_MS, "failure": None,
+        }
+    ],
+    "/grafana/chart-points": [
+        {
+            "time": time, "batch": "CT-2042", "value": 91.0, "value_text": "91.0", "phase_one": None, "signal": None,
+            "lower": 86.0, "centre": 90.0, "upper": 94.0, "limits_version": 2, "rules": "", "corrected": False,
+        }
+        for time in STEPS
+    ],
+    "/grafana/chart-signals": [
+        {
+            "time": T0_MS, "batch": "CT-2042", "rule": "nelson_1", "sentence": "viability is low", "state": "holds",
+            "limits_version": 2,
         }
     ],
     "/grafana/results": [

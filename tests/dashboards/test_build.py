@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from dashboards import batch_over_reference, between_batches
 from dashboards.build import CONTENTS, JSON, build
 from dashboards.command import PACKAGE, stale
 
@@ -26,15 +27,17 @@ def test_a_file_changed_by_hand_and_one_nobody_writes_are_named(tmp_path: Path) 
     ]
 
 
-def test_every_panel_on_the_review_board_names_its_batch_and_process_version(dashboard: dict[str, Any]) -> None:
+def test_every_panel_on_a_review_board_names_its_batch_and_process_version_or_its_chart(
+    dashboard: dict[str, Any],
+) -> None:
     if "review" not in dashboard["tags"]:
         columns = {column["selector"] for panel in dashboard["panels"] for column in panel["targets"][0]["columns"]}
         assert {"process_version", "data_until"} <= columns
         return
+    named = {"$chart"} if dashboard["uid"] == between_batches.UID else {"$batch", "$process"}
     for panel in dashboard["panels"]:
-        if panel["title"] != "All batches":
-            assert "$batch" in panel["title"], panel["id"]
-            assert "$process" in panel["title"], panel["id"]
+        if panel["title"] not in ("All batches", "All charts"):
+            assert {name for name in named if name in panel["title"]} == named, panel["id"]
 
 
 def test_nobody_can_save_a_change_from_the_browser(dashboard: dict[str, Any]) -> None:
@@ -54,5 +57,6 @@ def test_the_old_process_is_points_without_a_line_between_them(dashboard: dict[s
         for override in panel["fieldConfig"]["overrides"]
         if override["matcher"]["options"].startswith("old ")
     }
-    assert set(drawn) == ({"old process", "old lower", "old upper"} if "review" in dashboard["tags"] else set())
+    of_old = dashboard["uid"] == batch_over_reference.UID
+    assert set(drawn) == ({"old process", "old lower", "old upper"} if of_old else set())
     assert {properties["custom.drawStyle"] for properties in drawn.values()} <= {"points"}

@@ -32,7 +32,7 @@ def test_every_query_finds_its_columns_in_what_the_api_has_promised(
 def test_no_query_fails_where_there_is_nothing_yet(dashboard: dict[str, Any], contract: Contract) -> None:
     for path in contract.answers:
         contract.answers[path] = []
-    chosen = {"unit": ["BR-1"], "batch": ["CT-1"], "process": ["AUTO-2.0"], "tag": ["pH"]}
+    chosen = {"unit": ["BR-1"], "batch": ["CT-1"], "process": ["AUTO-2.0"], "tag": ["pH"], "chart": ["1"]}
     frames = run_all(dashboard, source(contract, dashboard), chosen)
     assert {frame.rows for frame in frames.values()} == {0}
 

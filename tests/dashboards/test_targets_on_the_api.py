@@ -1,17 +1,23 @@
 """Every query of every dashboard, run as Infinity runs it, against a process of the real API over a real database."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from api.control_limits import Order, order_limits
+from records.control_limits import put_limits_to_use
 from tests.api.conftest import Tokens
 from tests.api.seed import TAGS, Plant, add_alert, add_batch, add_readings, add_result
+from tests.api.test_charts import VALUES, analyse, batches
 from tests.dashboards.conftest import committed
 from tests.dashboards.contract import HOUR_MS
-from tests.dashboards.infinity import Frame, Infinity, QueryFailedError, choose, run_all
+from tests.dashboards.infinity import Frame, Infinity, QueryFailedError, choose, over, run_all
+from tests.fix_postgres import Database
 
 FLOOR = committed("floor/wall_board.json")
 REVIEW = committed("review/batch_over_reference.json")
+CHARTS = committed("review/between_batches.json")
 RUNNING, FINISHED = "CT-2042", "CT-1007"
 SO_FAR_H = 40.0
 
@@ -107,14 +113,54 @@ def test_a_batch_without_reference_or_readings_is_drawn_empty_and_not_as_an_erro
     assert shown(frames, 1)[0].columns["status"] == ["completed"]
 
 
+def test_the_board_between_batches_draws_each_batch_within_its_limits_and_marks_the_signal(
+    api_server: str, plant: Plant, database: Database, tokens: Tokens
+) -> None:
+    batches(plant, *VALUES)
+    with database.connect("api", autocommit=False) as connection:
+        order = Order(process="AUTO-2.0", attribute="viability")
+        drafted = order_limits(connection, order, by="mia", reason="eight batches since the switch")
+        put_limits_to_use(connection, drafted.control_limit, by="mia", reason="reviewed")
+    batches(plant, "60", "not done", first=len(VALUES))
+    analyse(plant, database)
+    infinity = over(
+        source(api_server, tokens.review, plant),
+        int((plant.now - timedelta(days=1000)).timestamp() * 1000),
+        int(plant.now.timestamp() * 1000),
+    )
+    assert choose(CHARTS, infinity) == {"chart": [str(drafted.chart)]}
+    frames = run_all(CHARTS, infinity)
+    [chart], [until], [points], [signals], [alerts], [charts] = (shown(frames, panel) for panel in range(1, 7))
+    assert (chart.columns["shows"], chart.columns["signals that hold"]) == (["viability"], [1.0])
+    assert until.columns["data_until_ms"] == points.columns["time"][-1:]
+    assert points.is_ascending("time")
+    assert points.columns["value"] == [*map(float, VALUES), 60.0, None]
+    assert points.columns["limits rest on it"] == [*map(float, VALUES), None, None]
+    assert points.columns["signal"] == [None] * len(VALUES) + [60.0, None]
+    assert all(value > 80 for value in points.columns["lower limit"])
+    assert (signals.columns["batch"], signals.columns["state"]) == (["CT-8"], ["holds"])
+    assert (alerts.columns["batches"], alerts.columns["state"]) == (["CT-8"], ["raised"])
+    assert frames["annotation 'Alerts'"].columns["text"] == alerts.columns["what happened"]
+    assert charts.columns["limits version"] == [1.0]
+    [unit] = shown(frames, 3, "U")
+    assert unit.columns["unit"] == ["suffix:%"]
+
+
+def test_a_database_without_any_chart_is_no_error(api_server: str, plant: Plant, tokens: Tokens) -> None:
+    for chosen in ("1", "", "none"):
+        frames = run_all(CHARTS, source(api_server, tokens.review, plant), {"chart": [chosen]})
+        assert {frame.rows for frame in frames.values()} == {0}
+
+
 def test_a_database_without_any_batch_is_no_error(api_server: str, plant: Plant, tokens: Tokens) -> None:
     chosen = {"batch": ["CT-1"], "process": [""], "tag": ["pH"]}
     frames = run_all(REVIEW, source(api_server, tokens.review, plant), chosen)
     assert {frame.rows for frame in frames.values()} == {0}
 
 
-def test_the_token_of_the_floor_opens_no_query_of_the_review_board(
-    api_server: str, plant: Plant, tokens: Tokens
+@pytest.mark.parametrize("model", [REVIEW, CHARTS], ids=["batch over reference", "between batches"])
+def test_the_token_of_the_floor_opens_no_query_of_a_review_board(
+    api_server: str, plant: Plant, tokens: Tokens, model: dict[str, Any]
 ) -> None:
     with pytest.raises(QueryFailedError, match="403"):
-        run_all(REVIEW, source(api_server, tokens.floor, plant))
+        run_all(model, source(api_server, tokens.floor, plant))

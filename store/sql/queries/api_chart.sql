@@ -17,7 +17,11 @@ SELECT control_chart.control_chart_id AS chart, process_version.name AS process,
     (SELECT count(*) FROM chart_point_now
         WHERE chart_point_now.control_chart_id = control_chart.control_chart_id) AS batches,
     (SELECT count(*) FROM chart_signal_now
-        WHERE chart_signal_now.control_chart_id = control_chart.control_chart_id AND holds) AS signals
+        WHERE chart_signal_now.control_chart_id = control_chart.control_chart_id AND holds) AS signals,
+    (SELECT max(chart_point_now.started) FROM chart_point_now
+        WHERE chart_point_now.control_chart_id = control_chart.control_chart_id) AS data_until,
+    (SELECT max(chart_point.committed_time) FROM chart_point
+        WHERE chart_point.control_chart_id = control_chart.control_chart_id) AS known_until
 FROM control_chart
 JOIN process_version USING (process_version_id)
 LEFT JOIN control_limit AS used ON used.control_chart_id = control_chart.control_chart_id AND used.state = 'in_use'

@@ -51,10 +51,11 @@ SELECT floor(extract(epoch FROM alert_now.onset_time) * 1000)::bigint AS time,
         AS title,
     alert_now.sentence AS text, array_to_string(alert_now.kind || alert_now.tags, ',') AS tags,
     alert_now.alert_id AS alert, coalesce(batch.name, array_to_string(nullif(alert_now.batches, '{}'), ',')) AS batch,
-    unit.name AS unit, alert_now.kind, alert_now.severity, alert_now.state
+    unit.name AS unit, alert_now.kind, alert_now.severity, alert_now.state, control_limit.control_chart_id AS chart
 FROM alert_now
 LEFT JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
+LEFT JOIN control_limit USING (control_limit_id)
 WHERE (%(all_batches)s OR batch.name = ANY(%(batches)s) OR alert_now.batches && %(batches)s::text[])
     AND NOT alert_now.superseded
     AND alert_now.onset_time <= %(until)s
