@@ -115,19 +115,19 @@ def _compared(
         )
         return
     for field, was in recorded.items():
-        if _bits(was) != _bits(computed[field]):
+        if bits(was) != bits(computed[field]):
             yield Disagreement(
                 alert=ordinal, version=version, what=field, recorded=repr(was), computed=repr(computed[field])
             )
 
 
-def _bits(value: Any) -> Any:
+def bits(value: Any) -> Any:
     """What is equal exactly where all bits are: numbers by float.hex, sequences as tuples."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         # JSON of the database knows neither −0.0 nor that 3e38 was a float.
         return (float(value) + 0.0).hex()
     if isinstance(value, list | tuple):
-        return tuple(_bits(item) for item in value)
+        return tuple(bits(item) for item in value)
     if isinstance(value, dict):
-        return tuple(sorted((key, _bits(item)) for key, item in value.items()))
+        return tuple(sorted((key, bits(item)) for key, item in value.items()))
     return value
