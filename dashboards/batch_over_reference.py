@@ -4,11 +4,9 @@ from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as Timeseries
-from grafana_foundation_sdk.models.common import GraphDrawStyle, LineStyle, VisibilityMode
+from grafana_foundation_sdk.models.common import LineStyle
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
-    DynamicConfigValue,
-    FieldColorModeId,
     GridPos,
 )
 
@@ -17,7 +15,9 @@ from dashboards.common import (
     board,
     coloured_cell,
     every_row,
+    fixed,
     ordered,
+    points,
     property_values,
     stat,
     timeseries,
@@ -141,24 +141,24 @@ def over_the_reference() -> Timeseries:
         .repeat("tag")
         .repeat_direction("h")
         .max_per_row(2)
-        .override_by_name("this batch", property_values(custom_lineWidth=2, color=_fixed("text")))
+        .override_by_name("this batch", property_values(custom_lineWidth=2, color=fixed("text")))
         .override_by_name(
             "reference centre",
-            property_values(color=_fixed(BAND), custom_lineStyle=LineStyle(fill="dash", dash=[8, 8])),
+            property_values(color=fixed(BAND), custom_lineStyle=LineStyle(fill="dash", dash=[8, 8])),
         )
-        .override_by_name("reference lower", property_values(color=_fixed(BAND), custom_lineWidth=0))
+        .override_by_name("reference lower", property_values(color=fixed(BAND), custom_lineWidth=0))
         .override_by_name(
             "reference upper",
             property_values(
-                color=_fixed(BAND),
+                color=fixed(BAND),
                 custom_lineWidth=0,
                 custom_fillBelowTo="reference lower",
                 custom_fillOpacity=22,
             ),
         )
-        .override_by_name("old process", _points(9))
-        .override_by_name("old lower", _points(5))
-        .override_by_name("old upper", _points(5))
+        .override_by_name("old process", points(OLD, 9))
+        .override_by_name("old lower", points(OLD, 5))
+        .override_by_name("old upper", points(OLD, 5))
         .with_target(
             InfinityQuery(
                 source=REVIEW,
@@ -205,11 +205,11 @@ def as_recorded() -> Timeseries:
         .repeat("tag")
         .repeat_direction("h")
         .max_per_row(2)
-        .override_by_name("mean", property_values(color=_fixed("text")))
-        .override_by_name("least", property_values(color=_fixed(BAND), custom_lineWidth=0))
+        .override_by_name("mean", property_values(color=fixed("text")))
+        .override_by_name("least", property_values(color=fixed(BAND), custom_lineWidth=0))
         .override_by_name(
             "greatest",
-            property_values(color=_fixed(BAND), custom_lineWidth=0, custom_fillBelowTo="least", custom_fillOpacity=35),
+            property_values(color=fixed(BAND), custom_lineWidth=0, custom_fillBelowTo="least", custom_fillOpacity=35),
         )
         .with_target(
             InfinityQuery(
@@ -306,19 +306,6 @@ def allbatches() -> Table:
         .override_by_name("batch", property_values(links=[_open_until_its_end(), _open_until_now()]))
         .with_target(batches(*BATCH))
         .with_transformation(ordered(*BATCH_ORDER))
-    )
-
-
-def _fixed(color: str) -> dict[str, str]:
-    return {"mode": FieldColorModeId.FIXED.value, "fixedColor": color}
-
-
-def _points(size: int) -> list[DynamicConfigValue]:
-    return property_values(
-        color=_fixed(OLD),
-        custom_drawStyle=GraphDrawStyle.POINTS,
-        custom_showPoints=VisibilityMode.ALWAYS,
-        custom_pointSize=size,
     )
 
 

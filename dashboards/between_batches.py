@@ -4,8 +4,8 @@ from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as Timeseries
-from grafana_foundation_sdk.models.common import GraphDrawStyle, LineStyle, VisibilityMode
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, FieldColorModeId, GridPos
+from grafana_foundation_sdk.models.common import LineStyle, VisibilityMode
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, GridPos
 
 from dashboards.common import (
     REVIEW,
@@ -13,7 +13,9 @@ from dashboards.common import (
     board,
     coloured_cell,
     every_row,
+    fixed,
     ordered,
+    points,
     property_values,
     stat,
     timeseries,
@@ -144,11 +146,11 @@ def within_limits() -> Timeseries:
         .override_by_name(
             "value",
             property_values(
-                color=_fixed("text"), custom_lineWidth=1, custom_showPoints=VisibilityMode.ALWAYS, custom_pointSize=6
+                color=fixed("text"), custom_lineWidth=1, custom_showPoints=VisibilityMode.ALWAYS, custom_pointSize=6
             ),
         )
-        .override_by_name("limits rest on it", _points(BAND, 8))
-        .override_by_name("signal", _points(RED, 12))
+        .override_by_name("limits rest on it", points(BAND, 8))
+        .override_by_name("signal", points(RED, 12))
         .override_by_name("centre", _dashed(BAND))
         .override_by_name("lower limit", _dashed("text"))
         .override_by_name("upper limit", _dashed("text"))
@@ -288,21 +290,8 @@ def _alerts(*columns: Column, ref_id: str = "A", format: Format = Format.TABLE) 
     )
 
 
-def _fixed(color: str) -> dict[str, str]:
-    return {"mode": FieldColorModeId.FIXED.value, "fixedColor": color}
-
-
-def _points(color: str, size: int) -> list[DynamicConfigValue]:
-    return property_values(
-        color=_fixed(color),
-        custom_drawStyle=GraphDrawStyle.POINTS,
-        custom_showPoints=VisibilityMode.ALWAYS,
-        custom_pointSize=size,
-    )
-
-
 def _dashed(color: str) -> list[DynamicConfigValue]:
-    return property_values(color=_fixed(color), custom_lineStyle=LineStyle(fill="dash", dash=[8, 8]))
+    return property_values(color=fixed(color), custom_lineStyle=LineStyle(fill="dash", dash=[8, 8]))
 
 
 def _open() -> dict[str, str]:

@@ -149,6 +149,21 @@ def property_values(**values: object) -> list[DynamicConfigValue]:
     return [DynamicConfigValue(key.replace("custom_", "custom.", 1), value) for key, value in values.items()]
 
 
+def fixed(color: str) -> dict[str, str]:
+    """The colour of a field whatever its value."""
+    return {"mode": FieldColorModeId.FIXED.value, "fixedColor": color}
+
+
+def points(color: str, size: int) -> list[DynamicConfigValue]:
+    """Properties of a field that is drawn as points without a line between them."""
+    return property_values(
+        color=fixed(color),
+        custom_drawStyle=GraphDrawStyle.POINTS,
+        custom_showPoints=VisibilityMode.ALWAYS,
+        custom_pointSize=size,
+    )
+
+
 def ordered(*names: str) -> DataTransformerConfig:
     """Put columns in reading order: Infinity hands them over sorted by name."""
     return DataTransformerConfig(
