@@ -116,9 +116,10 @@ def _told(
     if not own:
         assert before is not None
         return replace(before, sentence=withdrawn_sentence(before.sentence), evidence=(), ended=before.ended or at)
-    names = {point.batch_id: point.batch for point in judged.points}
+    points = {point.batch_id: point for point in judged.points}
     held = list(dict.fromkeys(one.batch_id for one in own))
     ever = frozenset(held) | (frozenset() if before is None else before.batches)
+    gone = ever.difference(held)
     newest = [one for one in own if one.batch_id == held[-1]]
     first = min(newest, key=lambda one: one.signal.rule not in OF_ONE_BATCH)  # of equals that which stands first
     end = _end(judged, held[-1])
@@ -134,15 +135,15 @@ def _told(
         sentence=signal_sentence(
             told=first,
             limits=limits_in_words(version=judged.limits.version, kind=judged.limits.kind, n=judged.limits.limits.n),
-            batches=[names[batch_id] for batch_id in held],
+            batches=[points[batch_id].batch for batch_id in held],
             rules=list(dict.fromkeys(one.signal.rule for one in own)),
-            taken_back=[names[batch_id] for batch_id in names if batch_id in ever and batch_id not in held],
+            taken_back=[point.batch for point in judged.points if point.batch_id in gone],
             end=end,
         ),
         batches=ever,
-        evidence=tuple(_evidence(judged, one) for one in own),
+        evidence=tuple(_evidence(points[one.batch_id], one) for one in own),
         raised=at if before is None else before.raised,
-        onset=min(_onset(judged, one) for one in own) if before is None else before.onset,
+        onset=_onset(judged, points, own) if before is None else before.onset,
         ended=(ended_before or at) if end else None,
     )
 
@@ -162,17 +163,20 @@ def _end(judged: JudgedChart, last: int) -> str:
     return "Over: these limits judge no further batch" if judged.limits.until is not None else ""
 
 
-def _onset(judged: JudgedChart, one: Judged) -> datetime:
-    """Start of the first batch of a pattern; an average remembers all batches, so of it the batch's own."""
+def _onset(judged: JudgedChart, points: Mapping[int, ChartPoint], own: Sequence[Judged]) -> datetime:
+    """Start of the first batch of the patterns; an average remembers all batches, so of it the batch's own."""
     numbers = [point for point in judged.points if _counts(point)]
-    place = next((index for index, point in enumerate(numbers) if point.batch_id == one.batch_id), None)
-    if place is None or one.signal.rule == EWMA:  # a bound has no place among the numbers
-        return next(point.started for point in judged.points if point.batch_id == one.batch_id)
-    return numbers[max(0, place - one.signal.points + 1)].started
+    places = {point.batch_id: index for index, point in enumerate(numbers)}
+
+    def began(one: Judged) -> datetime:
+        if one.signal.rule == EWMA or one.batch_id not in places:  # a bound has no place among the numbers
+            return points[one.batch_id].started
+        return numbers[max(0, places[one.batch_id] - one.signal.points + 1)].started
+
+    return min(map(began, own))
 
 
-def _evidence(judged: JudgedChart, one: Judged) -> dict[str, str | float | int]:
-    point = next(point for point in judged.points if point.batch_id == one.batch_id)
+def _evidence(point: ChartPoint, one: Judged) -> dict[str, str | float | int]:
     return {
         "batch": point.batch,
         "value": point.value_text,

@@ -71,7 +71,7 @@ def batch_over_reference() -> Dashboard:
 
 
 def alerts_on_the_time_axis() -> AnnotationQuery:
-    """The alerts of the batch, as marks and spans on every time axis."""
+    """The alerts of the batch, as marks and spans on every time axis; a signal is between batches and on none."""
     return (
         AnnotationQuery()
         .name("Alerts")
@@ -85,8 +85,10 @@ def alerts_on_the_time_axis() -> AnnotationQuery:
                 text("title"),
                 text("text"),
                 text("tags"),
+                text("kind"),
                 ref_id="Annotations",
                 format=Format.ANNOTATIONS,
+                keep="kind != 'signal'",
             )
         )
     )

@@ -104,7 +104,10 @@ def push_annotations(url: str, token: str, annotations: Iterable[Annotation]) ->
 
 
 def alerts_of(api_url: str, api_token: str, *, batch: str, from_ms: int, to_ms: int) -> list[Annotation]:
-    """The alerts of a batch as the API's review routes give them. Raises URLError when it does not answer."""
+    """The alerts in the course of a batch as the API's review routes give them; a signal is between batches.
+
+    Raises URLError when the API does not answer.
+    """
     query = urllib.parse.urlencode({"batch": batch, "from": from_ms, "to": to_ms})
     request = urllib.request.Request(  # noqa: S310 -- the address is the operator's own
         f"{api_url.rstrip('/')}/grafana/alerts?{query}", headers={"Authorization": f"Bearer {api_token}"}
@@ -121,6 +124,7 @@ def alerts_of(api_url: str, api_token: str, *, batch: str, from_ms: int, to_ms: 
             time_end_ms=row["timeEnd"],
         )
         for row in rows
+        if row["kind"] != "signal"
     ]
 
 

@@ -67,8 +67,13 @@ def batches(*columns: Column, keep: str = "") -> InfinityQuery:
     return InfinityQuery(source=REVIEW, url="/grafana/batches", columns=columns, keep=keep)
 
 
-def alerts_in_view(*columns: Column, ref_id: str = "A", format: Format = Format.TABLE) -> InfinityQuery:  # noqa: A002 -- Infinity's word
-    """The alerts of the chosen batch in the time range."""
+def alerts_in_view(
+    *columns: Column,
+    ref_id: str = "A",
+    format: Format = Format.TABLE,  # noqa: A002 -- Infinity's word
+    keep: str = "",
+) -> InfinityQuery:
+    """The alerts of the chosen batch in the time range; `keep` chooses among them."""
     return InfinityQuery(
         source=REVIEW,
         ref_id=ref_id,
@@ -76,6 +81,7 @@ def alerts_in_view(*columns: Column, ref_id: str = "A", format: Format = Format.
         params={"batch": "${batch}", **IN_VIEW},
         columns=columns,
         format=format,
+        keep=keep,
     )
 
 

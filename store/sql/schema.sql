@@ -324,7 +324,7 @@ CREATE VIEW public.alert_now AS
         CASE
             WHEN ((COALESCE(newest.tags, alert.tags) <@ COALESCE(seen.tags, decided.tags, alert.tags)) AND (NOT (EXISTS ( SELECT
                FROM public.signal_batch
-              WHERE ((signal_batch.alert_id = alert.alert_id) AND (signal_batch.version > decision.version)))))) THEN COALESCE(decision.state, 'raised'::text)
+              WHERE ((signal_batch.alert_id = alert.alert_id) AND (signal_batch.version > decision.version))))) AND (NOT COALESCE(((alert.control_limit_id IS NOT NULL) AND (newest.cells = '[]'::jsonb) AND (newest.version > decision.version)), false))) THEN COALESCE(decision.state, 'raised'::text)
             ELSE 'raised'::text
         END AS state,
     decision.actor AS decided_by,

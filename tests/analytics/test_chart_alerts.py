@@ -124,6 +124,23 @@ def test_a_corrected_result_that_takes_a_signal_back_withdraws_its_alert_in_word
     assert [(row[0], row[3], row[6]) for row in told(watched)] == [(1, ["CT-8"], 0), (2, ["CT-8"], 1)]
 
 
+def test_whoever_decided_about_a_signal_is_asked_again_when_a_correction_takes_it_back(watched: Watched) -> None:
+    begin(watched)
+    take(watched, CT_8="60")
+    ((alert,),) = watched.record.ask("SELECT alert_id FROM alert WHERE kind = 'signal'")
+    mia = somebody("msat", name="mia")
+    with watched.database.connect("api", autocommit=False) as connection:
+        acknowledge(connection, alert_id=alert, version=0, actor=mia, comment="asked the lab")
+    take(watched, CT_9="91", CT_10="92")
+    assert told(watched)[0][4:6] == ("acknowledged", True)
+    watched.record.take(result("CT-8", "90", status="corrected", reason="typing error"))
+    watched.analyse()
+    assert told(watched)[0][4] == "raised"
+    with watched.database.connect("api", autocommit=False) as connection:
+        acknowledge(connection, alert_id=alert, version=2, actor=mia, comment="seen the corrected report")
+    assert told(watched)[0][4] == "acknowledged"
+
+
 def test_an_alert_of_two_batches_says_which_of_them_was_taken_back_and_stays(watched: Watched) -> None:
     begin(watched)
     take(watched, CT_8="60", CT_9="60")

@@ -14,7 +14,8 @@ from tests.dashboards.contract import REVIEW_TOKEN, T0_MS, Contract
 from tests.dashboards.grafana_stub import TOKEN, GrafanaStub, serving_grafana
 
 SOURCE = "batchwitness-review"
-BOARD = "batchwitness-batch-over-reference"
+BOARD, CHARTS = "batchwitness-batch-over-reference", "batchwitness-between-batches"
+BOARDS = {BOARD: "review/batch_over_reference.json", CHARTS: "review/between_batches.json"}
 DRIFT = Annotation(
     alert="17", batch="CT-2042", kind="drift", text="dissolved_oxygen is low", time_ms=T0_MS, time_end_ms=None
 )
@@ -22,11 +23,12 @@ DRIFT = Annotation(
 
 @pytest.fixture
 def grafana() -> Iterator[GrafanaStub]:
-    """A Grafana that shows the review board as committed."""
+    """A Grafana that shows the review boards as committed."""
     with serving_grafana() as stub:
         stub.sources[SOURCE] = {"status": "OK", "message": "200 OK"}
-        model = {**committed("review/batch_over_reference.json"), "id": 5, "version": 3}
-        stub.dashboards[BOARD] = {"dashboard": model, "meta": {"provisioned": True}}
+        for uid, file in BOARDS.items():
+            model = {**committed(file), "id": 5, "version": 3}
+            stub.dashboards[uid] = {"dashboard": model, "meta": {"provisioned": True}}
         yield stub
 
 
@@ -40,6 +42,7 @@ def test_a_grafana_that_shows_the_committed_files_has_no_fault(grafana: GrafanaS
         ("GET", "/api/health"),
         ("GET", f"/api/datasources/uid/{SOURCE}/health"),
         ("GET", f"/api/dashboards/uid/{BOARD}"),
+        ("GET", f"/api/dashboards/uid/{CHARTS}"),
     ]
     assert grafana.asked[0].authorization is None  # its health is asked without a login
 
@@ -63,7 +66,11 @@ def test_what_is_missing_is_named(grafana: GrafanaStub) -> None:
     grafana.dashboards.clear()
     grafana.sources.clear()
     found = faults(grafana)
-    assert [fault.split(":")[0] for fault in found] == [f"data source {SOURCE}", f"dashboard {BOARD}"]
+    assert [fault.split(":")[0] for fault in found] == [
+        f"data source {SOURCE}",
+        f"dashboard {BOARD}",
+        f"dashboard {CHARTS}",
+    ]
     assert all("404" in fault for fault in found)
 
 
@@ -74,7 +81,7 @@ def test_a_data_source_that_cannot_reach_the_api_is_a_fault(grafana: GrafanaStub
 
 def test_a_wrong_token_is_a_fault_and_not_an_exception(grafana: GrafanaStub) -> None:
     found = check_running(grafana.url, "wrong", service="review", directory=PACKAGE)
-    assert len(found) == 2
+    assert len(found) == 3
     assert all("Unauthorized" in fault for fault in found)
 
 

@@ -82,6 +82,16 @@ def test_the_batch_chosen_first_is_the_newest_and_its_process_version_stands_in_
     assert all("$process" in panel["title"] for panel in model["panels"] if panel["title"] != "All batches")
 
 
+def test_a_signal_between_batches_is_in_the_table_of_a_batch_and_on_no_time_axis_of_it(contract: Contract) -> None:
+    model = committed(REVIEW)
+    frames = run_all(model, source(contract, model))
+    assert frames["annotation 'Alerts'"].columns["kind"] == ["drift"]
+    assert next(frame for where, frame in frames.items() if where.startswith("panel 6")).columns["kind"] == [
+        "drift",
+        "signal",
+    ]
+
+
 @pytest.mark.parametrize(
     ("hours", "step_s"), [(1, "60"), (6, "60"), (7, "600"), (48, "600"), (300, "1800"), (337, "3600")]
 )

@@ -24,7 +24,8 @@ CREATE INDEX signal_batch_batch ON signal_batch (batch_id);
 GRANT INSERT ON signal_batch TO batchwitness_analytics;
 GRANT SELECT ON signal_batch TO batchwitness_readonly, batchwitness_retain;
 
--- As before; an alert that is about further batches than those that somebody decided about is raised again too.
+-- As before; a signal that is about further batches than those that somebody decided about is raised again too, and so
+-- is one that a corrected result took back since.
 CREATE OR REPLACE VIEW alert_now AS
 SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind,
     coalesce(newest.detector, alert.detector) AS detector, coalesce(newest.tags, alert.tags) AS tags,
@@ -37,6 +38,8 @@ SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.or
     CASE WHEN coalesce(newest.tags, alert.tags) <@ coalesce(seen.tags, decided.tags, alert.tags)
             AND NOT EXISTS (SELECT FROM signal_batch
                 WHERE signal_batch.alert_id = alert.alert_id AND signal_batch.version > decision.version)
+            AND NOT coalesce(alert.control_limit_id IS NOT NULL AND newest.cells = '[]'
+                AND newest.version > decision.version, false)
         THEN coalesce(decision.state, 'raised') ELSE 'raised' END AS state,
     decision.actor AS decided_by, decision.comment, decision.known_at AS decided_at,
     coalesce(newest.version, 0) AS version,
