@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.aligned import align_points
-from analytics.departures import Departure, departures_of, prediction_reach
+from analytics.departures import ComparedPoint, Departure, departures_of, prediction_reach
 from analytics.detectors.departure import MatchedPointWatch, PointScore
 from analytics.drift_judge import Context
 from analytics.episodes import AlertBook, Episode
@@ -51,6 +51,8 @@ class DepartureJudge:
         self._compared = np.zeros(len(tags), np.int64)
         self._inside = np.zeros(len(tags), np.int64)
         self._scores = np.full(points.mean.shape, np.nan)  # everything seen so far, for the statement at the end
+        self._reach = prediction_reach(points.batches)
+        self.compared: list[ComparedPoint] = []  # since somebody took them; no part of the state
         self._watch = MatchedPointWatch(
             hours=points.hours,
             half_window_h=points.half_window_h,
@@ -69,6 +71,7 @@ class DepartureJudge:
         told: list[Alert] = []
         for score in self._watch.update(cell, values):
             self._scores[score.point] = score.scores
+            self._keep(score)
             for slot in np.flatnonzero(~np.isnan(score.scores)).tolist():
                 if self._holds(slot, score.hour) and not np.isnan(self._points.limit[score.point, slot]):
                     told += self._judge(slot, score, end_us)
@@ -84,6 +87,7 @@ class DepartureJudge:
         scores = self._scores[:reached].copy()
         for score in self._watch.pending(ended_h):
             scores[score.point] = score.scores
+            self._keep(score)
         hours = points.hours[:reached]
         known = np.isfinite(points.mean[:reached]) & np.isfinite(points.sd[:reached])
         holds = np.array([[self._holds(slot, hour) for slot in range(len(self._tags))] for hour in hours.tolist()])
@@ -92,7 +96,7 @@ class DepartureJudge:
             tags=[tag.name for tag in self._tags],
             scores=scores,
             declared=(known & holds.reshape(known.shape)).astype(np.float64),
-            reach=prediction_reach(points.batches[:reached]),
+            reach=self._reach[:reached],
             hours=hours,
         )
 
@@ -117,6 +121,24 @@ class DepartureJudge:
         self._compared, self._inside = arrays["compared"], arrays["inside"]
         self._scores = arrays["scores"]
         self._watch.restore(arrays["watch"].tobytes())
+
+    def _keep(self, score: PointScore) -> None:
+        at, points = score.point, self._points
+        known = np.flatnonzero(np.isfinite(points.mean[at]) & np.isfinite(points.sd[at])).tolist()
+        if not known:
+            return
+        self.compared.append(
+            ComparedPoint(
+                point=at,
+                at_us=self._context.start_us + round(score.hour * US_PER_H),
+                tags=tuple(self._tags[slot].name for slot in known),
+                values=_listed(score.values, known),
+                expected=tuple(float(points.mean[at, slot]) for slot in known),
+                sd=tuple(float(points.sd[at, slot]) for slot in known),
+                reach=_listed(self._reach[at], known),
+                limits=_listed(points.limit[at], known),
+            )
+        )
 
     def _holds(self, slot: int, hour: float) -> bool:
         wanted = self._phase_of[slot]
@@ -190,3 +212,8 @@ class DepartureJudge:
         )
         self._book.open.append(Episode(alert=alert, slots=[slot], joined_us=end_us))
         return [alert]
+
+
+def _listed(row: Floats, slots: Sequence[int]) -> tuple[float | None, ...]:
+    """The values of some slots, None where nothing is known."""
+    return tuple(float(row[slot]) if np.isfinite(row[slot]) else None for slot in slots)

@@ -26,6 +26,7 @@ from api.routes import (
     charts,
     correction_pages,
     corrections,
+    departure_pages,
     grafana_floor,
     grafana_review,
     health,
@@ -92,6 +93,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
         pages.router,
         chart_pages.router,
         correction_pages.router,
+        departure_pages.router,
         quarantine_pages.router,
         reference_pages.router,
     ):

@@ -138,13 +138,7 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
         started=start,
         data_until=until,
         until_h=None if until is None else hour_of(until, start),
-        series=Series(
-            hours=[hour_of(point["time"], start) for point in found],
-            value=[point["value"] for point in found],
-            minimum=[point["minimum"] for point in found],
-            maximum=[point["maximum"] for point in found],
-            corrected=[point["corrected"] for point in found],
-        ),
+        series=series_of(found, start),
         revised=read_revised(connection, made, tags),
         reference=compared.get("new"),
         old=compared.get("old"),
@@ -163,6 +157,17 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
                 },
             )
         ],
+    )
+
+
+def series_of(found: Sequence[Row], start: datetime) -> Series:
+    """Rows of `read_series` on the axis of process hours."""
+    return Series(
+        hours=[hour_of(point["time"], start) for point in found],
+        value=[point["value"] for point in found],
+        minimum=[point["minimum"] for point in found],
+        maximum=[point["maximum"] for point in found],
+        corrected=[point["corrected"] for point in found],
     )
 
 

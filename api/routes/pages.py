@@ -14,7 +14,7 @@ from api.comparison import read_comparison
 from api.corrections import read_corrections
 from api.course import Course, read_course
 from api.database import Reading, Writing
-from api.departures import read_departures
+from api.departures import read_stated
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.forms import Typed, posted, refusing
 from api.overlay import hour_of
@@ -192,7 +192,7 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
         "alerts": sorted(read_batch_alerts(connection, name), key=lambda alert: alert.kind is AlertKind.SILENCE),
         "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
-        "departures": read_departures(connection, made["batch_id"]),
+        "stated": [row for row in read_stated(connection, made["batch_id"]) if not row.superseded],
         "signals": signals_of_batch(connection, name),
         "events": events(connection, actor, name, cursor=0, limit=500).items,
         "clock": read_clock(connection),

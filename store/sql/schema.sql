@@ -802,6 +802,20 @@ END)),
     CONSTRAINT departure_declared_check CHECK ((declared > 0))
 );
 
+CREATE TABLE public.departure_point (
+    monitor_id integer NOT NULL,
+    point integer NOT NULL,
+    point_time timestamp with time zone NOT NULL,
+    tags text[] NOT NULL,
+    value double precision[] NOT NULL,
+    expected double precision[] NOT NULL,
+    sd double precision[] NOT NULL,
+    reach double precision[] NOT NULL,
+    limit_value double precision[] NOT NULL,
+    CONSTRAINT departure_point_check CHECK ((cardinality(tags) = ALL (ARRAY[cardinality(value), cardinality(expected), cardinality(sd), cardinality(reach), cardinality(limit_value)]))),
+    CONSTRAINT departure_point_point_check CHECK ((point >= 0))
+);
+
 CREATE TABLE public.edge_device (
     edge_node_id integer NOT NULL,
     device text NOT NULL,
@@ -1968,6 +1982,9 @@ ALTER TABLE ONLY public.correction
 ALTER TABLE ONLY public.departure
     ADD CONSTRAINT departure_pkey PRIMARY KEY (monitor_id, phase, tag);
 
+ALTER TABLE ONLY public.departure_point
+    ADD CONSTRAINT departure_point_pkey PRIMARY KEY (monitor_id, point);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_pkey PRIMARY KEY (edge_node_id, device);
 
@@ -2391,6 +2408,9 @@ ALTER TABLE ONLY public.correction
 
 ALTER TABLE ONLY public.departure
     ADD CONSTRAINT departure_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
+
+ALTER TABLE ONLY public.departure_point
+    ADD CONSTRAINT departure_point_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
 
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
@@ -2872,6 +2892,12 @@ GRANT SELECT,INSERT ON TABLE public.departure TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.departure TO batchwitness_api;
 GRANT SELECT ON TABLE public.departure TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.departure TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.departure_point TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_api;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.edge_device TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_device TO batchwitness_analytics;

@@ -23,6 +23,11 @@ STATED = (
     " FROM departure JOIN monitor USING (monitor_id) ORDER BY run, phase, tag"
 )
 
+POINTS = (
+    "SELECT run, value[1], expected[1], sd[1], reach[1] FROM departure_point JOIN monitor USING (monitor_id)"
+    " ORDER BY run, point"
+)
+
 
 def monitor(old: ReferenceModel, *, phase: str | None = None) -> BatchMonitor:
     return BatchMonitor.start(
@@ -100,6 +105,53 @@ def test_detect_1_the_statement_is_the_same_after_a_restart_at_any_point(old: Re
         assert stated(again, second) == expected
 
 
+def test_every_point_is_kept_as_it_was_compared_and_tells_the_statement(old: ReferenceModel) -> None:
+    watch = monitor(old)
+    segment = stream_of(run_of(203, fault_from_h=20.0, step=-15.0))
+    found = stated(watch, segment)["", "dissolved_oxygen"]
+    kept = watch.take_compared()
+    assert watch.take_compared() == [], "each is told once"
+    assert [round((point.at_us - START_US) / US_PER_H) for point in kept] == [12, 24, 36, 48]
+    at = [point.tags.index("dissolved_oxygen") for point in kept]
+    distances = [
+        (value - point.expected[slot]) / point.sd[slot]
+        for slot, point in zip(at, kept, strict=True)
+        if (value := point.values[slot]) is not None
+    ]
+    assert min(distances) == found.largest_distance
+    reach = [point.reach[slot] for slot, point in zip(at, kept, strict=True)]
+    assert sum(abs(z) <= r for z, r in zip(distances, reach, strict=True) if r is not None) == found.inside
+    limits = [point.limits[slot] for slot, point in zip(at, kept, strict=True)]
+    assert all(r is not None and limit is not None and r < limit for r, limit in zip(reach, limits, strict=True))
+
+
+def test_detect_1_points_are_the_same_however_the_stream_was_cut_and_taken_up_again(old: ReferenceModel) -> None:
+    segment = stream_of(run_of(203))
+    whole = monitor(old)
+    stated(whole, segment)
+    expected = whole.take_compared()
+    for cut in (len(segment) // 5, len(segment) // 2, len(segment) - 3):
+        first, second = pieces(segment, [cut])
+        watch = monitor(old)
+        watch.feed(first)
+        kept = watch.take_compared()
+        again = BatchMonitor.from_bytes(watch.to_bytes(), reference_new=None, reference_old=old)
+        stated(again, second)
+        assert kept + again.take_compared() == expected
+
+
+def test_points_without_readings_are_kept_as_not_seen(old: ReferenceModel) -> None:
+    watch = monitor(old)
+    readings = stream_of(run_of(203))
+    stated(watch, pieces(readings, [len(readings) // 2])[0])  # readings stop at hour 30
+    assert [point.values[point.tags.index("glucose")] is None for point in watch.take_compared()] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 @pytest.fixture
 def with_old(watched: Watched) -> Watched:
     """Besides the new reference one that stands for an old process, to which glucose corresponds."""
@@ -135,9 +187,14 @@ def test_a_batch_is_stated_once_when_it_ends_and_anew_by_the_run_of_a_correction
     first = with_old.record.ask(STATED)
     assert [(row[0], row[1], row[2]) for row in first] == [(1, "expansion", "glucose")]
     assert first[0][5] < first[0][4] == first[0][3]
+    points = with_old.record.ask(POINTS)
+    assert len(points) == first[0][3], "each point is kept with its value"
+    assert sum(abs(value - mean) / sd <= reach for _, value, mean, sd, reach in points) == first[0][5]
     correct(with_old.database, RevisionKind.CORRECTED, (12.0, 24.0), add=4.0)
     with_old.analyse()
     both = with_old.record.ask(STATED)
     assert both[:1] == first, "what was said before stays"
     assert [row[0] for row in both] == [1, 2]
     assert both[1][5] > first[0][5]
+    assert [row for row in with_old.record.ask(POINTS) if row[0] == 1] == points
+    assert {row[0] for row in with_old.record.ask(POINTS)} == {1, 2}

@@ -94,6 +94,9 @@ EXPECTED: dict[str, Rights] = {
     "correction": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "departure": Rights(ingest="select", analytics="select insert", api="select", readonly="select", retain="select"),
+    "departure_point": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
     "monitor_score": Rights(
         ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
     ),

@@ -196,6 +196,9 @@ INSERT INTO chart_signal (control_chart_id, batch_id, rule, side, revision, hold
 VALUES (1, 1, 'nelson_1', 'above', 1, true, 1, 94, 93, 1, 'viability of CT-1 is 94 %', '1', 1, '2026-01-16Z');
 INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
 VALUES (1, 0, '2026-01-01 00:30Z', '{pH}', '{0.5}', '{ewma}');
+INSERT INTO departure_point (monitor_id, point, point_time, tags, value, expected, sd, reach, limit_value)
+VALUES (1, 0, '2026-01-01 12:00Z', '{temperature,pH}', '{37.1,NULL}', '{37.0,7.2}', '{0.1,0.05}', '{2.2,NULL}',
+    '{5,NULL}');
 INSERT INTO departure (monitor_id, phase, tag, declared, seen, inside, mean_distance, largest_distance, largest_h,
     intake_ordinal, committed_time)
 VALUES (1, 'activation', 'temperature', 4, 3, 2, 0.5, 2.5, 12, 2, '2026-01-25Z');
