@@ -116,8 +116,13 @@ class Overlay(BaseModel):
     limits: list[Approved]
 
 
-def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float, step_s: int | None) -> Overlay:
-    """The overlay of `tag`, its series from `from_h` on. Raises NotFound for an unknown batch or tag."""
+def read_overlay(
+    connection: Connection, batch: str, tag: str, *, from_h: float, step_s: int | None, run: int | None = None
+) -> Overlay:
+    """The overlay of `tag`, its series from `from_h` on. Raises NotFound for an unknown batch or tag.
+
+    Its alerts are those that no correction superseded, or those of a run.
+    """
     made = batch_row(connection, batch)
     tags = batch_tags(connection, made["batch_id"], [tag])
     if not tags:
@@ -142,7 +147,7 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
         revised=read_revised(connection, made, tags),
         reference=compared.get("new"),
         old=compared.get("old"),
-        alerts=read_markers(connection, made, tag),
+        alerts=read_markers(connection, made, tag, run=run),
         phases=phases,
         limits=[
             Approved(**limit)
@@ -196,14 +201,14 @@ def read_revised(connection: Connection, made: Row, tags: Sequence[BatchTag]) ->
     return found
 
 
-def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
+def read_markers(connection: Connection, made: Row, tag: str, *, run: int | None) -> list[Marker]:
     """The alerts of a batch, with whether each concerns `tag`."""
-    found = read_alert_hours(connection, made)
+    found = read_alert_hours(connection, made, run=run)
     return [Marker(**one.model_dump(), concerns_tag=tag in one.tags) for one in found]
 
 
-def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
-    """The newest 500 alerts of a batch that no correction superseded, the oldest first."""
+def read_alert_hours(connection: Connection, made: Row, *, run: int | None = None) -> list[AlertHours]:
+    """The newest 500 alerts of a batch that no correction superseded, or those of a run; the oldest first."""
     asked = {
         "below": 2**63 - 1,
         "batch": made["batch"],
@@ -211,7 +216,7 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
         "state": None,
         "severity": None,
         "open_only": False,
-        "superseded": False,
+        "superseded": run is not None,
         "limit": 500,
     }
     start = made["started"]
@@ -227,6 +232,7 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
             sentence=alert["sentence"],
         )
         for alert in reversed(rows(connection, queries("api_alerts")["queue"], asked))
+        if run is None or alert["run"] == run
     ]
 
 

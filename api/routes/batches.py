@@ -176,15 +176,22 @@ def readings(
 
 
 @router.get("/{batch}/course")
-def course(connection: Reading, actor: SignedIn, batch: BatchName) -> Course:
+def course(connection: Reading, actor: SignedIn, batch: BatchName, run: RunNumber = None) -> Course:
     """How near each tag came to its limits, with alerts, phases and what was done to the batch, by process hours."""
-    return read_course(connection, batch_row(connection, batch), identity="identity" in actor.roles)
+    return read_course(connection, batch_row(connection, batch), identity="identity" in actor.roles, run=run)
 
 
 @router.get("/{batch}/overlay")
-def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH = 0.0, step_s: StepS = None) -> Overlay:
+def overlay(
+    connection: Reading,
+    batch: BatchName,
+    tag: TagName,
+    from_h: FromH = 0.0,
+    step_s: StepS = None,
+    run: RunNumber = None,
+) -> Overlay:
     """One tag of a batch over the new reference and the old process's points: all that a chart needs."""
-    return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s)
+    return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s, run=run)
 
 
 @router.get("/{batch}/completeness")

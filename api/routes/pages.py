@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
 
+from api.alert_course import read_alert_course
 from api.auth import ACKNOWLEDGE, CORRECT, SignedIn
 from api.batch import read_batch
 from api.board import read_board
@@ -218,12 +219,14 @@ def _alert_page(
 ) -> Response:
     found = read_alert(connection, alert)
     made = None if found.batch is None else batch_row(connection, found.batch)
-    course = None if made is None else read_course(connection, made, identity="identity" in actor.roles)
+    run = found.run if found.superseded else None  # the scores by which that run judged
+    course = None if made is None else read_course(connection, made, identity="identity" in actor.roles, run=run)
     page = render(
         request,
         "alert.html",
         alert=found,
         course=course,
+        own=read_alert_course(connection, alert),
         **({} if course is None else _around(course, found)),
         refused=None if refused is None else str(refused),
         comment=comment,
