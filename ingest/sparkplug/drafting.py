@@ -31,9 +31,9 @@ from ingest.sparkplug.effects import (
 )
 from ingest.sparkplug.mapping import Mapping
 from ingest.sparkplug.spool import Arrival
-from store.directory import Directory, KnownUnit
+from store.directory import Directory, KnownTag, KnownUnit
 from store.draft import Draft
-from store.edge_nodes import DeviceName, EdgeRows
+from store.edge_nodes import DeviceName, EdgeMetric, EdgeRows
 from store.errors import PayloadRejected, StoreUnavailable
 from store.events import draft_event
 from store.fields import shown
@@ -46,6 +46,7 @@ from store.results import draft_result
 
 EVENT, RESULT = "Batchwitness/Event", "Batchwitness/Result"  # String metrics that hold the JSON of the plain topics
 MOST_NOTED = 100_000  # faults of metrics that are told apart
+MOST_LED = 200_000  # metrics that are remembered to have been written down; more than that are written again
 NOTED_AN_HOUR = {"metric": 1, "message": 1_000}  # rows of one fault of one metric, of one node
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class Drafter:
     mapping: Mapping
     notes: dict[tuple[str, ...], _Note] = field(default_factory=dict)
     told: dict[tuple[DeviceName, UnitId], int] = field(default_factory=dict)  # the message that wrote the row
+    led: dict[tuple[DeviceName, str], tuple[EdgeMetric, int]] = field(default_factory=dict)  # likewise, by metric
 
     def draft(self, taken: Sequence[Taken]) -> Draft:
         """Everything these steps bring into the record, in their order. Raises StoreUnavailable only."""
@@ -155,20 +157,7 @@ class Drafter:
             if reading.value is None:
                 note = f" ({'; '.join(reading.notes)})" if reading.notes else ""
                 raise PayloadRejected("null_value", f"{reading.name} is null{note}")
-            place = self.mapping.target(node.group, node.node, device, reading.name)
-            unit = None if place is None else self.directory.unit(self.connection, place.site, place.area, place.unit)
-            if place is None or unit is None:
-                raise PayloadRejected("unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known unit")
-            if place.position is not None and place.position not in unit.positions:
-                raise PayloadRejected(
-                    "unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known position of {place.unit}"
-                )
-            position_id = None if place.position is None else unit.positions[place.position]
-            tag = unit.tag(position_id, place.tag)
-            if tag is None:
-                raise PayloadRejected(
-                    "unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known tag of {place.unit}"
-                )
+            unit, tag = self._lead(draft, entry, effect, reading.name)
             draft_value(
                 draft,
                 entry,
@@ -190,6 +179,34 @@ class Drafter:
             # A bug of ours must not stop ingestion (INGEST-3): the bytes are kept, the bug is loud.
             log.exception("a metric could not be drafted", metric=reading.name)
             draft.reject(entry, reading.name, "not_decoded", f"{type(error).__name__}: {error}", shown(reading.value))
+
+    def _lead(self, draft: Draft, entry: int, effect: Readings, name: str) -> tuple[KnownUnit, KnownTag]:
+        """The tag a metric leads to, with its unit; where that is new, it is written down. Raises PayloadRejected."""
+        node, device = effect.edge_node, effect.device or ""
+        place = self.mapping.target(node.group, node.node, device, name)
+        unit = None if place is None else self.directory.unit(self.connection, place.site, place.area, place.unit)
+        tag, missing = None, "unit"
+        if place is not None and unit is not None:
+            missing = f"position of {place.unit}"
+            if place.position is None or place.position in unit.positions:
+                missing = f"tag of {place.unit}"
+                tag = unit.tag(None if place.position is None else unit.positions[place.position], place.tag)
+        if place is None or unit is None or tag is None:
+            why = f"{name} of {_whose(effect)} leads to no known {missing}"
+            self._tell_metric(draft, entry, effect, name, EdgeMetric(tag_id=None, led_by=None, why=why))
+            raise PayloadRejected("unmapped_metric", why)
+        self._tell_metric(draft, entry, effect, name, EdgeMetric(tag_id=tag.tag_id, led_by=place.by, why=None))
+        return unit, tag
+
+    def _tell_metric(self, draft: Draft, entry: int, effect: Readings, name: str, metric: EdgeMetric) -> None:
+        key = ((effect.edge_node.group, effect.edge_node.node, effect.device or ""), name)
+        known = self.led.get(key)
+        if known is None or known[0] != metric:
+            if len(self.led) >= MOST_LED:
+                self.led.clear()
+            known = self.led[key] = (metric, effect.message)
+        if known[1] == effect.message:  # a draft that could not be committed is made again
+            draft.edge.metrics[key] = (metric, draft.entries[entry].received_us)
 
     def _take_object(self, draft: Draft, entry: int, effect: Readings, reading: Reading) -> None:
         """An event or a result of the plain contract that travels as the text of a metric."""

@@ -850,6 +850,28 @@ ALTER TABLE public.edge_gap ALTER COLUMN edge_gap_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE public.edge_metric (
+    edge_metric_id bigint NOT NULL,
+    edge_node_id integer NOT NULL,
+    device text NOT NULL,
+    metric text NOT NULL,
+    tag_id integer,
+    led_by text,
+    why text,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT edge_metric_check CHECK ((((tag_id IS NULL) = (led_by IS NULL)) AND ((tag_id IS NULL) = (why IS NOT NULL)))),
+    CONSTRAINT edge_metric_led_by_check CHECK ((led_by = ANY (ARRAY['table'::text, 'rule'::text])))
+);
+
+ALTER TABLE public.edge_metric ALTER COLUMN edge_metric_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_metric_edge_metric_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.edge_node (
     edge_node_id integer NOT NULL,
     server text NOT NULL,
@@ -1994,6 +2016,12 @@ ALTER TABLE ONLY public.edge_gap
 ALTER TABLE ONLY public.edge_gap
     ADD CONSTRAINT edge_gap_pkey PRIMARY KEY (edge_gap_id);
 
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_edge_metric_id_key UNIQUE (edge_metric_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_pkey PRIMARY KEY (edge_node_id, device, metric);
+
 ALTER TABLE ONLY public.edge_node_event
     ADD CONSTRAINT edge_node_event_edge_node_id_device_kind_time_note_key UNIQUE NULLS NOT DISTINCT (edge_node_id, device, kind, "time", note);
 
@@ -2420,6 +2448,12 @@ ALTER TABLE ONLY public.edge_gap
 
 ALTER TABLE ONLY public.edge_gap
     ADD CONSTRAINT edge_gap_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
 ALTER TABLE ONLY public.edge_node_event
     ADD CONSTRAINT edge_node_event_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
@@ -2916,6 +2950,20 @@ GRANT SELECT ON TABLE public.edge_gap TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.edge_gap TO batchwitness_retain;
 
 GRANT UPDATE(filled) ON TABLE public.edge_gap TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.edge_metric TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_retain;
+
+GRANT UPDATE(tag_id) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(led_by) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(why) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(since) ON TABLE public.edge_metric TO batchwitness_ingest;
 
 GRANT SELECT,INSERT ON TABLE public.edge_node TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_node TO batchwitness_analytics;

@@ -107,6 +107,13 @@ EXPECTED: dict[str, Rights] = {
     "edge_gap": Rights(
         ingest="select insert update(filled)", analytics="select", api="select", readonly="select", retain="select"
     ),
+    "edge_metric": Rights(
+        ingest="select insert update(tag_id led_by why since)",
+        analytics="select",
+        api="select",
+        readonly="select",
+        retain="select",
+    ),
     "edge_node": Rights(
         ingest="select insert update(state cause since bd_seq last_seq born_time heard_time)",
         analytics="select",

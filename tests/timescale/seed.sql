@@ -170,6 +170,9 @@ OVERRIDING SYSTEM VALUE VALUES (1, 'broker:1883', 'basel:hall-1', 'edge-1', 'onl
     '2026-01-20Z', '2026-01-21Z');
 INSERT INTO edge_device (edge_node_id, device, state, since) VALUES (1, 'BR-01', 'offline', '2026-01-20 06:00Z');
 INSERT INTO edge_unit (edge_node_id, device, unit_id) VALUES (1, 'BR-01', 1);
+INSERT INTO edge_metric (edge_node_id, device, metric, tag_id, led_by, why, since) VALUES
+    (1, 'BR-01', 'Heater/PV', 1, 'table', NULL, '2026-01-20Z'),
+    (1, 'BR-01', 'odd', NULL, NULL, 'odd leads to no known tag', '2026-01-20Z');
 INSERT INTO edge_node_event (edge_node_id, kind, note, time, chain_id, block_seq) VALUES
     (1, 'online', 'NBIRTH', '2026-01-20Z', 1, 1);
 INSERT INTO edge_gap (edge_node_id, cause, first_seq, last_seq, messages, from_time, until_time, chain_id, block_seq)
