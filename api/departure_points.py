@@ -28,7 +28,7 @@ class PointState(StrEnum):
     OUTSIDE = "outside"
     NOT_SEEN = "not_seen"  # nothing usable was read around it
     NOT_KEPT = "not_kept"  # compared by a run that kept no single points
-    AHEAD = "ahead"  # the batch has not come so far
+    AHEAD = "ahead"  # the batch, or the run that judges it, has not come so far
 
 
 class MatchedPoint(BaseModel):
@@ -142,18 +142,20 @@ def _points(
         if index in kept:
             found.append(_compared(hour, phase, kept[index]))
         elif made["ended"] is None or time <= made["ended"]:
-            ahead = made["ended"] is None and (run.compared_until is None or time > run.compared_until)
-            found.append(_not_compared(hour, phase, curve, index, ahead=ahead))
+            to_come = not run.told.finished and (run.compared_until is None or time > run.compared_until)
+            state = PointState.AHEAD if to_come else PointState.NOT_KEPT
+            found.append(_not_compared(hour, phase, curve, index, state=state))
     return found
 
 
 def _compared(hour: float, phase: str, point: Row) -> MatchedPoint:
-    seen, half = point["value"] is not None, None if point["reach"] is None else point["reach"] * point["sd"]
-    state = PointState.NOT_SEEN if not seen else PointState.INSIDE if is_inside(point) else PointState.OUTSIDE
+    seen = point["value"] is not None
+    half = None if point["reach"] is None else point["reach"] * point["sd"]
+    met = PointState.INSIDE if seen and is_inside(point) else PointState.OUTSIDE
     return MatchedPoint(
         hour=hour,
         phase=phase,
-        state=state,
+        state=met if seen else PointState.NOT_SEEN,
         value=point["value"],
         expected=point["expected"],
         lower=None if half is None else point["expected"] - half,
@@ -163,16 +165,17 @@ def _compared(hour: float, phase: str, point: Row) -> MatchedPoint:
     )
 
 
-def _not_compared(hour: float, phase: str, curve: dict[str, Any], index: int, *, ahead: bool) -> MatchedPoint:
-    """References learned before a point's interval was written down beside its mean tell the mean alone."""
+def _not_compared(hour: float, phase: str, curve: dict[str, Any], index: int, *, state: PointState) -> MatchedPoint:
+    # References learned before the interval of a point was written beside its mean tell the mean alone.
+    lower, upper = curve.get("inside_lower"), curve.get("inside_upper")
     return MatchedPoint(
         hour=hour,
         phase=phase,
-        state=PointState.AHEAD if ahead else PointState.NOT_KEPT,
+        state=state,
         value=None,
         expected=curve["center"][index],
-        lower=curve.get("inside_lower", {index: None})[index],
-        upper=curve.get("inside_upper", {index: None})[index],
+        lower=lower and lower[index],
+        upper=upper and upper[index],
         distance=None,
         limit=None,
     )

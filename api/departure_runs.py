@@ -23,6 +23,7 @@ class DepartureRun(BaseModel):
     corrected_by: str | None
     corrected_why: str | None
     superseded: bool
+    finished: bool  # it has come to the end of the batch, or of what it was to judge
     stated: datetime | None
     software: str
     reference: str
@@ -51,7 +52,6 @@ class ComparedRun:
 
     monitor_id: int
     started: datetime  # hours of its points count from it
-    closed: bool
     compared_until: datetime | None  # its newest point
     tags: tuple[ComparedTag, ...]  # by name
     never: tuple[NeverCompared, ...]
@@ -108,7 +108,6 @@ def _run(found: Row) -> ComparedRun:
     return ComparedRun(
         monitor_id=found["monitor_id"],
         started=from_us(found["started_us"]),
-        closed=found["closed"],
         compared_until=found["compared_until"],
         tags=tuple(tags),
         never=tuple(never),

@@ -5,6 +5,8 @@ Of an ended batch it is what its run stated when it ended; of one that runs, the
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from psycopg import Connection
@@ -124,13 +126,17 @@ def _so_far(connection: Connection, made: Row, run: ComparedRun) -> list[Departu
     """What the run would state if the batch had ended with the newest point it compared."""
     phases = read_phases(connection, made)
     shift_h = offset_h(run, made)
+    matches = {one.tag: one for one in run.tags}
     gathered: dict[tuple[str, str], list[tuple[float, Row]]] = {}
     asked = {"monitor_id": run.monitor_id, "tag": None}
-    for point in rows(connection, queries("api_departures")["points"], asked):
-        hour = hour_of(point["time"], run.started)
-        phase, match = phase_at(phases, hour + shift_h), run.tag(point["tag"])
-        if match is not None and match.phase in (None, phase):
-            gathered.setdefault((phase, point["tag"]), []).append((hour, point))
+    found = rows(connection, queries("api_departures")["points"], asked)
+    for time, at_once in groupby(found, key=itemgetter("time")):
+        hour = hour_of(time, run.started)
+        phase = phase_at(phases, hour + shift_h)
+        for point in at_once:
+            match = matches.get(point["tag"])
+            if match is not None and match.phase in (None, phase):
+                gathered.setdefault((phase, point["tag"]), []).append((hour, point))
     order = ["", *(phase.phase for phase in phases)]
     return [
         _row(_counted(run, phase, tag, gathered[phase, tag]))

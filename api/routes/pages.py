@@ -201,9 +201,11 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
 
 
 def _around(course: Course, alert: AlertDetail) -> dict[str, object]:
-    """What was done from a day before an alert's onset until it ended, for its page."""
+    """What was done from a day before an alert's onset until it ended, or until now, for its page."""
     onset_h = hour_of(alert.onset_time, course.started)
     until_h = hour_of(alert.ended_time or alert.raised_time, course.started)
+    if alert.ended_time is None and course.until_h is not None:
+        until_h = max(until_h, course.until_h)
     marks = [mark for mark in course.marks if onset_h - BEFORE_H <= mark.hour <= until_h]
     return {"onset_h": onset_h, "around": marks}
 

@@ -6,6 +6,7 @@ const SEVERITIES = { low: "#c9d1d8", medium: "#f0b48a", high: "#c24a00" };
 const PARTS = ["#14202b", "#4d8fbf", "#b08a2e", "#7d6aa8", "#3f8f6d", "#a06a5a"];
 const OTHERS = "#cdd5db";
 const WITHIN_PX = 10;
+const STEP_ROWS = 3;
 
 // What both charts have: a canvas of process hours below or above the course, which they fetch once.
 class AlertChart {
@@ -39,7 +40,7 @@ class AlertChart {
     return {
       width: Math.max(200, Math.floor(this.plotAt.clientWidth)),
       height: this.height(),
-      padding: [6, 22, 0, 0],
+      padding: [10, 22, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "batch", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false, range: (u, low, high) => (low === null || low === high ? [0, courseEnd(this.course)] : [low, high]) }, y },
@@ -76,18 +77,18 @@ class EpisodeChart extends AlertChart {
   }
 
   height() {
-    return 92;
+    return (1 + STEP_ROWS) * ROW_PX + 40;
   }
 
   scale() {
-    return { y: { dir: -1, range: () => [0, 2] }, splits: () => [0.5, 1.5], values: () => ["severity", "steps"] };
+    return { y: { dir: -1, range: () => [0, 1 + STEP_ROWS] }, splits: () => [0.5, 1.5], values: () => ["severity", "steps"] };
   }
 
   paint(pen, x, y, px) {
     const raised = this.steps.findIndex((step) => step.kind === "raised");
     const ended = this.steps.find((step) => step.kind === "ended");
-    const end = ended ? ended.hour : this.course.until_h ?? courseEnd(this.course);
-    const top = y(0.16), high = y(0.84) - y(0.16);
+    const end = ended ? ended.hour : Math.max(judgedUntil(this.course) ?? 0, this.steps.at(-1).hour);
+    const top = y(0.12), high = y(0.88) - y(0.12);
     pen.fillStyle = hatchPattern(pen, COLOURS.approved);
     pen.fillRect(x(this.steps[0].hour), top, x(this.steps[raised].hour) - x(this.steps[0].hour), high);
     const told = this.steps.slice(raised).filter((step) => step.kind !== "ended");
@@ -99,13 +100,19 @@ class EpisodeChart extends AlertChart {
     pen.font = `700 ${9 * px}px system-ui, sans-serif`;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
+    // What lies too near to the step before it stands one row below.
+    const taken = Array(STEP_ROWS).fill(-Infinity);
     for (const step of this.steps) {
+      const at = x(step.hour);
+      const row = Math.max(0, taken.findIndex((last) => at - last >= 14 * px));
+      const middle = y(row + 1.5);
+      taken[row] = at;
       pen.fillStyle = step.kind === "began" ? COLOURS.quiet : COLOURS.ink;
       pen.beginPath();
-      pen.arc(x(step.hour), y(1.5), 6.5 * px, 0, 2 * Math.PI);
+      pen.arc(at, middle, 6.5 * px, 0, 2 * Math.PI);
       pen.fill();
       pen.fillStyle = "#ffffff";
-      pen.fillText(STEPS[step.kind], x(step.hour), y(1.5) + 0.5 * px);
+      pen.fillText(STEPS[step.kind], at, middle + 0.5 * px);
     }
   }
 

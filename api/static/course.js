@@ -26,6 +26,11 @@ function courseEnd({ hours, until_h: until, phases, marks }) {
   return 1.005 * Math.max(1, hours.at(-1) ?? 0, until ?? 0, last?.to_h ?? 0, marks.at(-1)?.hour ?? 0);
 }
 
+// As far as the batch has been judged: what lasts lasts that far, and nobody knows more.
+function judgedUntil({ hours, until_h: until }) {
+  return hours.at(-1) ?? until;
+}
+
 // As wide beside every chart of the course, so that an hour stands below the same hour.
 function axisSize(plotAt) {
   return plotAt.clientWidth < 500 ? 92 : 150;
@@ -134,7 +139,7 @@ class CourseChart {
       pen.lineWidth = (mine ? 2.2 : 1.2) * px;
       this.rows.forEach((at, row) => {
         if (!alert.tags.includes(this.course.tags[at])) return;
-        const from = x(alert.onset_hour), to = x(alert.ended_hour ?? this.course.until_h ?? alert.hour);
+        const from = x(alert.onset_hour), to = x(alert.ended_hour ?? Math.max(judgedUntil(this.course) ?? 0, alert.hour));
         pen.strokeRect(from, y(row) + px, Math.max(to - from, 2 * px), y(row + 1) - y(row) - 2 * px);
       });
       if (mine) {

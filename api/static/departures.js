@@ -111,7 +111,7 @@ class DepartureChart extends TagChart {
     const old = `${hour.toFixed(1)} h: old ${formatted(expected)}${lower === null ? "" : ` (${formatted(lower)} … ${formatted(upper)})`}`;
     if (state === "not_seen") return `${old} · the batch was not seen here`;
     if (state === "not_kept") return `${old} · this run kept no single points`;
-    if (state === "ahead") return `${old} · ahead`;
+    if (state === "ahead") return `${old} · not compared yet`;
     const side = `${Math.abs(distance).toFixed(1)} old SD ${distance >= 0 ? "above" : "below"}`;
     return `${old} · batch ${formatted(value)}, ${side}, ${state} the interval${limit === null ? "" : `; an alert from ${limit.toFixed(1)}`}`;
   }

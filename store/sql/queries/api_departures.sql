@@ -1,6 +1,6 @@
 -- runs: The runs of a batch that are held against an old process, the newest first, with what each is pinned to.
 SELECT monitor.monitor_id, monitor.run, monitor.cause, monitor.until_ordinal IS NOT NULL AS superseded,
-    monitor.closed, monitor.software, (monitor.configuration ->> 'started_us')::bigint AS started_us,
+    monitor.closed AS finished, monitor.software, (monitor.configuration ->> 'started_us')::bigint AS started_us,
     reference.name AS reference, encode(reference.digest, 'hex') AS digest,
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
     coalesce(jsonb_path_query_array(monitor.configuration, '$.tags[*].name'), '[]') AS tags,
