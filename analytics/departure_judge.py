@@ -37,11 +37,19 @@ class DepartureJudge:
         if reference.points is None:
             raise ValueError("a reference of the old process needs matched points")
         names = {name: column for column, name in enumerate(reference.tags)}
-        by_new = {item.new_tag: item for item in correspondences}
-        matches = [by_new.get(tag.name) for tag in tags]
-        columns = [-1 if match is None else names.get(match.old_tag, -1) for match in matches]
+        stands_for: dict[str, str] = {}  # old tags by new ones; a run compares a tag with one
+        for item in correspondences:
+            stands_for.setdefault(item.new_tag, item.old_tag)
+        columns = [names.get(stands_for.get(tag.name, ""), -1) for tag in tags]
         points = align_points(reference.points, columns)
-        self._phase_of = [None if match is None else match.phase for match in matches]
+        self._phases_of = [
+            {
+                item.phase
+                for item in correspondences
+                if item.new_tag == tag.name and item.old_tag == stands_for[tag.name]
+            }
+            for tag in tags
+        ]
         self._points = points
         self._digest = reference.digest.hex()
         self._tags = tags
@@ -141,10 +149,8 @@ class DepartureJudge:
         )
 
     def _holds(self, slot: int, hour: float) -> bool:
-        wanted = self._phase_of[slot]
-        if wanted is None:
-            return True
-        return self._phase_at(hour) == wanted
+        stated = self._phases_of[slot]
+        return None in stated or self._phase_at(hour) in stated
 
     def _phase_at(self, hour: float) -> str:
         """The phase of an hour, "" before the first."""

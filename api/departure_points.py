@@ -58,7 +58,7 @@ class DepartureDrawn(BaseModel):
     batch: str
     tag: str
     old_tag: str
-    in_phase: str | None  # the only phase in which the old tag stands for it
+    in_phases: list[str]  # the only ones in which the old tag stands for it; none named: in all
     measurand: str
     unit_of_measure: str
     run: int
@@ -96,7 +96,7 @@ def read_drawn(connection: Connection, made: Row, tag: str, *, run: int | None) 
         batch=made["batch"],
         tag=tag,
         old_tag=match.old_tag,
-        in_phase=match.phase,
+        in_phases=match.phases,
         measurand=tags[0].measurand,
         unit_of_measure=tags[0].unit_of_measure,
         run=shown.told.run,
@@ -136,7 +136,7 @@ def _points(
     for index, own_hour in enumerate(curve["hours"]):
         hour = round(own_hour + offset_h(run, made), 6)
         phase = phase_at(phases, hour)
-        if curve["center"][index] is None or match.phase not in (None, phase):
+        if curve["center"][index] is None or not match.holds_in(phase):
             continue
         time = at_hour(run, own_hour)
         if index in kept:

@@ -32,11 +32,15 @@ class DepartureRun(BaseModel):
 
 
 class ComparedTag(BaseModel):
-    """A tag somebody said to stand for one of the old process, and in which phase; null: in all."""
+    """A tag that one of the old process stands for, and in which phases; none named: in all."""
 
     tag: str
     old_tag: str
-    phase: str | None
+    phases: list[str]
+
+    def holds_in(self, phase: str) -> bool:
+        """Whether the old tag stands for it there."""
+        return not self.phases or phase in self.phases
 
 
 class NeverCompared(BaseModel):
@@ -94,17 +98,24 @@ def at_hour(run: ComparedRun, hour: float) -> datetime:
 
 
 def _run(found: Row) -> ComparedRun:
-    stated = {one["new_tag"]: one for one in found["correspondences"]}
     tags, never = [], []
     for tag in sorted(found["tags"]):
-        match = stated.get(tag)
-        if match is None:
+        stated = [one for one in found["correspondences"] if one["new_tag"] == tag]
+        old_tag = stated[0]["old_tag"] if stated else None  # a run compares a tag with one of the old process
+        if old_tag is None:
             never.append(NeverCompared(tag=tag, why="nobody has stated that a tag of the old process stands for it"))
-        elif match["old_tag"] not in found["known"]:
-            why = f"{match['old_tag']} stands for it, and too few old batches tell of that"
-            never.append(NeverCompared(tag=tag, why=why))
+        elif old_tag not in found["known"]:
+            never.append(NeverCompared(tag=tag, why=f"{old_tag} stands for it, and too few old batches tell of that"))
         else:
-            tags.append(ComparedTag(tag=tag, old_tag=match["old_tag"], phase=match["phase"]))
+            phases = [one["phase"] for one in stated if one["old_tag"] == old_tag]
+            tags.append(ComparedTag(tag=tag, old_tag=old_tag, phases=[] if None in phases else phases))
+            never += [
+                NeverCompared(
+                    tag=tag, why=f"in {one['phase']} {one['old_tag']} stands for it, elsewhere {old_tag} does"
+                )
+                for one in stated
+                if one["old_tag"] != old_tag
+            ]
     return ComparedRun(
         monitor_id=found["monitor_id"],
         started=from_us(found["started_us"]),

@@ -106,7 +106,7 @@ def read_departures(connection: Connection, made: Row, *, run: int | None = None
         phases=phase_departures(found),
         tags=found,
         compared=list({one.tag: one for run in shown for one in run.tags}.values()),
-        never_compared=list({one.tag: one for run in shown for one in run.never}.values()),
+        never_compared=list({(one.tag, one.why): one for run in shown for one in run.never}.values()),
         runs=[one.told for one in runs],
         superseded=[row for row in stated if row.superseded],
     )
@@ -135,7 +135,7 @@ def _so_far(connection: Connection, made: Row, run: ComparedRun) -> list[Departu
         phase = phase_at(phases, hour + shift_h)
         for point in at_once:
             match = matches.get(point["tag"])
-            if match is not None and match.phase in (None, phase):
+            if match is not None and match.holds_in(phase):
                 gathered.setdefault((phase, point["tag"]), []).append((hour, point))
     order = ["", *(phase.phase for phase in phases)]
     return [

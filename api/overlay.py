@@ -272,6 +272,5 @@ def _stated_for(hour: float, stated: list[str | None] | None, phases: list[Phase
     if stated is None or None in stated:
         return True
     return any(
-        phase.phase in stated and phase.from_h <= hour and (phase.to_h is None or hour <= phase.to_h)
-        for phase in phases
+        phase.phase in stated and phase.from_h <= hour and (phase.to_h is None or hour < phase.to_h) for phase in phases
     )

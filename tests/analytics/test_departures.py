@@ -84,6 +84,28 @@ def test_points_are_stated_by_the_phase_they_lie_in_and_only_where_the_match_hol
     assert {phase for phase, _ in stated(watch, stream_of(run_of(203)))} == {"expansion"}
 
 
+def test_a_tag_that_an_old_one_stands_for_in_several_phases_is_compared_in_each_of_them(old: ReferenceModel) -> None:
+    watch = BatchMonitor.start(
+        batch="B-1",
+        start_us=START_US,
+        tags=tags_of_unit(),
+        reference_new=None,
+        reference_old=old,
+        ranges=(),
+        correspondences=[
+            TagCorrespondence(new_tag="glucose", old_tag="glucose", phase=phase) for phase in ("activation", "harvest")
+        ],
+        software="test 1",
+    )
+    for name, hour in (("activation", 0), ("expansion", 20), ("harvest", 40)):
+        watch.phase(name, START_US + hour * US_PER_H)
+    found = stated(watch, stream_of(run_of(203)))
+    assert {key: (one.declared, one.seen) for key, one in found.items()} == {
+        ("activation", "glucose"): (1, 1),
+        ("harvest", "glucose"): (1, 1),
+    }
+
+
 def test_coverage_counts_points_without_readings_and_none_beyond_the_end(old: ReferenceModel) -> None:
     readings = stream_of(run_of(203))
     half = pieces(readings, [len(readings) // 2])[0]  # readings stop at hour 30

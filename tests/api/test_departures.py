@@ -161,7 +161,7 @@ def test_the_points_of_a_tag_say_what_became_of_each_and_where_nothing_is_known(
     seen = review.get("/v1/batches/CT-2/departures/points?tag=temperature").json()["points"]
     assert seen[1]["state"] == "not_seen"
     lactate = review.get("/v1/batches/CT-2/departures/points?tag=lactate").json()
-    assert lactate["in_phase"] == "transduction"
+    assert lactate["in_phases"] == ["transduction"]
     assert lactate["points"][0]["hour"] == 24.0
     refused = review.get("/v1/batches/CT-2/departures/points?tag=pH")
     assert refused.status_code == 404
