@@ -29,6 +29,7 @@ from ingest.sparkplug.effects import (
     RequestRebirth,
     SequenceGap,
 )
+from ingest.sparkplug.leads import Leads
 from ingest.sparkplug.mapping import Mapping
 from ingest.sparkplug.spool import Arrival
 from store.directory import Directory, KnownTag, KnownUnit
@@ -46,7 +47,6 @@ from store.results import draft_result
 
 EVENT, RESULT = "Batchwitness/Event", "Batchwitness/Result"  # String metrics that hold the JSON of the plain topics
 MOST_NOTED = 100_000  # faults of metrics that are told apart
-MOST_LED = 200_000  # metrics that are remembered to have been written down; more than that are written again
 NOTED_AN_HOUR = {"metric": 1, "message": 1_000}  # rows of one fault of one metric, of one node
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class Drafter:
     mapping: Mapping
     notes: dict[tuple[str, ...], _Note] = field(default_factory=dict)
     told: dict[tuple[DeviceName, UnitId], int] = field(default_factory=dict)  # the message that wrote the row
-    led: dict[tuple[DeviceName, str], tuple[EdgeMetric, int]] = field(default_factory=dict)  # likewise, by metric
+    leads: Leads = field(default_factory=Leads)
 
     def draft(self, taken: Sequence[Taken]) -> Draft:
         """Everything these steps bring into the record, in their order. Raises StoreUnavailable only."""
@@ -191,22 +191,21 @@ class Drafter:
             if place.position is None or place.position in unit.positions:
                 missing = f"tag of {place.unit}"
                 tag = unit.tag(None if place.position is None else unit.positions[place.position], place.tag)
-        if place is None or unit is None or tag is None:
-            why = f"{name} of {_whose(effect)} leads to no known {missing}"
-            self._tell_metric(draft, entry, effect, name, EdgeMetric(tag_id=None, led_by=None, why=why))
+        why = None if tag is not None else f"{name} of {_whose(effect)} leads to no known {missing}"
+        by = None if place is None or tag is None else place.by
+        self.leads.tell(
+            draft.edge,
+            (node.group, node.node, device),
+            name,
+            EdgeMetric(tag_id=None if tag is None else tag.tag_id, led_by=by, why=why),
+            message=effect.message,
+            since_us=draft.entries[entry].received_us,
+        )
+        if why is not None:
             raise PayloadRejected("unmapped_metric", why)
-        self._tell_metric(draft, entry, effect, name, EdgeMetric(tag_id=tag.tag_id, led_by=place.by, why=None))
+        assert unit is not None
+        assert tag is not None
         return unit, tag
-
-    def _tell_metric(self, draft: Draft, entry: int, effect: Readings, name: str, metric: EdgeMetric) -> None:
-        key = ((effect.edge_node.group, effect.edge_node.node, effect.device or ""), name)
-        known = self.led.get(key)
-        if known is None or known[0] != metric:
-            if len(self.led) >= MOST_LED:
-                self.led.clear()
-            known = self.led[key] = (metric, effect.message)
-        if known[1] == effect.message:  # a draft that could not be committed is made again
-            draft.edge.metrics[key] = (metric, draft.entries[entry].received_us)
 
     def _take_object(self, draft: Draft, entry: int, effect: Readings, reading: Reading) -> None:
         """An event or a result of the plain contract that travels as the text of a metric."""

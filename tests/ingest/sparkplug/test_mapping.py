@@ -7,11 +7,14 @@ import psycopg
 import pytest
 
 from ingest.sparkplug.again import EdgeTaker, open_taker
+from ingest.sparkplug.leads import MOST_NOWHERE, Leads
 from ingest.sparkplug.mapping import Mapping, Rule, Target
 from records.audit import trail
 from records.masterdata import load_masterdata
 from records.quarantine import request_alike
+from store.edge_nodes import EdgeMetric, EdgeRows
 from store.model.edge import LedBy
+from store.model.ids import TagId
 from tests.ingest.sparkplug.conftest import GROUP, Site
 from tests.ingest.sparkplug.edge import T0_MS, metric
 from tests.people import somebody
@@ -243,3 +246,26 @@ def test_a_metric_that_begins_to_lead_elsewhere_is_said_to_do_so_from_that_value
         "a restart changes nothing"
     )
     assert site.ask("SELECT count(*) FROM edge_metric") == 2
+
+
+def test_INGEST_3_metrics_of_ever_new_names_that_lead_nowhere_are_written_down_up_to_a_bound() -> None:
+    leads, rows, device = Leads(), EdgeRows(), (GROUP, "n", "PLC")
+    nowhere = EdgeMetric(tag_id=None, led_by=None, why="no tag")
+    for number in range(MOST_NOWHERE + 50):
+        leads.tell(rows, device, f"m{number}", nowhere, message=1, since_us=1)
+    assert len(rows.metrics) == len(leads.told) == MOST_NOWHERE
+    found = EdgeMetric(tag_id=TagId(7), led_by=LedBy.TABLE, why=None)
+    leads.tell(rows, device, f"m{MOST_NOWHERE}", found, message=2, since_us=2)
+    assert rows.metrics[device, f"m{MOST_NOWHERE}"] == (found, 2), "one that leads somewhere has its row"
+    leads.tell(rows, (GROUP, "other", "PLC"), "m0", nowhere, message=3, since_us=3)
+    assert ((GROUP, "other", "PLC"), "m0") in rows.metrics, "each edge node has its own bound"
+
+
+def test_a_draft_made_again_names_what_its_first_message_told_and_no_later_one_does() -> None:
+    leads, device = Leads(), (GROUP, "n", "PLC")
+    found = EdgeMetric(tag_id=TagId(7), led_by=LedBy.RULE, why=None)
+    first, again, later = EdgeRows(), EdgeRows(), EdgeRows()
+    leads.tell(first, device, "pH", found, message=1, since_us=1)
+    leads.tell(again, device, "pH", found, message=1, since_us=1)
+    leads.tell(later, device, "pH", found, message=2, since_us=2)
+    assert (len(first.metrics), len(again.metrics), len(later.metrics)) == (1, 1, 0)
