@@ -14,13 +14,12 @@ class AlertChart {
     this.figure = figure;
     this.plotAt = figure.querySelector(".plot");
     this.output = figure.querySelector("output");
-    this.own = alertCourse(figure.dataset.alert);
     this.plot = null;
   }
 
   async show(course) {
     this.course = course;
-    this.take(await this.own);
+    this.take(await alertCourse(this.figure.dataset.alert));
     if (this.figure.hidden) return;
     if (this.plot) this.plot.destroy();
     this.plot = new uPlot(this.options(), [[0, courseEnd(course)], [null, null]], this.plotAt);
@@ -194,16 +193,19 @@ class ShareChart extends AlertChart {
   }
 }
 
-// One answer for both charts.
-const alertCourses = new Map();
+// One answer for both charts; after a failure it is asked for again.
+let asked = null;
 function alertCourse(alert) {
-  if (!alertCourses.has(alert)) {
-    alertCourses.set(alert, fetch(`/v1/alerts/${alert}/course`, { credentials: "same-origin" }).then((answer) => {
+  asked ??= fetch(`/v1/alerts/${alert}/course`, { credentials: "same-origin" })
+    .then((answer) => {
       if (!answer.ok) throw new Error(`${answer.status}`);
       return answer.json();
-    }));
-  }
-  return alertCourses.get(alert);
+    })
+    .catch((error) => {
+      asked = null;
+      throw error;
+    });
+  return asked;
 }
 
 COURSE_CHARTS.episode = EpisodeChart;
