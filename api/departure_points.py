@@ -42,7 +42,7 @@ class MatchedPoint(BaseModel):
     lower: float | None  # 95 % prediction interval at this point on its own
     upper: float | None
     distance: float | None
-    limit: float | None  # distance that raises an alert: wider, because it is shared over points and tags
+    limit: float | None  # distance that raises an alert: as a rule wider, because it is shared over points and tags
 
 
 class Unknown(BaseModel):
