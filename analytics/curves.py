@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.departures import prediction_reach
 from analytics.reference import ReferenceModel
 from analytics.segment import Floats
 
@@ -14,7 +15,8 @@ def curves(model: ReferenceModel) -> dict[str, Any]:
     """Centre and band by process hour and tag, matched points, declared blind hours.
 
     `tags` (new process): hours at the cells' middles, centre = mean, band = mean ± 3 SD; null where nothing is known.
-    `points` (old process): hours of the matched points, centre = mean, band = the prediction limits.
+    `points` (old process): hours of the matched points, centre = mean, band = the limits that raise alerts;
+    `inside_lower` and `inside_upper` are the 95 % prediction interval at each point on its own.
     """
     drawn: dict[str, Any] = {"tags": {}, "points": {}, "blind": {}, "rule": str(model.rule), "band_sd": BAND_SD}
     if model.trajectory is not None:
@@ -26,10 +28,14 @@ def curves(model: ReferenceModel) -> dict[str, Any]:
         drawn["blind"] = {blind.phase or "": blind.hours for blind in course.blind}
     if model.points is not None:
         points = model.points
+        reach = prediction_reach(points.batches)
         for column, tag in enumerate(model.tags):
-            mean, half = points.mean[:, column], points.limit[:, column] * points.sd[:, column]
+            mean, sd = points.mean[:, column], points.sd[:, column]
+            half, inside = points.limit[:, column] * sd, reach[:, column] * sd
             drawn["points"][tag] = _band(points.hours, mean, mean - half, mean + half) | {
-                "window_h": points.half_window_h
+                "inside_lower": _listed(mean - inside),
+                "inside_upper": _listed(mean + inside),
+                "window_h": points.half_window_h,
             }
     return drawn
 

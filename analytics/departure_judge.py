@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.aligned import align_points
-from analytics.departures import Departure, departures_of, prediction_reach
+from analytics.departures import ComparedPoint, Departure, departures_of, prediction_reach
 from analytics.detectors.departure import MatchedPointWatch, PointScore
 from analytics.drift_judge import Context
 from analytics.episodes import AlertBook, Episode
@@ -37,11 +37,19 @@ class DepartureJudge:
         if reference.points is None:
             raise ValueError("a reference of the old process needs matched points")
         names = {name: column for column, name in enumerate(reference.tags)}
-        by_new = {item.new_tag: item for item in correspondences}
-        matches = [by_new.get(tag.name) for tag in tags]
-        columns = [-1 if match is None else names.get(match.old_tag, -1) for match in matches]
+        stands_for: dict[str, str] = {}  # old tags by new ones; a run compares a tag with one
+        for item in correspondences:
+            stands_for.setdefault(item.new_tag, item.old_tag)
+        columns = [names.get(stands_for.get(tag.name, ""), -1) for tag in tags]
         points = align_points(reference.points, columns)
-        self._phase_of = [None if match is None else match.phase for match in matches]
+        self._phases_of = [
+            {
+                item.phase
+                for item in correspondences
+                if item.new_tag == tag.name and item.old_tag == stands_for[tag.name]
+            }
+            for tag in tags
+        ]
         self._points = points
         self._digest = reference.digest.hex()
         self._tags = tags
@@ -51,6 +59,8 @@ class DepartureJudge:
         self._compared = np.zeros(len(tags), np.int64)
         self._inside = np.zeros(len(tags), np.int64)
         self._scores = np.full(points.mean.shape, np.nan)  # everything seen so far, for the statement at the end
+        self._reach = prediction_reach(points.batches)
+        self.compared: list[ComparedPoint] = []  # since somebody took them; no part of the state
         self._watch = MatchedPointWatch(
             hours=points.hours,
             half_window_h=points.half_window_h,
@@ -69,6 +79,7 @@ class DepartureJudge:
         told: list[Alert] = []
         for score in self._watch.update(cell, values):
             self._scores[score.point] = score.scores
+            self._keep(score)
             for slot in np.flatnonzero(~np.isnan(score.scores)).tolist():
                 if self._holds(slot, score.hour) and not np.isnan(self._points.limit[score.point, slot]):
                     told += self._judge(slot, score, end_us)
@@ -84,6 +95,7 @@ class DepartureJudge:
         scores = self._scores[:reached].copy()
         for score in self._watch.pending(ended_h):
             scores[score.point] = score.scores
+            self._keep(score)
         hours = points.hours[:reached]
         known = np.isfinite(points.mean[:reached]) & np.isfinite(points.sd[:reached])
         holds = np.array([[self._holds(slot, hour) for slot in range(len(self._tags))] for hour in hours.tolist()])
@@ -92,7 +104,7 @@ class DepartureJudge:
             tags=[tag.name for tag in self._tags],
             scores=scores,
             declared=(known & holds.reshape(known.shape)).astype(np.float64),
-            reach=prediction_reach(points.batches[:reached]),
+            reach=self._reach[:reached],
             hours=hours,
         )
 
@@ -118,11 +130,27 @@ class DepartureJudge:
         self._scores = arrays["scores"]
         self._watch.restore(arrays["watch"].tobytes())
 
+    def _keep(self, score: PointScore) -> None:
+        at, points = score.point, self._points
+        known = np.flatnonzero(np.isfinite(points.mean[at]) & np.isfinite(points.sd[at])).tolist()
+        if not known:
+            return
+        self.compared.append(
+            ComparedPoint(
+                point=at,
+                at_us=self._context.start_us + round(score.hour * US_PER_H),
+                tags=tuple(self._tags[slot].name for slot in known),
+                values=_listed(score.values, known),
+                expected=tuple(float(points.mean[at, slot]) for slot in known),
+                sd=tuple(float(points.sd[at, slot]) for slot in known),
+                reach=_listed(self._reach[at], known),
+                limits=_listed(points.limit[at], known),
+            )
+        )
+
     def _holds(self, slot: int, hour: float) -> bool:
-        wanted = self._phase_of[slot]
-        if wanted is None:
-            return True
-        return self._phase_at(hour) == wanted
+        stated = self._phases_of[slot]
+        return None in stated or self._phase_at(hour) in stated
 
     def _phase_at(self, hour: float) -> str:
         """The phase of an hour, "" before the first."""
@@ -190,3 +218,8 @@ class DepartureJudge:
         )
         self._book.open.append(Episode(alert=alert, slots=[slot], joined_us=end_us))
         return [alert]
+
+
+def _listed(row: Floats, slots: Sequence[int]) -> tuple[float | None, ...]:
+    """The values of some slots, None where nothing is known."""
+    return tuple(float(row[slot]) if np.isfinite(row[slot]) else None for slot in slots)

@@ -29,6 +29,20 @@ class Departure:
     largest_h: float | None  # hours since the start
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedPoint:
+    """One matched point beside this batch: a number for each of `tags`, None where nothing is known."""
+
+    point: int
+    at_us: int
+    tags: tuple[str, ...]  # those of which the old process is known there, in whatever phase
+    values: tuple[float | None, ...]  # of this batch around the point; None: nothing usable was read
+    expected: tuple[float, ...]  # mean of the old batches
+    sd: tuple[float, ...]
+    reach: tuple[float | None, ...]  # half width of the 95 % prediction interval, in SD
+    limits: tuple[float | None, ...]  # distance that raises an alert, in SD
+
+
 def departures_of(
     *,
     phases: Sequence[str],

@@ -15,7 +15,7 @@ import numpy as np
 
 from analytics.cells import BAD, CellReducer, ClosedCell
 from analytics.departure_judge import DepartureJudge
-from analytics.departures import Departure
+from analytics.departures import ComparedPoint, Departure
 from analytics.drift_judge import Context, DriftJudge
 from analytics.episodes import AlertBook
 from analytics.floor_watch import FloorWatch, Step
@@ -154,13 +154,7 @@ class BatchMonitor:
             steps += [
                 Step(closed.position, STEP_RANK, number, partial(self._drift.stepped, closed))
                 for number, closed in enumerate(
-                    self._drift.steps.closed(
-                        slots=slots,
-                        times_us=segment.source_times_us,
-                        values=segment.values,
-                        usable=usable,
-                        reached_us=reduction.watermark_us,
-                    )
+                    self._drift.steps.closed(segment, slots=slots, usable=usable, reached_us=reduction.watermark_us)
                 )
             ]
         steps += [
@@ -199,6 +193,13 @@ class BatchMonitor:
         if self._drift is None:
             return []
         taken, self._drift.scored = self._drift.scored, []
+        return taken
+
+    def take_compared(self) -> list[ComparedPoint]:
+        """The matched points compared since this was last asked, in order; nothing of them is in the state."""
+        if self._departure is None:
+            return []
+        taken, self._departure.compared = self._departure.compared, []
         return taken
 
     def units_now(self) -> UnitNow:

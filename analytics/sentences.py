@@ -127,8 +127,8 @@ def departure_sentence(
     return _sentence(
         f"{spoken(tag)} departs from the old process at hour {hour:.1f}: {quantity(value, tag)} against "
         f"{quantity(expected, tag)} in {batches} old batches, {abs(value - expected) / sd:.1f} old SD "
-        f"{_direction(value - expected)}; {inside} of {compared} matched points so far lie inside the prediction "
-        f"interval"
+        f"{_direction(value - expected)}; {inside} of {compared} matched points so far lie within the limits that "
+        f"alert"
     )
 
 

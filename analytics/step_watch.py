@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.packing import pack, unpack
-from analytics.segment import Bools, Floats, Int32s, Int64s
+from analytics.segment import Bools, Int32s, Int64s, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,15 @@ class StepWatch:
         self._any = bool(held.any())
         self._open: dict[int, tuple[int, list[float]]] = {}  # slot → bin, its values
 
-    def closed(
-        self, *, slots: Int32s, times_us: Int64s, values: Floats, usable: Bools, reached_us: Int64s
-    ) -> list[ClosedBin]:
+    def closed(self, segment: Segment, *, slots: Int32s, usable: Bools, reached_us: Int64s) -> list[ClosedBin]:
         """The bins that these readings, in journal order, close; `reached_us` is unit time after each."""
         if not self._any:
             return []
         positions = np.flatnonzero(self._held[slots] & usable)
         if not len(positions):
             return []
-        bins = (np.minimum(times_us, reached_us)[positions] - self._start_us) // self._width_us
+        bins = (np.minimum(segment.source_times_us, reached_us)[positions] - self._start_us) // self._width_us
+        values = segment.values
         closed = []
         for position, slot, at, value in zip(
             positions.tolist(), slots[positions].tolist(), bins.tolist(), values[positions].tolist(), strict=True

@@ -9,7 +9,7 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
-from analytics.departures import Departure
+from analytics.departures import ComparedPoint, Departure
 from analytics.intake import Stretch, position_of
 from analytics.monitor import BatchMonitor
 from analytics.playing import Played, model_of, play, play_beyond, played_by, read_run
@@ -107,6 +107,7 @@ def _advance(
             again = monitor.late_readings > 0 and ordinal > played.corrections.ordinal
             until = ordinal if again else until
     _write_scored(connection, monitor.take_scored(), claim)
+    _write_compared(connection, monitor.take_compared(), claim)
     connection.execute(
         queries("analytics")["save_monitor"],
         {
@@ -179,6 +180,27 @@ def _drawable(ratio: float) -> float:
     [0.0, 0.5, 1e+30]
     """
     return 0.0 if ratio < SMALLEST_RATIO else min(ratio, LARGEST_RATIO)
+
+
+def _write_compared(connection: psycopg.Connection, compared: Sequence[ComparedPoint], claim: Claim) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            queries("departure")["insert_point"],
+            [
+                {
+                    "monitor_id": claim.monitor_id,
+                    "point": one.point,
+                    "point_time": from_us(one.at_us),
+                    "tags": list(one.tags),
+                    "value": list(one.values),
+                    "expected": list(one.expected),
+                    "sd": list(one.sd),
+                    "reach": list(one.reach),
+                    "limit_value": list(one.limits),
+                }
+                for one in compared
+            ],
+        )
 
 
 def _write_departures(

@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import body, headers, problems
 from api.attempts import Attempts
-from api.auth import FLOOR, REVIEW, STATE
+from api.auth import DESCRIBE, FLOOR, REVIEW, STATE
 from api.database import Pool
 from api.rendering import VERSION
 from api.routes import (
@@ -26,6 +26,7 @@ from api.routes import (
     charts,
     correction_pages,
     corrections,
+    departure_pages,
     grafana_floor,
     grafana_review,
     health,
@@ -38,6 +39,7 @@ from api.routes import (
     reference_pages,
     references,
     results,
+    sparkplug,
     units,
 )
 from api.settings import ApiSettings
@@ -74,6 +76,10 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
     # Laboratories, and people who enter results
     app.include_router(results.router, prefix="/v1", dependencies=[Depends(STATE)])
 
+    # Who describes the plant
+    app.include_router(sparkplug.router, prefix="/v1", dependencies=[Depends(DESCRIBE)])
+    app.include_router(sparkplug.page_router, dependencies=[Depends(DESCRIBE)])
+
     # People and machines that read everything
     for router in (
         units.router,
@@ -92,6 +98,7 @@ def create_app(pool: Pool, settings: ApiSettings) -> FastAPI:
         pages.router,
         chart_pages.router,
         correction_pages.router,
+        departure_pages.router,
         quarantine_pages.router,
         reference_pages.router,
     ):

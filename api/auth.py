@@ -83,6 +83,8 @@ ACKNOWLEDGE = Access(roles=frozenset({"operator", "msat", "qa"}), scopes=frozens
 # Who states results answers for them with a name; a laboratory's machine has a token that opens nothing else.
 STATE = Access(roles=MAY_STATE, scopes=frozenset({"results"}))
 CORRECT = Access(roles=frozenset({"msat", "qa"}), scopes=frozenset())
+# Who describes the plant: what its gateways send is nobody else's matter.
+DESCRIBE = Access(roles=frozenset({"msat", "admin"}), scopes=frozenset({"review"}))
 APPROVE = Access(roles=frozenset({"qa"}), scopes=frozenset())
 
 

@@ -1,7 +1,8 @@
 """The course of a batch on one axis of process hours: how near each tag came to its limits, alerts, and what was done.
 
-The scores are those by which the monitor raised its alerts, cell by cell, of the run that stands; marks are what the
-record holds of interventions, materials, alarms of the plant, calibrations and times out of service.
+The scores are those by which the monitor raised its alerts, cell by cell, of the run that stands unless another is
+asked for; marks are what the record holds of interventions, materials, alarms of the plant, calibrations and times out
+of service.
 """
 
 from collections.abc import Mapping
@@ -44,11 +45,11 @@ class Course(BaseModel):
     marks: list[Mark]
 
 
-def read_course(connection: Connection, made: Row, *, identity: bool) -> Course:
-    """The course of the batch `made`; pseudonyms are taken out of words unless `identity`."""
+def read_course(connection: Connection, made: Row, *, identity: bool, run: int | None = None) -> Course:
+    """The course of the batch `made` by the run that stands or by another; pseudonyms only with `identity`."""
     start: datetime = made["started"]
     sql = queries("score")
-    cells = rows(connection, sql["of_batch"], {"batch_id": made["batch_id"]})
+    cells = rows(connection, sql["of_batch"], {"batch_id": made["batch_id"], "run": run})
     tags = sorted({tag for cell in cells for tag in cell["tags"]})
     judged = [dict(zip(cell["tags"], zip(cell["ratio"], cell["layer"], strict=True), strict=True)) for cell in cells]
     asked = {"batch_id": made["batch_id"], "tag": None, "latest": read_clock(connection).latest}
@@ -63,7 +64,7 @@ def read_course(connection: Connection, made: Row, *, identity: bool) -> Course:
         ratio=[[_part(cell, tag, 0) for cell in judged] for tag in tags],
         layer=[[_part(cell, tag, 1) for cell in judged] for tag in tags],
         phases=read_phases(connection, made),
-        alerts=read_alert_hours(connection, made),
+        alerts=read_alert_hours(connection, made, run=run),
         marks=[
             Mark(
                 hour=hour_of(mark["source_time"], start),

@@ -22,6 +22,9 @@ BatchName = Annotated[str, Path(max_length=LONGEST_NAME, pattern=BATCH_NAME, des
 AlertNumber = Annotated[int, Path(ge=1, le=BIGGEST_ID, description="number of an alert")]
 Cursor = Annotated[int, Query(ge=1, le=BIGGEST_ID, description="next_cursor of the page before")]
 AscendingCursor = Annotated[int, Query(ge=0, le=BIGGEST_ID, description="next_cursor of the page before")]
+RunNumber = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="run of the batch's monitor; absent: the one that stands")
+]
 FromH = Annotated[float, Query(ge=0, le=LONGEST_H, description="process hours to begin at")]
 StepS = Annotated[
     int | None,

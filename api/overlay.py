@@ -116,8 +116,13 @@ class Overlay(BaseModel):
     limits: list[Approved]
 
 
-def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float, step_s: int | None) -> Overlay:
-    """The overlay of `tag`, its series from `from_h` on. Raises NotFound for an unknown batch or tag."""
+def read_overlay(
+    connection: Connection, batch: str, tag: str, *, from_h: float, step_s: int | None, run: int | None = None
+) -> Overlay:
+    """The overlay of `tag`, its series from `from_h` on. Raises NotFound for an unknown batch or tag.
+
+    Its alerts are those that no correction superseded, or those of a run.
+    """
     made = batch_row(connection, batch)
     tags = batch_tags(connection, made["batch_id"], [tag])
     if not tags:
@@ -138,17 +143,11 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
         started=start,
         data_until=until,
         until_h=None if until is None else hour_of(until, start),
-        series=Series(
-            hours=[hour_of(point["time"], start) for point in found],
-            value=[point["value"] for point in found],
-            minimum=[point["minimum"] for point in found],
-            maximum=[point["maximum"] for point in found],
-            corrected=[point["corrected"] for point in found],
-        ),
+        series=series_of(found, start),
         revised=read_revised(connection, made, tags),
         reference=compared.get("new"),
         old=compared.get("old"),
-        alerts=read_markers(connection, made, tag),
+        alerts=read_markers(connection, made, tag, run=run),
         phases=phases,
         limits=[
             Approved(**limit)
@@ -163,6 +162,17 @@ def read_overlay(connection: Connection, batch: str, tag: str, *, from_h: float,
                 },
             )
         ],
+    )
+
+
+def series_of(found: Sequence[Row], start: datetime) -> Series:
+    """Rows of `read_series` on the axis of process hours."""
+    return Series(
+        hours=[hour_of(point["time"], start) for point in found],
+        value=[point["value"] for point in found],
+        minimum=[point["minimum"] for point in found],
+        maximum=[point["maximum"] for point in found],
+        corrected=[point["corrected"] for point in found],
     )
 
 
@@ -191,14 +201,14 @@ def read_revised(connection: Connection, made: Row, tags: Sequence[BatchTag]) ->
     return found
 
 
-def read_markers(connection: Connection, made: Row, tag: str) -> list[Marker]:
+def read_markers(connection: Connection, made: Row, tag: str, *, run: int | None) -> list[Marker]:
     """The alerts of a batch, with whether each concerns `tag`."""
-    found = read_alert_hours(connection, made)
+    found = read_alert_hours(connection, made, run=run)
     return [Marker(**one.model_dump(), concerns_tag=tag in one.tags) for one in found]
 
 
-def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
-    """The newest 500 alerts of a batch that no correction superseded, the oldest first."""
+def read_alert_hours(connection: Connection, made: Row, *, run: int | None = None) -> list[AlertHours]:
+    """The newest 500 alerts of a batch that no correction superseded, or those of a run; the oldest first."""
     asked = {
         "below": 2**63 - 1,
         "batch": made["batch"],
@@ -206,7 +216,7 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
         "state": None,
         "severity": None,
         "open_only": False,
-        "superseded": False,
+        "superseded": run is not None,
         "limit": 500,
     }
     start = made["started"]
@@ -222,7 +232,8 @@ def read_alert_hours(connection: Connection, made: Row) -> list[AlertHours]:
             sentence=alert["sentence"],
         )
         for alert in reversed(rows(connection, queries("api_alerts")["queue"], asked))
-        if alert["phase_time_h"] is not None  # a signal is between batches, and nowhere in the course of one
+        # A signal is between batches, and nowhere in the course of one.
+        if alert["phase_time_h"] is not None and (run is None or alert["run"] == run)
     ]
 
 
@@ -262,6 +273,5 @@ def _stated_for(hour: float, stated: list[str | None] | None, phases: list[Phase
     if stated is None or None in stated:
         return True
     return any(
-        phase.phase in stated and phase.from_h <= hour and (phase.to_h is None or hour <= phase.to_h)
-        for phase in phases
+        phase.phase in stated and phase.from_h <= hour and (phase.to_h is None or hour < phase.to_h) for phase in phases
     )

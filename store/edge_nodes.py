@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import psycopg
 
 from store.errors import translated
-from store.model.edge import EdgeEventKind, EdgeGapCause, EdgeState
-from store.model.ids import UnitId
+from store.model.edge import EdgeEventKind, EdgeGapCause, EdgeState, LedBy
+from store.model.ids import TagId, UnitId
 from store.model.times import from_us, to_us
 from store.sql import queries
 
@@ -53,6 +54,15 @@ class EdgeGap:
     until_us: int  # receipt of the first message after
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeMetric:
+    """Where a metric leads: to a tag, by the table or by the rule, or nowhere, and why."""
+
+    tag_id: TagId | None
+    led_by: LedBy | None
+    why: str | None
+
+
 @dataclass(slots=True)
 class EdgeRows:
     """What one block says of the edge nodes of one server; whoever is named in it has a session in `sessions`."""
@@ -61,6 +71,7 @@ class EdgeRows:
     sessions: dict[NodeName, EdgeSession] = field(default_factory=dict)
     devices: dict[DeviceName, tuple[EdgeState, int]] = field(default_factory=dict)  # state, since_us
     units: set[tuple[DeviceName, UnitId]] = field(default_factory=set)
+    metrics: dict[tuple[DeviceName, str], tuple[EdgeMetric, int]] = field(default_factory=dict)  # since_us
     events: list[EdgeEvent] = field(default_factory=list)
     gaps: list[EdgeGap] = field(default_factory=list)
     filled: list[tuple[NodeName, int]] = field(default_factory=list)  # numbers of a gap that came after all
@@ -80,6 +91,7 @@ class EdgeRows:
         self.sessions |= later.sessions
         self.devices |= later.devices
         self.units |= later.units
+        self.metrics |= later.metrics
         self.events += later.events
         self.gaps += later.gaps
         self.filled += later.filled
@@ -105,6 +117,22 @@ def write_edge_rows(cursor: psycopg.Cursor, rows: EdgeRows, *, chain_id: int, se
         [
             {"edge_node_id": ids[group, node], "device": device, "unit_id": unit_id}
             for (group, node, device), unit_id in sorted(rows.units)
+        ],
+    )
+    _each(
+        cursor,
+        sql["set_metric"],
+        [
+            {
+                "edge_node_id": ids[group, node],
+                "device": device,
+                "metric": name,
+                "tag_id": metric.tag_id,
+                "led_by": metric.led_by,
+                "why": metric.why,
+                "since": from_us(since_us),
+            }
+            for ((group, node, device), name), (metric, since_us) in sorted(rows.metrics.items(), key=itemgetter(0))
         ],
     )
     _each(

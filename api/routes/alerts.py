@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from psycopg import Connection
 from pydantic import BaseModel, Field
 
+from api.against import Against
+from api.alert_course import AlertCourse, read_alert_course
 from api.auth import ACKNOWLEDGE, CORRECT
 from api.database import Reading, Writing, models, row, rows
 from api.fields import BIGGEST_ID, AlertNumber, Cursor, Limit, OptionalName
@@ -56,6 +58,11 @@ class AlertRow(BaseModel):
     limits_version: int | None
     software: str
     reference_digest: str | None
+
+    @property
+    def against(self) -> Against:
+        """Score and limit as a person reads them."""
+        return Against.of(self.kind, self.detector, self.score, self.limit_value)
 
 
 class VersionRow(BaseModel):
@@ -162,6 +169,12 @@ def alert_queue(
 def one_alert(connection: Reading, alert: AlertNumber) -> AlertDetail:
     """An alert with its cells, scores, limits, contributions, reference and software, and what became of it."""
     return read_alert(connection, alert)
+
+
+@router.get("/{alert}/course")
+def alert_course(connection: Reading, alert: AlertNumber) -> AlertCourse:
+    """What became of an alert, step by step, and what stood out while a drift lasted: shares by cell, ranked by tag."""
+    return read_alert_course(connection, alert)
 
 
 @router.post("/{alert}/acknowledge")

@@ -11,6 +11,7 @@ from api.auth import SignedIn
 from api.batch import BatchDetail, read_batch
 from api.course import Course, read_course
 from api.database import Reading, models, rows
+from api.departure_points import DepartureDrawn, read_drawn
 from api.departures import Departures, read_departures
 from api.fields import (
     BIGGEST_ID,
@@ -23,6 +24,7 @@ from api.fields import (
     Limit,
     Names,
     OptionalName,
+    RunNumber,
     StepS,
     TagName,
     split,
@@ -174,15 +176,22 @@ def readings(
 
 
 @router.get("/{batch}/course")
-def course(connection: Reading, actor: SignedIn, batch: BatchName) -> Course:
+def course(connection: Reading, actor: SignedIn, batch: BatchName, run: RunNumber = None) -> Course:
     """How near each tag came to its limits, with alerts, phases and what was done to the batch, by process hours."""
-    return read_course(connection, batch_row(connection, batch), identity="identity" in actor.roles)
+    return read_course(connection, batch_row(connection, batch), identity="identity" in actor.roles, run=run)
 
 
 @router.get("/{batch}/overlay")
-def overlay(connection: Reading, batch: BatchName, tag: TagName, from_h: FromH = 0.0, step_s: StepS = None) -> Overlay:
+def overlay(
+    connection: Reading,
+    batch: BatchName,
+    tag: TagName,
+    from_h: FromH = 0.0,
+    step_s: StepS = None,
+    run: RunNumber = None,
+) -> Overlay:
     """One tag of a batch over the new reference and the old process's points: all that a chart needs."""
-    return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s)
+    return read_overlay(connection, batch, tag, from_h=from_h, step_s=step_s, run=run)
 
 
 @router.get("/{batch}/completeness")
@@ -192,9 +201,15 @@ def completeness(connection: Reading, batch: BatchName) -> Statement:
 
 
 @router.get("/{batch}/departures")
-def departures(connection: Reading, batch: BatchName) -> Departures:
-    """How an ended batch lay to the old process, by phase and tag, at matched points; says nothing of drift."""
-    return read_departures(connection, batch_row(connection, batch)["batch_id"])
+def departures(connection: Reading, batch: BatchName, run: RunNumber = None) -> Departures:
+    """How a batch lies to the old process, by phase and tag, at matched points; says nothing of drift."""
+    return read_departures(connection, batch_row(connection, batch), run=run)
+
+
+@router.get("/{batch}/departures/points")
+def departure_points(connection: Reading, batch: BatchName, tag: TagName, run: RunNumber = None) -> DepartureDrawn:
+    """One tag over the matched points of the old process: readings, points, what is not known, departure alerts."""
+    return read_drawn(connection, batch_row(connection, batch), tag, run=run)
 
 
 @router.get("/{batch}/paper")

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
 
+from api.alert_course import read_alert_course
 from api.auth import ACKNOWLEDGE, CORRECT, SignedIn
 from api.batch import read_batch
 from api.board import read_board
@@ -15,7 +16,7 @@ from api.comparison import read_comparison
 from api.corrections import read_corrections
 from api.course import Course, read_course
 from api.database import Reading, Writing
-from api.departures import read_departures
+from api.departures import read_stated
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.forms import Typed, posted, refusing
 from api.overlay import hour_of
@@ -193,7 +194,7 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
         "alerts": sorted(read_batch_alerts(connection, name), key=lambda alert: alert.kind is AlertKind.SILENCE),
         "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
-        "departures": read_departures(connection, made["batch_id"]),
+        "stated": [row for row in read_stated(connection, made["batch_id"]) if not row.superseded],
         "signals": signals_of_batch(connection, name),
         "events": events(connection, actor, name, cursor=0, limit=500).items,
         "clock": read_clock(connection),
@@ -201,9 +202,11 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
 
 
 def _around(course: Course, alert: AlertDetail) -> dict[str, object]:
-    """What was done from a day before an alert's onset until it ended, for its page."""
+    """What was done from a day before an alert's onset until it ended, or until now, for its page."""
     onset_h = hour_of(alert.onset_time, course.started)
     until_h = hour_of(alert.ended_time or alert.raised_time, course.started)
+    if alert.ended_time is None and course.until_h is not None:
+        until_h = max(until_h, course.until_h)
     marks = [mark for mark in course.marks if onset_h - BEFORE_H <= mark.hour <= until_h]
     return {"onset_h": onset_h, "around": marks}
 
@@ -219,13 +222,15 @@ def _alert_page(
 ) -> Response:
     found = read_alert(connection, alert)
     made = None if found.batch is None else batch_row(connection, found.batch)
-    course = None if made is None else read_course(connection, made, identity="identity" in actor.roles)
+    run = found.run if found.superseded else None  # the scores by which that run judged
+    course = None if made is None else read_course(connection, made, identity="identity" in actor.roles, run=run)
     page = render(
         request,
         "alert.html",
         alert=found,
         course=course,
         panels=[] if found.chart is None else draw(read_chart_detail(connection, found.chart)),
+        own=read_alert_course(connection, alert),
         **({} if course is None else _around(course, found)),
         refused=None if refused is None else str(refused),
         comment=comment,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from psycopg import Connection
 from pydantic import BaseModel, Field
 
-from api.auth import CORRECT, SignedIn
+from api.auth import CORRECT, DESCRIBE, SignedIn
 from api.database import Reading, Writing
 from api.fields import BIGGEST_ID, LONGEST_NAME, OptionalName
 from api.forms import Typed, posted, refusing, typed_names, typed_number, typed_time
@@ -96,6 +96,7 @@ def quarantine(
         states=[*QuarantineState, "all"],
         gaps=gaps(connection, limit=100),
         pending=pending_results(connection),
+        may_describe=DESCRIBE.lets(actor),
         code=code,
         state=state,
         topic=topic,

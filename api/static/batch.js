@@ -7,10 +7,11 @@ const REDRAW_EVERY_MS = 4000;
 document.addEventListener("DOMContentLoaded", () => {
   const holder = document.getElementById("charts");
   if (!holder) return;
+  const { batch, run, route = "overlay" } = holder.dataset;
   const charts = [...holder.querySelectorAll(".chart")].map((figure) => ({
-    tag: figure.dataset.tag, chart: new TagChart(figure), visible: false, shown: null, figure,
+    tag: figure.dataset.tag, chart: new CHARTS[route](figure), visible: false, shown: null, figure,
   }));
-  const address = (tag) => `/v1/batches/${encodeURIComponent(holder.dataset.batch)}/overlay?tag=${encodeURIComponent(tag)}`;
+  const address = (tag) => `/v1/batches/${encodeURIComponent(batch)}/${route}?${new URLSearchParams({ tag, ...(run && { run }) })}`;
   const stateOfData = () => {
     const head = document.getElementById("state");
     return head ? `${head.dataset.until}|${head.dataset.alerts}` : "once";

@@ -10,6 +10,7 @@ const COLOURS = {
   centre: "#0067a5",
   old: "#83317a",
   hatch: "rgba(131, 49, 122, 0.38)",
+  unknown: "rgba(131, 49, 122, 0.22)",
   alert: "#c24a00",
   approved: "#8a96a0",
   corrected: "#7a5c00",
@@ -17,12 +18,12 @@ const COLOURS = {
 const BREAK_AFTER_STEPS = 3.5;
 const NEAR_PX = 7;
 
-function hatchPattern(context) {
+function hatchPattern(context, colour = COLOURS.hatch) {
   const size = 7 * devicePixelRatio;
   const tile = document.createElement("canvas");
   tile.width = tile.height = size;
   const pen = tile.getContext("2d");
-  pen.strokeStyle = COLOURS.hatch;
+  pen.strokeStyle = colour;
   pen.lineWidth = devicePixelRatio;
   for (const offset of [-size, 0, size]) {
     pen.moveTo(offset - 1, size + 1);
@@ -428,3 +429,6 @@ class TagChart {
     this.output.textContent = value === undefined ? "no readings" : `last ${formatted(value)}`;
   }
 }
+
+// By the route that answers what a chart draws of a tag.
+const CHARTS = { overlay: TagChart };

@@ -20,6 +20,22 @@ function shade(ratio) {
   return colour;
 }
 
+// The hour at which every chart of the course ends, so that they share one axis.
+function courseEnd({ hours, until_h: until, phases, marks }) {
+  const last = phases.length ? phases[phases.length - 1] : null;
+  return 1.005 * Math.max(1, hours.at(-1) ?? 0, until ?? 0, last?.to_h ?? 0, marks.at(-1)?.hour ?? 0);
+}
+
+// As far as the batch has been judged: what lasts lasts that far, and nobody knows more.
+function judgedUntil({ hours, until_h: until }) {
+  return hours.at(-1) ?? until;
+}
+
+// As wide beside every chart of the course, so that an hour stands below the same hour.
+function axisSize(plotAt) {
+  return plotAt.clientWidth < 500 ? 92 : 150;
+}
+
 class CourseChart {
   constructor(figure) {
     this.figure = figure;
@@ -42,7 +58,7 @@ class CourseChart {
     this.figure.hidden = !course.hours.length && !course.marks.length;
     if (this.figure.hidden) return;
     if (this.plot) this.plot.destroy();
-    this.plot = new uPlot(this.options(), [[0, this.end()], [null, null]], this.plotAt);
+    this.plot = new uPlot(this.options(), [[0, courseEnd(this.course)], [null, null]], this.plotAt);
     this.rest();
     if (!this.resizing) {
       this.resizing = new ResizeObserver(() => {
@@ -51,12 +67,6 @@ class CourseChart {
       });
       this.resizing.observe(this.plotAt);
     }
-  }
-
-  end() {
-    const { hours, until_h: until, phases, marks } = this.course;
-    const last = phases.length ? phases[phases.length - 1] : null;
-    return 1.005 * Math.max(1, hours.at(-1) ?? 0, until ?? 0, last?.to_h ?? 0, marks.at(-1)?.hour ?? 0);
   }
 
   count() {
@@ -78,12 +88,12 @@ class CourseChart {
       legend: { show: false },
       cursor: { sync: { key: "batch", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false }, points: { show: false } },
       scales: {
-        x: { time: false, range: (u, low, high) => (low === null || low === high ? [0, this.end()] : [low, high]) },
+        x: { time: false, range: (u, low, high) => (low === null || low === high ? [0, courseEnd(this.course)] : [low, high]) },
         y: { dir: -1, range: () => [0, this.count()] },
       },
       axes: [
         { ...axis, grid: { show: false }, incrs: [0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96], space: 44, size: 26, values: (u, at) => at.map((hour) => `${hour} h`) },
-        { ...axis, grid: { show: false }, size: narrow ? 92 : 150, splits: () => names.map((_, i) => i + 0.5), values: () => names.map((name) => (narrow && name.length > 12 ? `${name.slice(0, 11)}…` : name)) },
+        { ...axis, grid: { show: false }, size: axisSize(this.plotAt), splits: () => names.map((_, i) => i + 0.5), values: () => names.map((name) => (narrow && name.length > 12 ? `${name.slice(0, 11)}…` : name)) },
       ],
       series: [{}, { show: false }],
       hooks: { draw: [(u) => this.paint(u)], setCursor: [(u) => this.read(u)] },
@@ -129,7 +139,7 @@ class CourseChart {
       pen.lineWidth = (mine ? 2.2 : 1.2) * px;
       this.rows.forEach((at, row) => {
         if (!alert.tags.includes(this.course.tags[at])) return;
-        const from = x(alert.onset_hour), to = x(alert.ended_hour ?? this.course.until_h ?? alert.hour);
+        const from = x(alert.onset_hour), to = x(alert.ended_hour ?? Math.max(judgedUntil(this.course) ?? 0, alert.hour));
         pen.strokeRect(from, y(row) + px, Math.max(to - from, 2 * px), y(row + 1) - y(row) - 2 * px);
       });
       if (mine) {
@@ -212,10 +222,13 @@ class ScoreChart {
       padding: [16, 22, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "batch", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { range: (u, low, high) => [0, Math.max(1.3, high * 1.08)] } },
+      scales: {
+        x: { time: false, range: (u, low, high) => (this.whole(u, low, high) ? [0, courseEnd(this.course)] : [low, high]) },
+        y: { range: (u, low, high) => [0, Math.max(1.3, high * 1.08)] },
+      },
       axes: [
         { ...axis, incrs: [0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96], space: 44, size: 26, values: (u, at) => at.map((hour) => `${hour} h`) },
-        { ...axis, size: 52, values: (u, at) => at.map((one) => `${Math.round(100 * one)} %`) },
+        { ...axis, size: axisSize(this.plotAt), values: (u, at) => at.map((one) => `${Math.round(100 * one)} %`) },
       ],
       series: [{}, ...this.shown.map((tag, i) => ({ label: tag, stroke: LINES[i], width: i ? 1.2 : 2, points: { show: false } }))],
       hooks: { draw: [(u) => this.paint(u)], setCursor: [(u) => this.read(u)] },
@@ -224,6 +237,12 @@ class ScoreChart {
       const width = Math.floor(this.plotAt.clientWidth);
       if (width && width !== this.plot.width) this.plot.setSize({ width, height: 200 });
     }).observe(this.plotAt);
+  }
+
+  // uPlot proposes the extent of the scores when nobody has zoomed.
+  whole(u, low, high) {
+    const hours = u.data[0];
+    return low === null || (low <= hours[0] + 1e-9 && high >= hours.at(-1) - 1e-9);
   }
 
   paint(u) {
@@ -260,20 +279,24 @@ class ScoreChart {
   }
 }
 
+const COURSE_CHARTS = { course: CourseChart, score: ScoreChart };
+
 document.addEventListener("DOMContentLoaded", () => {
   const figures = [...document.querySelectorAll("figure.course")];
   if (!figures.length) return;
-  const charts = figures.map((figure) => (figure.classList.contains("score") ? new ScoreChart(figure) : new CourseChart(figure)));
+  const { batch, run } = figures[0].dataset;
+  const address = `/v1/batches/${encodeURIComponent(batch)}/course${run ? `?run=${run}` : ""}`;
+  const charts = figures.map((figure) => new COURSE_CHARTS[figure.dataset.draws](figure));
   const head = () => document.getElementById("state");
   let shown = null;
   async function draw() {
     const state = head() ? `${head().dataset.until}|${head().dataset.alerts}` : "once";
     if (state === shown) return;
     try {
-      const answer = await fetch(`/v1/batches/${encodeURIComponent(figures[0].dataset.batch)}/course`, { credentials: "same-origin" });
+      const answer = await fetch(address, { credentials: "same-origin" });
       if (!answer.ok) throw new Error(`${answer.status}`);
       const course = await answer.json();
-      for (const chart of charts) chart.show(course);
+      await Promise.all(charts.map((chart) => chart.show(course)));
       shown = state;
       for (const figure of figures) figure.classList.remove("failed");
     } catch {

@@ -29,11 +29,12 @@ from ingest.sparkplug.effects import (
     RequestRebirth,
     SequenceGap,
 )
+from ingest.sparkplug.leads import Leads
 from ingest.sparkplug.mapping import Mapping
 from ingest.sparkplug.spool import Arrival
-from store.directory import Directory, KnownUnit
+from store.directory import Directory, KnownTag, KnownUnit
 from store.draft import Draft
-from store.edge_nodes import DeviceName, EdgeRows
+from store.edge_nodes import DeviceName, EdgeMetric, EdgeRows
 from store.errors import PayloadRejected, StoreUnavailable
 from store.events import draft_event
 from store.fields import shown
@@ -83,6 +84,7 @@ class Drafter:
     mapping: Mapping
     notes: dict[tuple[str, ...], _Note] = field(default_factory=dict)
     told: dict[tuple[DeviceName, UnitId], int] = field(default_factory=dict)  # the message that wrote the row
+    leads: Leads = field(default_factory=Leads)
 
     def draft(self, taken: Sequence[Taken]) -> Draft:
         """Everything these steps bring into the record, in their order. Raises StoreUnavailable only."""
@@ -155,20 +157,7 @@ class Drafter:
             if reading.value is None:
                 note = f" ({'; '.join(reading.notes)})" if reading.notes else ""
                 raise PayloadRejected("null_value", f"{reading.name} is null{note}")
-            place = self.mapping.target(node.group, node.node, device, reading.name)
-            unit = None if place is None else self.directory.unit(self.connection, place.site, place.area, place.unit)
-            if place is None or unit is None:
-                raise PayloadRejected("unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known unit")
-            if place.position is not None and place.position not in unit.positions:
-                raise PayloadRejected(
-                    "unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known position of {place.unit}"
-                )
-            position_id = None if place.position is None else unit.positions[place.position]
-            tag = unit.tag(position_id, place.tag)
-            if tag is None:
-                raise PayloadRejected(
-                    "unmapped_metric", f"{reading.name} of {_whose(effect)} leads to no known tag of {place.unit}"
-                )
+            unit, tag = self._lead(draft, entry, effect, reading.name)
             draft_value(
                 draft,
                 entry,
@@ -190,6 +179,33 @@ class Drafter:
             # A bug of ours must not stop ingestion (INGEST-3): the bytes are kept, the bug is loud.
             log.exception("a metric could not be drafted", metric=reading.name)
             draft.reject(entry, reading.name, "not_decoded", f"{type(error).__name__}: {error}", shown(reading.value))
+
+    def _lead(self, draft: Draft, entry: int, effect: Readings, name: str) -> tuple[KnownUnit, KnownTag]:
+        """The tag a metric leads to, with its unit; where that is new, it is written down. Raises PayloadRejected."""
+        node, device = effect.edge_node, effect.device or ""
+        place = self.mapping.target(node.group, node.node, device, name)
+        unit = None if place is None else self.directory.unit(self.connection, place.site, place.area, place.unit)
+        tag, missing = None, "unit"
+        if place is not None and unit is not None:
+            missing = f"position of {place.unit}"
+            if place.position is None or place.position in unit.positions:
+                missing = f"tag of {place.unit}"
+                tag = unit.tag(None if place.position is None else unit.positions[place.position], place.tag)
+        why = None if tag is not None else f"{name} of {_whose(effect)} leads to no known {missing}"
+        by = None if place is None or tag is None else place.by
+        self.leads.tell(
+            draft.edge,
+            (node.group, node.node, device),
+            name,
+            EdgeMetric(tag_id=None if tag is None else tag.tag_id, led_by=by, why=why),
+            message=effect.message,
+            since_us=draft.entries[entry].received_us,
+        )
+        if why is not None:
+            raise PayloadRejected("unmapped_metric", why)
+        assert unit is not None
+        assert tag is not None
+        return unit, tag
 
     def _take_object(self, draft: Draft, entry: int, effect: Readings, reading: Reading) -> None:
         """An event or a result of the plain contract that travels as the text of a metric."""

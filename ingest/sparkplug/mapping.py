@@ -12,6 +12,7 @@ from enum import StrEnum
 import psycopg
 
 from store.errors import translated
+from store.model.edge import LedBy
 from store.sql import queries
 
 MAX_AGE_S = 5.0
@@ -35,6 +36,7 @@ class Target:
     unit: str
     position: str | None
     tag: str
+    by: LedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,13 @@ class Mapping:
         last = metric.rsplit("/", 1)[-1]
         for row in self._rows:
             if row.fits(group, node, device, metric):
-                return Target(row.site, row.area, row.unit, row.position, row.tag or last)
+                return Target(row.site, row.area, row.unit, row.position, row.tag or last, LedBy.TABLE)
         site, colon, area = group.partition(":")
         if self._rule is Rule.NONE or not (site and colon and area):
             return None
         if self._rule is Rule.NODE:
-            return Target(site, area, node, device or None, last)
-        return Target(site, area, device or node, None, last)
+            return Target(site, area, node, device or None, last, LedBy.RULE)
+        return Target(site, area, device or node, None, last, LedBy.RULE)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -27,3 +27,10 @@ class EdgeGapCause(StrEnum):
     SEQUENCE = "sequence"  # numbers left out between two messages
     HOST_AWAY = "host_away"  # the host, its link or its store was away while the node may have spoken
     SPOOL_FULL = "spool_full"  # arrived, and could not be kept while the store was away
+
+
+class LedBy(StrEnum):
+    """What says to which tag a metric leads."""
+
+    TABLE = "table"  # a line that somebody wrote
+    RULE = "rule"  # the names of its group, device and metric

@@ -845,6 +845,20 @@ END)),
     CONSTRAINT departure_declared_check CHECK ((declared > 0))
 );
 
+CREATE TABLE public.departure_point (
+    monitor_id integer NOT NULL,
+    point integer NOT NULL,
+    point_time timestamp with time zone NOT NULL,
+    tags text[] NOT NULL,
+    value double precision[] NOT NULL,
+    expected double precision[] NOT NULL,
+    sd double precision[] NOT NULL,
+    reach double precision[] NOT NULL,
+    limit_value double precision[] NOT NULL,
+    CONSTRAINT departure_point_check CHECK ((cardinality(tags) = ALL (ARRAY[cardinality(value), cardinality(expected), cardinality(sd), cardinality(reach), cardinality(limit_value)]))),
+    CONSTRAINT departure_point_point_check CHECK ((point >= 0))
+);
+
 CREATE TABLE public.edge_device (
     edge_node_id integer NOT NULL,
     device text NOT NULL,
@@ -872,6 +886,28 @@ CREATE TABLE public.edge_gap (
 
 ALTER TABLE public.edge_gap ALTER COLUMN edge_gap_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.edge_gap_edge_gap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.edge_metric (
+    edge_metric_id bigint NOT NULL,
+    edge_node_id integer NOT NULL,
+    device text NOT NULL,
+    metric text NOT NULL,
+    tag_id integer,
+    led_by text,
+    why text,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT edge_metric_check CHECK ((((tag_id IS NULL) = (led_by IS NULL)) AND ((tag_id IS NULL) = (why IS NOT NULL)))),
+    CONSTRAINT edge_metric_led_by_check CHECK ((led_by = ANY (ARRAY['table'::text, 'rule'::text])))
+);
+
+ALTER TABLE public.edge_metric ALTER COLUMN edge_metric_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_metric_edge_metric_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2011,6 +2047,9 @@ ALTER TABLE ONLY public.correction
 ALTER TABLE ONLY public.departure
     ADD CONSTRAINT departure_pkey PRIMARY KEY (monitor_id, phase, tag);
 
+ALTER TABLE ONLY public.departure_point
+    ADD CONSTRAINT departure_point_pkey PRIMARY KEY (monitor_id, point);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_pkey PRIMARY KEY (edge_node_id, device);
 
@@ -2019,6 +2058,12 @@ ALTER TABLE ONLY public.edge_gap
 
 ALTER TABLE ONLY public.edge_gap
     ADD CONSTRAINT edge_gap_pkey PRIMARY KEY (edge_gap_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_edge_metric_id_key UNIQUE (edge_metric_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_pkey PRIMARY KEY (edge_node_id, device, metric);
 
 ALTER TABLE ONLY public.edge_node_event
     ADD CONSTRAINT edge_node_event_edge_node_id_device_kind_time_note_key UNIQUE NULLS NOT DISTINCT (edge_node_id, device, kind, "time", note);
@@ -2448,6 +2493,9 @@ ALTER TABLE ONLY public.correction
 ALTER TABLE ONLY public.departure
     ADD CONSTRAINT departure_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
 
+ALTER TABLE ONLY public.departure_point
+    ADD CONSTRAINT departure_point_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);
+
 ALTER TABLE ONLY public.edge_device
     ADD CONSTRAINT edge_device_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
 
@@ -2456,6 +2504,12 @@ ALTER TABLE ONLY public.edge_gap
 
 ALTER TABLE ONLY public.edge_gap
     ADD CONSTRAINT edge_gap_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_edge_node_id_fkey FOREIGN KEY (edge_node_id) REFERENCES public.edge_node(edge_node_id);
+
+ALTER TABLE ONLY public.edge_metric
+    ADD CONSTRAINT edge_metric_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tag(tag_id);
 
 ALTER TABLE ONLY public.edge_node_event
     ADD CONSTRAINT edge_node_event_chain_id_block_seq_fkey FOREIGN KEY (chain_id, block_seq) REFERENCES public.block(chain_id, seq);
@@ -2949,6 +3003,12 @@ GRANT SELECT ON TABLE public.departure TO batchwitness_api;
 GRANT SELECT ON TABLE public.departure TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.departure TO batchwitness_retain;
 
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_ingest;
+GRANT SELECT,INSERT ON TABLE public.departure_point TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_api;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.departure_point TO batchwitness_retain;
+
 GRANT SELECT,INSERT ON TABLE public.edge_device TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_device TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.edge_device TO batchwitness_api;
@@ -2966,6 +3026,20 @@ GRANT SELECT ON TABLE public.edge_gap TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.edge_gap TO batchwitness_retain;
 
 GRANT UPDATE(filled) ON TABLE public.edge_gap TO batchwitness_ingest;
+
+GRANT SELECT,INSERT ON TABLE public.edge_metric TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_api;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.edge_metric TO batchwitness_retain;
+
+GRANT UPDATE(tag_id) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(led_by) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(why) ON TABLE public.edge_metric TO batchwitness_ingest;
+
+GRANT UPDATE(since) ON TABLE public.edge_metric TO batchwitness_ingest;
 
 GRANT SELECT,INSERT ON TABLE public.edge_node TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.edge_node TO batchwitness_analytics;

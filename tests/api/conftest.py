@@ -27,6 +27,7 @@ PEOPLE = {
     "otto": ("Otto Operator", ["operator"]),
     "mia": ("Mia Engineer", ["msat"]),
     "quinn": ("Quinn Reviewer", ["qa"]),
+    "ada": ("Ada Admin", ["admin"]),
     "ida": ("Ida Identity", ["viewer", "identity"]),
     "nobody": ("No Roles", []),
 }

@@ -39,6 +39,9 @@ ATTRIBUTES = (
     ("endotoxin", "[EU]/mL", "censored"),
 )
 OLD_TAGS = ("temperature", "glucose", "lactate")
+CORRESPONDENCES = (("temperature", None), ("glucose", None), ("lactate", "transduction"))  # tag, phase
+OLD_HOURS = tuple(12.0 * number for number in range(1, 8))
+INSIDE_SD, ALERTS_SD = 2.4, 5.0  # half widths of the prediction interval and of the limit that alerts, in old SD
 
 
 @dataclass(slots=True)
@@ -158,7 +161,7 @@ def _product(plant: Plant) -> None:
         reporting_category="PAS",
         regulatory_status="agreed",
     )
-    for tag, phase in (("temperature", None), ("glucose", None), ("lactate", "transduction")):
+    for tag, phase in CORRESPONDENCES:
         plant.insert(
             "tag_correspondence",
             manufacturing_change_id=change,
@@ -220,13 +223,15 @@ def _references(plant: Plant) -> None:
         }
         for tag in TAGS
     }
-    at = np.arange(12.0, 96.0, 12.0)
+    at = np.array(OLD_HOURS)
     points = {
         tag: {
             "hours": at.tolist(),
             "center": (centre(tag, at) + TAGS[tag][4]).round(4).tolist(),
             "lower": (centre(tag, at) - 4 * TAGS[tag][4]).round(4).tolist(),
             "upper": (centre(tag, at) + 6 * TAGS[tag][4]).round(4).tolist(),
+            "inside_lower": (centre(tag, at) + TAGS[tag][4] - INSIDE_SD * TAGS[tag][4]).round(4).tolist(),
+            "inside_upper": (centre(tag, at) + TAGS[tag][4] + INSIDE_SD * TAGS[tag][4]).round(4).tolist(),
             "window_h": 1.0,
         }
         for tag in OLD_TAGS
@@ -305,13 +310,50 @@ def add_batch(
             reference_new_id=plant.references["new"],
             reference_old_id=plant.references["old"],
             software=SOFTWARE,
-            configuration=Jsonb({}),
+            configuration=Jsonb(
+                {
+                    "started_us": to_us(started),
+                    "tags": [{"name": tag} for of, tag in plant.tags if of == unit],
+                    "correspondences": [
+                        {"new_tag": tag, "old_tag": tag, "phase": phase} for tag, phase in CORRESPONDENCES
+                    ],
+                }
+            ),
             started_ordinal=1,
             position=1,
             closed=ended is not None,
             snapshot=Jsonb(snapshot),
         )
     return plant.batches[name]
+
+
+def compare_with_old(
+    plant: Plant, batch: str, *, until_h: float, off: dict[tuple[str, float], float | None], monitor: int | None = None
+) -> None:
+    """The matched points up to an hour as a run compared them: half an old SD above the mean unless `off` says else.
+
+    `off` is in old SD by tag and hour; None: nothing was seen there.
+    """
+    for point, hour in enumerate(OLD_HOURS):
+        if hour > until_h:
+            return
+        expected = [float(centre(tag, np.array([hour]))[0]) + TAGS[tag][4] for tag in OLD_TAGS]
+        distances = [off.get((tag, hour), 0.5) for tag in OLD_TAGS]
+        plant.insert(
+            "departure_point",
+            monitor_id=monitor or plant.monitors[batch],
+            point=point,
+            point_time=plant.started[batch] + timedelta(hours=hour),
+            tags=list(OLD_TAGS),
+            value=[
+                None if distance is None else mean + distance * TAGS[tag][4]
+                for tag, mean, distance in zip(OLD_TAGS, expected, distances, strict=True)
+            ],
+            expected=expected,
+            sd=[TAGS[tag][4] for tag in OLD_TAGS],
+            reach=[INSIDE_SD] * len(OLD_TAGS),
+            limit_value=[ALERTS_SD] * len(OLD_TAGS),
+        )
 
 
 def add_readings(
@@ -372,6 +414,7 @@ def add_alert(
     unit: str = "BR-01",
     kind: str = "drift",
     severity: str | None = "medium",
+    detector: str = "ewma",
     tags: tuple[str, ...] = ("dissolved_oxygen", "pH"),
     hour: float = 31.0,
     sentence: str = "dissolved oxygen 14 % below the reference since 29.5 h",
@@ -398,7 +441,7 @@ def add_alert(
         unit_id=plant.units[unit],
         ordinal=next(plant.numbers),
         kind=kind,
-        detector="ewma",
+        detector=detector,
         raised_time=start + timedelta(hours=hour),
         onset_time=start + timedelta(hours=hour - 1.5),
         phase_time_h=hour,
@@ -416,7 +459,7 @@ def add_alert(
             alert_id=alert,
             version=1,
             ended_time=ended,
-            detector="ewma",
+            detector=detector,
             score=1.5,
             limit_value=1.0,
             intake_ordinal=2,

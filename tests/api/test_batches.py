@@ -114,7 +114,7 @@ def test_old_points_are_drawn_only_where_somebody_stated_that_the_old_tag_stands
         for tag in ("glucose", "lactate", "dissolved_oxygen")
     )
     assert len(in_all["hours"]) == 7
-    assert in_one_phase["hours"] == [24, 36, 48, 60, 72], "lactate corresponds in transduction only"
+    assert in_one_phase["hours"] == [24, 36, 48, 60], "lactate corresponds in transduction only, which ends at hour 72"
     assert never is None
 
 

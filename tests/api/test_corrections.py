@@ -269,7 +269,7 @@ def test_the_alerts_of_a_batch_say_what_a_correction_did_to_them(review: TestCli
     ):
         assert said in review.get(f"/alerts/{found[run, sentence]['alert']}").text
     page = review.get("/batches/CT-1").text
-    for said in ("no longer raised after correction", "unchanged after correction", "changed by correction"):
+    for said in ("no longer raised in a later run", "unchanged in a later run", "changed in a later run"):
         assert said in page
     assert {row["sentence"] for row in review.get("/v1/alerts").json()["items"]} == {"stays", "moves"}
     assert len(review.get("/v1/alerts", params={"superseded": True}).json()["items"]) == 5

@@ -100,10 +100,10 @@ def test_a_batch_that_nobody_judged_has_an_empty_course(review: TestClient, plan
 
 def test_the_page_of_an_alert_draws_scores_tags_and_what_was_done(plant: Plant, alert: int, page: Page) -> None:
     page.goto(f"/alerts/{alert}")
-    strip = page.locator("figure.course:not(.score)")
+    strip = page.locator("figure[data-draws=course]")
     expect(strip).to_have_attribute("data-cells", "200")
     expect(strip).to_have_attribute("data-marks", "4")
-    expect(page.locator("figure.course.score")).to_have_attribute("data-points", "200")
+    expect(page.locator("figure[data-draws=score]")).to_have_attribute("data-points", "200")
     done = page.locator("section", has_text="Done around it")
     expect(done).to_contain_text("intervention: sample for [hidden] taken")
     expect(done).to_contain_text("calibration pH: two points")
@@ -117,7 +117,7 @@ def test_the_page_of_an_alert_draws_scores_tags_and_what_was_done(plant: Plant, 
     expect(strip.locator("output")).to_have_text("pH at 100.0 h: 175 % of its limit (ewma)")
     beyond = page.evaluate(
         """() => {
-          const canvas = document.querySelector('figure.course:not(.score) canvas');
+          const canvas = document.querySelector('figure[data-draws=course] canvas');
           const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
           let found = 0;
           for (let i = 0; i < pixels.length; i += 4) {

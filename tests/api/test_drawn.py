@@ -60,8 +60,8 @@ def test_an_alert_without_an_end_lasts_until_now_on_a_dashboard(review: TestClie
 
 def test_a_range_left_on_its_low_side_says_so_and_draws_no_ratio(review: TestClient, plant: Plant) -> None:
     add_batch(plant, "CT-1", started=plant.now - 30 * HOUR)
-    low = add_alert(plant, "CT-1", kind="range", tags=("pH",), hour=20)
-    high = add_alert(plant, "CT-1", kind="range", tags=("pH",), hour=21)
+    low = add_alert(plant, "CT-1", kind="range", detector="range", tags=("pH",), hour=20)
+    high = add_alert(plant, "CT-1", kind="range", detector="range", tags=("pH",), hour=21)
     plant.do("UPDATE alert SET score = 6.62, limit_value = 6.9 WHERE alert_id = %s", low)
     plant.do("UPDATE alert SET score = 7.81, limit_value = 7.4 WHERE alert_id = %s", high)
     pages = {alert: review.get(f"/alerts/{alert}").text for alert in (low, high)}

@@ -95,6 +95,9 @@ EXPECTED: dict[str, Rights] = {
     "correction": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "consumer": Rights(ingest="select", analytics="select insert update", api="select", retain="select"),
     "departure": Rights(ingest="select", analytics="select insert", api="select", readonly="select", retain="select"),
+    "departure_point": Rights(
+        ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
+    ),
     "monitor_score": Rights(
         ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
     ),
@@ -104,6 +107,13 @@ EXPECTED: dict[str, Rights] = {
     ),
     "edge_gap": Rights(
         ingest="select insert update(filled)", analytics="select", api="select", readonly="select", retain="select"
+    ),
+    "edge_metric": Rights(
+        ingest="select insert update(tag_id led_by why since)",
+        analytics="select",
+        api="select",
+        readonly="select",
+        retain="select",
     ),
     "edge_node": Rights(
         ingest="select insert update(state cause since bd_seq last_seq born_time heard_time)",

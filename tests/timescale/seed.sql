@@ -170,6 +170,9 @@ OVERRIDING SYSTEM VALUE VALUES (1, 'broker:1883', 'basel:hall-1', 'edge-1', 'onl
     '2026-01-20Z', '2026-01-21Z');
 INSERT INTO edge_device (edge_node_id, device, state, since) VALUES (1, 'BR-01', 'offline', '2026-01-20 06:00Z');
 INSERT INTO edge_unit (edge_node_id, device, unit_id) VALUES (1, 'BR-01', 1);
+INSERT INTO edge_metric (edge_node_id, device, metric, tag_id, led_by, why, since) VALUES
+    (1, 'BR-01', 'Heater/PV', 1, 'table', NULL, '2026-01-20Z'),
+    (1, 'BR-01', 'odd', NULL, NULL, 'odd leads to no known tag', '2026-01-20Z');
 INSERT INTO edge_node_event (edge_node_id, kind, note, time, chain_id, block_seq) VALUES
     (1, 'online', 'NBIRTH', '2026-01-20Z', 1, 1);
 INSERT INTO edge_gap (edge_node_id, cause, first_seq, last_seq, messages, from_time, until_time, chain_id, block_seq)
@@ -201,6 +204,9 @@ OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'signal', 'medium', 'nelson_1', '{}', '
 INSERT INTO signal_batch (alert_id, batch_id, version) VALUES (2, 1, 0);
 INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
 VALUES (1, 0, '2026-01-01 00:30Z', '{pH}', '{0.5}', '{ewma}');
+INSERT INTO departure_point (monitor_id, point, point_time, tags, value, expected, sd, reach, limit_value)
+VALUES (1, 0, '2026-01-01 12:00Z', '{temperature,pH}', '{37.1,NULL}', '{37.0,7.2}', '{0.1,0.05}', '{2.2,NULL}',
+    '{5,NULL}');
 INSERT INTO departure (monitor_id, phase, tag, declared, seen, inside, mean_distance, largest_distance, largest_h,
     intake_ordinal, committed_time)
 VALUES (1, 'activation', 'temperature', 4, 3, 2, 0.5, 2.5, 12, 2, '2026-01-25Z');

@@ -59,6 +59,23 @@ SELECT version, ended_time, severity, detector, tags, score, limit_value, senten
 FROM alert_update
 WHERE alert_id = %(alert_id)s ORDER BY version;
 
+-- told: An alert as it was raised and as it was told again, with the plant's time then: the tick of the block, or the last before it.
+SELECT 0 AS version, raised_time AS told_time, NULL::timestamptz AS ended_time, severity, detector, tags, score,
+    limit_value, sentence
+FROM alert WHERE alert_id = %(alert_id)s
+UNION ALL
+SELECT alert_update.version, tick.plant_time, alert_update.ended_time, alert_update.severity, alert_update.detector,
+    alert_update.tags, alert_update.score, alert_update.limit_value, alert_update.sentence
+FROM alert_update
+LEFT JOIN intake ON intake.ordinal = alert_update.intake_ordinal
+LEFT JOIN LATERAL (
+    SELECT block_tick.plant_time FROM block_tick
+    WHERE block_tick.chain_id = intake.chain_id AND block_tick.seq <= intake.seq
+    ORDER BY block_tick.seq DESC LIMIT 1
+) AS tick ON true
+WHERE alert_update.alert_id = %(alert_id)s
+ORDER BY version;
+
 -- decisions: What people decided about an alert, in order.
 SELECT alert_decision.version, alert_decision.state, alert_decision.actor, actor.printed_name, alert_decision.comment,
     alert_decision.impact, alert_decision.cause, alert_decision.known_at

@@ -19,6 +19,14 @@ ON CONFLICT (edge_node_id, device) DO UPDATE SET state = EXCLUDED.state, since =
 INSERT INTO edge_unit (edge_node_id, device, unit_id) VALUES (%(edge_node_id)s, %(device)s, %(unit_id)s)
 ON CONFLICT DO NOTHING;
 
+-- set_metric: Remember where a metric leads, and since when, unless that is known.
+INSERT INTO edge_metric (edge_node_id, device, metric, tag_id, led_by, why, since)
+VALUES (%(edge_node_id)s, %(device)s, %(metric)s, %(tag_id)s, %(led_by)s, %(why)s, %(since)s)
+ON CONFLICT (edge_node_id, device, metric) DO UPDATE SET tag_id = EXCLUDED.tag_id, led_by = EXCLUDED.led_by,
+    why = EXCLUDED.why, since = EXCLUDED.since
+WHERE (edge_metric.tag_id, edge_metric.led_by, edge_metric.why)
+    IS DISTINCT FROM (EXCLUDED.tag_id, EXCLUDED.led_by, EXCLUDED.why);
+
 -- insert_event: Write down a change of a session.
 INSERT INTO edge_node_event (edge_node_id, device, kind, note, time, chain_id, block_seq)
 VALUES (%(edge_node_id)s, %(device)s, %(kind)s, %(note)s, %(time)s, %(chain_id)s, %(block_seq)s)

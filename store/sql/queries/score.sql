@@ -2,11 +2,12 @@
 INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
 VALUES (%(monitor_id)s, %(cell)s, %(ended_time)s, %(tags)s, %(ratio)s, %(layer)s);
 
--- of_batch: The cells of the runs that stand, in order of time.
+-- of_batch: The cells of the runs that stand, or of those of a number, in order of time.
 SELECT monitor_score.ended_time, monitor_score.tags, monitor_score.ratio, monitor_score.layer
 FROM monitor_score
 JOIN monitor USING (monitor_id)
-WHERE monitor.batch_id = %(batch_id)s AND monitor.until_ordinal IS NULL
+WHERE monitor.batch_id = %(batch_id)s
+    AND CASE WHEN %(run)s::integer IS NULL THEN monitor.until_ordinal IS NULL ELSE monitor.run = %(run)s END
 ORDER BY monitor_score.ended_time;
 
 -- marks: What people, machines and the laboratory did to a batch and its units, in order of time.

@@ -7,10 +7,14 @@ import psycopg
 import pytest
 
 from ingest.sparkplug.again import EdgeTaker, open_taker
+from ingest.sparkplug.leads import MOST_NOWHERE, Leads
 from ingest.sparkplug.mapping import Mapping, Rule, Target
 from records.audit import trail
 from records.masterdata import load_masterdata
 from records.quarantine import request_alike
+from store.edge_nodes import EdgeMetric, EdgeRows
+from store.model.edge import LedBy
+from store.model.ids import TagId
 from tests.ingest.sparkplug.conftest import GROUP, Site
 from tests.ingest.sparkplug.edge import T0_MS, metric
 from tests.people import somebody
@@ -41,7 +45,9 @@ def mapping(connection: psycopg.Connection, rule: Rule = Rule.DEVICE) -> Mapping
 
 
 def test_the_table_counts_before_the_rule_and_names_before_patterns(site: Site) -> None:
-    assert mapping(site.owner).target(GROUP, "n", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "pH")
+    assert mapping(site.owner).target(GROUP, "n", "BR-01", "Probe/pH") == Target(
+        "leiden", "hall", "BR-01", None, "pH", LedBy.RULE
+    )
     line = {"group": GROUP, "node": "n", "device": "BR-01"}
     describe(
         site.owner,
@@ -51,10 +57,14 @@ def test_the_table_counts_before_the_rule_and_names_before_patterns(site: Site) 
         line | REACTOR | {"metric": "Probe/old", "in_force": False},
     )
     places = mapping(site.owner)
-    assert places.target(GROUP, "n", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "temperature")
-    assert places.target(GROUP, "n", "BR-01", "Probe/old") == Target("leiden", "hall", "INC-1", "B", "old")
-    assert places.target(GROUP, "n", "BR-01", "Heater/glucose") == Target("leiden", "hall", "INC-1", "A", "glucose")
-    assert places.target(GROUP, "m", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "pH")
+    assert places.target(GROUP, "n", "BR-01", "Probe/pH") == Target(
+        "leiden", "hall", "BR-01", None, "temperature", LedBy.TABLE
+    )
+    assert places.target(GROUP, "n", "BR-01", "Probe/old") == Target("leiden", "hall", "INC-1", "B", "old", LedBy.TABLE)
+    assert places.target(GROUP, "n", "BR-01", "Heater/glucose") == Target(
+        "leiden", "hall", "INC-1", "A", "glucose", LedBy.TABLE
+    )
+    assert places.target(GROUP, "m", "BR-01", "Probe/pH") == Target("leiden", "hall", "BR-01", None, "pH", LedBy.RULE)
     assert mapping(site.owner, Rule.NONE).target(GROUP, "m", "BR-01", "Probe/pH") is None
 
 
@@ -67,7 +77,7 @@ def test_a_changed_line_is_audited_with_its_reason_from_what_to_what(site: Site)
     assert (changed.actor, changed.reason) == ("mia", "gateways as installed")
     assert (changed.old, changed.new) == ({"tag": "pH"}, {"tag": "temperature"})
     assert mapping(site.owner).target(GROUP, "any", "PLC", "A/PV") == Target(
-        "leiden", "hall", "BR-01", None, "temperature"
+        "leiden", "hall", "BR-01", None, "temperature", LedBy.TABLE
     )
 
 
@@ -189,3 +199,73 @@ def test_aliases_of_a_birth_mean_nothing_after_an_interruption_also_when_taken_a
 def test_a_rule_needs_a_group_of_site_and_area(site: Site, rule: Rule) -> None:
     places = mapping(site.owner, rule)
     assert [places.target(group, "n", "d", "m") for group in ("leiden", ":hall", "leiden:", "")] == [None] * 4
+
+
+LED = (
+    "SELECT metric, tag.name, led_by, why FROM edge_metric JOIN edge_node USING (edge_node_id)"
+    " LEFT JOIN tag USING (tag_id) ORDER BY metric"
+)
+
+
+def test_where_each_metric_leads_is_kept_with_what_says_so_and_since_when(site: Site) -> None:
+    node = site.node()
+    line = {"group": GROUP, "node": node.name, "device": "BR-01"}
+    describe(site.owner, line | REACTOR | {"metric": "Heater/*", "tag": "temperature"})
+    with site.host():
+        node.born(
+            metric("Heater/PV", 37.0, at_ms=T0_MS),
+            metric("Probe/pH", 7.0, at_ms=T0_MS),
+            metric("odd", 1.0, at_ms=T0_MS),
+        )
+        eventually(lambda: site.ask("SELECT count(*) FROM edge_metric") == 3, what="each is known")
+        assert site.rows(LED) == [
+            ("Heater/PV", "temperature", "table", None),
+            ("Probe/pH", "pH", "rule", None),
+            ("odd", None, None, f"odd of {GROUP}/{node.name}/BR-01 leads to no known tag of BR-01"),
+        ]
+        since = site.ask("SELECT max(since) FROM edge_metric")
+        node.say("DDATA", [metric("Probe/pH", 7.1, at_ms=T0_MS + 1000)], "BR-01")
+        eventually(lambda: site.ask("SELECT last_seq FROM edge_node") == 2, what="all has been heard")
+        assert site.ask("SELECT max(since) FROM edge_metric") == since, "nothing is new"
+
+
+def test_a_metric_that_begins_to_lead_elsewhere_is_said_to_do_so_from_that_value_on(site: Site) -> None:
+    node = site.node()
+    with site.host():
+        node.born(metric("odd", 1.0, at_ms=T0_MS), metric("Probe/pH", 7.0, at_ms=T0_MS))
+        eventually(lambda: site.ask("SELECT count(*) FROM edge_metric") == 2, what="both are known")
+    rule_since = site.ask("SELECT since FROM edge_metric WHERE metric = 'Probe/pH'")
+    odd_since = site.ask("SELECT since FROM edge_metric WHERE metric = 'odd'")
+    describe(site.owner, REACTOR | {"group": GROUP, "node": node.name, "device": "BR-01", "metric": "odd", "tag": "pH"})
+    with site.host():
+        node.born(metric("odd", 1.0, at_ms=T0_MS + 1000), metric("Probe/pH", 7.0, at_ms=T0_MS + 1000))
+        led = "SELECT led_by FROM edge_metric WHERE metric = 'odd'"
+        eventually(lambda: site.ask(led) == "table", what="the line leads it")
+    assert site.ask("SELECT since FROM edge_metric WHERE metric = 'odd'") > odd_since
+    assert site.ask("SELECT since FROM edge_metric WHERE metric = 'Probe/pH'") == rule_since, (
+        "a restart changes nothing"
+    )
+    assert site.ask("SELECT count(*) FROM edge_metric") == 2
+
+
+def test_INGEST_3_metrics_of_ever_new_names_that_lead_nowhere_are_written_down_up_to_a_bound() -> None:
+    leads, rows, device = Leads(), EdgeRows(), (GROUP, "n", "PLC")
+    nowhere = EdgeMetric(tag_id=None, led_by=None, why="no tag")
+    for number in range(MOST_NOWHERE + 50):
+        leads.tell(rows, device, f"m{number}", nowhere, message=1, since_us=1)
+    assert len(rows.metrics) == len(leads.told) == MOST_NOWHERE
+    found = EdgeMetric(tag_id=TagId(7), led_by=LedBy.TABLE, why=None)
+    leads.tell(rows, device, f"m{MOST_NOWHERE}", found, message=2, since_us=2)
+    assert rows.metrics[device, f"m{MOST_NOWHERE}"] == (found, 2), "one that leads somewhere has its row"
+    leads.tell(rows, (GROUP, "other", "PLC"), "m0", nowhere, message=3, since_us=3)
+    assert ((GROUP, "other", "PLC"), "m0") in rows.metrics, "each edge node has its own bound"
+
+
+def test_a_draft_made_again_names_what_its_first_message_told_and_no_later_one_does() -> None:
+    leads, device = Leads(), (GROUP, "n", "PLC")
+    found = EdgeMetric(tag_id=TagId(7), led_by=LedBy.RULE, why=None)
+    first, again, later = EdgeRows(), EdgeRows(), EdgeRows()
+    leads.tell(first, device, "pH", found, message=1, since_us=1)
+    leads.tell(again, device, "pH", found, message=1, since_us=1)
+    leads.tell(later, device, "pH", found, message=2, since_us=2)
+    assert (len(first.metrics), len(again.metrics), len(later.metrics)) == (1, 1, 0)
