@@ -46,7 +46,7 @@ class ChartDisagreement:
 class ReplayedChart:
     """A chart computed anew."""
 
-    process: str
+    chart: RecordedChart
     subject: str
     alerts: int
     steps: int  # points, signals, alerts and revisions of them that were compared
@@ -70,7 +70,7 @@ def replay_chart(connection: psycopg.Connection, recorded: RecordedChart) -> Rep
         computed |= _steps(changes, ordinal)
     steps = sorted(told.keys() | computed.keys())
     return ReplayedChart(
-        process=recorded.process,
+        chart=recorded,
         subject=chart.subject,
         alerts=sum(step.startswith("alert") and step.endswith("as raised") for step in steps),
         steps=len(steps),

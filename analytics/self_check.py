@@ -1,7 +1,7 @@
-"""Every night a few runs are computed anew from the journal and held against the record.
+"""Every night a few runs and charts are computed anew from the journal and held against the record.
 
-The check reads one snapshot and writes one row; it never holds what live scoring needs. A run that disagrees raises an
-alert of its own, once.
+The check reads one snapshot and writes one row; it never holds what live scoring needs. A run or a chart that disagrees
+raises an alert of its own, once.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,8 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
+from analytics.chart_replaying import ChartDisagreement, RecordedChart, ReplayedChart, replay_chart
+from analytics.intake import position_of
 from analytics.replaying import Disagreement, RecordedRun, Replayed, replay_run
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
@@ -27,12 +29,15 @@ log = structlog.get_logger()
 
 
 class Due(NamedTuple):
-    """A run whose turn it is."""
+    """A run or a chart whose turn it is."""
 
-    run: RecordedRun
-    batch_id: int
-    unit_id: int
+    recorded: RecordedRun | RecordedChart
+    batch_id: int | None  # of a run, as is the unit
+    unit_id: int | None
     disagreed: bool  # its last check found a disagreement; an alert says so already
+
+
+Found = Replayed | ReplayedChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ class SelfCheck:
                 self.wait(LOOK_S)
 
     def step(self, connection: psycopg.Connection) -> bool:
-        """Check the run whose turn it is; False when none is due or another worker checks."""
+        """Check the run or chart whose turn it is; False when none is due or another worker checks."""
         if not _value(connection, "lock", key=LOCK):
             return False
         try:
@@ -70,9 +75,9 @@ class SelfCheck:
             if due is None:
                 return False
             started = self.now()
-            replayed = _replayed(connection, due.run)
+            found = _replayed(connection, due.recorded)
             with connection.transaction():
-                self._write(connection, due, replayed, started)
+                self._write(connection, due, found, started)
             return True
         finally:
             connection.execute(queries("self_check")["unlock"], {"key": LOCK})
@@ -84,28 +89,39 @@ class SelfCheck:
             "due": last_due(self.now(), self.settings.self_check_hour),
         }
         row = connection.execute(queries("self_check")["next"], asked).fetchone()
-        return None if row is None else Due(RecordedRun(*row[:5]), row[5], row[6], bool(row[7]))
+        if row is None:
+            return None
+        monitor_id, control_chart_id, name, run, position, batch_id, unit_id, disagreed = row
+        recorded: RecordedRun | RecordedChart = (
+            RecordedChart(control_chart_id, name, position)
+            if monitor_id is None
+            else RecordedRun(monitor_id, name, run, software(), position)
+        )
+        return Due(recorded, batch_id, unit_id, disagreed)
 
-    def _write(self, connection: psycopg.Connection, due: Due, replayed: Replayed, started: datetime) -> None:
+    def _write(self, connection: psycopg.Connection, due: Due, found: Found, started: datetime) -> None:
         finished = self.now()
-        differs = bool(replayed.disagreements)
+        differs = bool(found.disagreements)
+        recorded = found.run if isinstance(found, Replayed) else found.chart
         number = connection.execute(
             queries("self_check")["insert"],
             {
-                "monitor_id": due.run.monitor_id,
-                "position": replayed.run.position,
+                "monitor_id": recorded.monitor_id if isinstance(recorded, RecordedRun) else None,
+                "control_chart_id": None if isinstance(recorded, RecordedRun) else recorded.control_chart_id,
+                "position": recorded.position,
                 "software": software(),
-                "alerts": replayed.alerts,
-                "steps": replayed.steps,
-                "disagreements": Jsonb([asdict(one) for one in replayed.disagreements[:MOST_KEPT]]),
+                "alerts": found.alerts,
+                "steps": found.steps,
+                "disagreements": Jsonb([asdict(one) for one in found.disagreements[:MOST_KEPT]]),
                 "started_time": started,
                 "finished_time": finished,
             },
         ).fetchone()
         assert number is not None
-        log.info("run computed anew", batch=due.run.batch, run=due.run.run, differs=differs)
+        log.info("computed anew", what=_name(found), differs=differs)
         if differs and not due.disagreed:
-            connection.execute(queries("analytics")["insert_alert"], _alert(due, replayed, number[0], finished))
+            alert = _alert(due, found, recorded.position, number[0], finished)
+            connection.execute(queries("analytics")["insert_alert"], alert)
 
 
 def last_due(now: datetime, hour: int) -> datetime:
@@ -118,27 +134,43 @@ def last_due(now: datetime, hour: int) -> datetime:
     return today if today <= now else today - timedelta(days=1)
 
 
-def _replayed(connection: psycopg.Connection, run: RecordedRun) -> Replayed:
-    """A run computed anew in one snapshot; that it cannot be is a disagreement too."""
+def _replayed(connection: psycopg.Connection, recorded: RecordedRun | RecordedChart) -> Found:
+    """A run or a chart computed anew in one snapshot; that it cannot be is a disagreement too."""
     connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
     try:
         with connection.transaction():
-            position = _value(connection, "position", monitor_id=run.monitor_id)
-            return replay_run(connection, run._replace(position=position))
+            if isinstance(recorded, RecordedChart):
+                return replay_chart(connection, recorded._replace(position=position_of(connection, "charts")))
+            position = _value(connection, "position", monitor_id=recorded.monitor_id)
+            return replay_run(connection, recorded._replace(position=position))
     except psycopg.OperationalError:
         raise
     except Exception as error:
-        log.exception("run cannot be computed anew", batch=run.batch, run=run.run)
+        log.exception("cannot be computed anew", recorded=recorded)
         why = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(recorded, RecordedChart):
+            odd = ChartDisagreement(step="the chart", what="all of it", recorded="computed", computed=why)
+            return ReplayedChart(chart=recorded, subject="a chart", alerts=0, steps=0, disagreements=(odd,))
         wrong = Disagreement(alert=0, version=0, what="the run", recorded="computed", computed=why)
-        return Replayed(run=run, alerts=0, steps=0, disagreements=(wrong,))
+        return Replayed(run=recorded, alerts=0, steps=0, disagreements=(wrong,))
     finally:
         connection.isolation_level, connection.read_only = None, None
 
 
-def _alert(due: Due, replayed: Replayed, number: int, at: datetime) -> dict[str, Any]:
-    first = replayed.disagreements[0]
-    step = f"alert {first.alert} of its run {due.run.run}, {first.what}" if first.alert else first.what
+def _name(found: Found) -> str:
+    if isinstance(found, Replayed):
+        return found.run.batch
+    return f"the chart of {found.subject}, {found.chart.process},"
+
+
+def _first(found: Found) -> str:
+    if isinstance(found, ReplayedChart):
+        return f"{found.disagreements[0].step}, {found.disagreements[0].what}"
+    first = found.disagreements[0]
+    return f"alert {first.alert} of its run {found.run.run}, {first.what}" if first.alert else first.what
+
+
+def _alert(due: Due, found: Found, position: int, number: int, at: datetime) -> dict[str, Any]:
     return {
         "monitor_id": None,
         "batch_id": due.batch_id,
@@ -151,16 +183,16 @@ def _alert(due: Due, replayed: Replayed, number: int, at: datetime) -> dict[str,
         "raised_time": at,
         "onset_time": at,
         "phase_time_h": 0.0,
-        "score": float(len(replayed.disagreements)),
+        "score": float(len(found.disagreements)),
         "limit_value": 0.0,
-        "sentence": f"The record of {due.run.batch} does not tell what its journal leads to: "
-        f"{len(replayed.disagreements)} of {max(replayed.steps, 1)} steps differ, first {step}. "
-        "Somebody may have changed it: call QA, and run the replay of this batch.",
+        "sentence": f"The record of {_name(found)} does not tell what its journal leads to: "
+        f"{len(found.disagreements)} of {max(found.steps, 1)} steps differ, first {_first(found)}. "
+        "Somebody may have changed it: call QA, and run the replay.",
         "contributions": Jsonb([]),
-        "cells": Jsonb([asdict(one) for one in replayed.disagreements[:MOST_KEPT]]),
+        "cells": Jsonb([asdict(one) for one in found.disagreements[:MOST_KEPT]]),
         "reference_digest": None,
         "software": software(),
-        "intake_ordinal": replayed.run.position,
+        "intake_ordinal": position,
         "same_as": None,
     }
 

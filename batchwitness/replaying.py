@@ -75,7 +75,7 @@ def lines(replayed: Replayed) -> list[str]:
 
 def chart_lines(replayed: ReplayedChart) -> list[str]:
     """What is said of one chart."""
-    head = f"chart of {replayed.subject}, {replayed.process}: {replayed.alerts} alerts in {replayed.steps} steps"
+    head = f"chart of {replayed.subject}, {replayed.chart.process}: {replayed.alerts} alerts in {replayed.steps} steps"
     said = [f"{head}, the same" if not replayed.disagreements else f"{head}, {len(replayed.disagreements)} differ"]
     for one in replayed.disagreements[:MOST_SHOWN]:
         said += [f"  {one.step}, {one.what}:", f"    recorded {one.recorded}", f"    computed {one.computed}"]

@@ -86,7 +86,7 @@ def _notes(connection: Connection) -> list[str]:
     assert refused is not None
     differing = rows(connection, queries("self_check")["differing"])
     notes = [
-        f"the record of {one['batch']}, run {one['run']}, does not tell what its journal leads to (found "
+        f"the record of {one['what']}, does not tell what its journal leads to (found "
         f"{instant(one['finished_time'])}): call QA"
         for one in differing
     ]

@@ -231,7 +231,7 @@ def _alert_page(
         course=course,
         panels=[] if found.chart is None else draw(read_chart_detail(connection, found.chart)),
         own=read_alert_course(connection, alert),
-        **({} if course is None else _around(course, found)),
+        **({"around": []} if course is None else _around(course, found)),
         refused=None if refused is None else str(refused),
         comment=comment,
         may_acknowledge=ACKNOWLEDGE.lets(actor),

@@ -54,22 +54,24 @@ class GapRow(BaseModel):
 class DisagreementRow(BaseModel):
     """One thing that the record and the journal say otherwise."""
 
-    alert: int  # ordinal in its run; 0: the run itself
-    version: int  # 0: as it was raised
+    alert: int | None = None  # ordinal in its run; 0: the run itself; null: of a chart
+    version: int | None = None  # 0: as it was raised
+    step: str | None = None  # of a chart: which value, signal or alert, and which revision of it
     what: str
     recorded: str
     computed: str
 
 
 class SelfCheckRow(BaseModel):
-    """A run that was computed anew from the journal and compared with the record."""
+    """A run or a chart over batches that was computed anew from the journal and compared with the record."""
 
     self_check: int
-    batch: str
-    run: int
+    batch: str | None  # of a run
+    run: int | None
+    chart: int | None
     software: str
     alerts: int
-    steps: int  # alerts raised and changes of them that were compared
+    steps: int  # alerts raised and changes of them that were compared; of a chart its values and signals too
     disagreements: list[DisagreementRow]
     started_time: datetime  # of the host
     finished_time: datetime

@@ -195,7 +195,7 @@ CREATE TABLE public.alert (
     CONSTRAINT alert_signal_check CHECK (
 CASE kind
     WHEN 'signal'::text THEN ((control_limit_id IS NOT NULL) AND (num_nonnulls(monitor_id, batch_id, unit_id, phase_time_h) = 0))
-    ELSE ((control_limit_id IS NULL) AND (num_nulls(unit_id, phase_time_h) = 0))
+    ELSE ((control_limit_id IS NULL) AND (phase_time_h IS NOT NULL) AND ((unit_id IS NOT NULL) OR (detector = 'self_check'::text)))
 END)
 );
 
@@ -1645,7 +1645,7 @@ CREATE TABLE public.schema_migration (
 
 CREATE TABLE public.self_check (
     self_check_id bigint NOT NULL,
-    monitor_id integer NOT NULL,
+    monitor_id integer,
     "position" bigint NOT NULL,
     software text NOT NULL,
     alerts integer NOT NULL,
@@ -1653,7 +1653,9 @@ CREATE TABLE public.self_check (
     disagreements jsonb NOT NULL,
     started_time timestamp with time zone NOT NULL,
     finished_time timestamp with time zone NOT NULL,
+    control_chart_id integer,
     CONSTRAINT self_check_alerts_check CHECK ((alerts >= 0)),
+    CONSTRAINT self_check_check CHECK ((num_nonnulls(monitor_id, control_chart_id) = 1)),
     CONSTRAINT self_check_steps_check CHECK ((steps >= 0))
 );
 
@@ -2379,6 +2381,8 @@ CREATE INDEX reading_revision_correction ON public.reading_revision USING btree 
 
 CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
 
+CREATE INDEX self_check_chart ON public.self_check USING btree (control_chart_id, finished_time) WHERE (control_chart_id IS NOT NULL);
+
 CREATE INDEX self_check_finished ON public.self_check USING btree (finished_time);
 
 CREATE INDEX self_check_monitor ON public.self_check USING btree (monitor_id, finished_time);
@@ -2681,6 +2685,9 @@ ALTER TABLE ONLY public.registered_publisher
 
 ALTER TABLE ONLY public.sampling_plan
     ADD CONSTRAINT sampling_plan_process_version_id_fkey FOREIGN KEY (process_version_id) REFERENCES public.process_version(process_version_id);
+
+ALTER TABLE ONLY public.self_check
+    ADD CONSTRAINT self_check_control_chart_id_fkey FOREIGN KEY (control_chart_id) REFERENCES public.control_chart(control_chart_id);
 
 ALTER TABLE ONLY public.self_check
     ADD CONSTRAINT self_check_monitor_id_fkey FOREIGN KEY (monitor_id) REFERENCES public.monitor(monitor_id);

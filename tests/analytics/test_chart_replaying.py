@@ -11,6 +11,7 @@ from tests.analytics.conftest import LIVE_START, Watched, batch_messages
 from tests.analytics.test_chart_alerts import take
 from tests.analytics.test_charts import begin, order, result, use
 from tests.analytics.test_corrections import correct_procedure
+from tests.analytics.test_self_check import NIGHT, check
 
 
 @pytest.fixture
@@ -75,3 +76,25 @@ def test_of_a_summary_what_rules_made_of_it_is_computed_anew(watched: Watched) -
 def test_a_batch_on_no_chart_has_none_to_replay(told: Watched) -> None:
     with psycopg.connect(told.database.dsn("analytics")) as connection:
         assert recorded_charts(connection, "CT-23") == []
+
+
+def test_DETECT_1_charts_are_computed_anew_at_night_and_one_that_was_changed_raises_an_alert_once(
+    told: Watched,
+) -> None:
+    checks = (
+        "SELECT alerts > 0, jsonb_array_length(disagreements) FROM self_check WHERE control_chart_id IS NOT NULL"
+        " ORDER BY self_check_id"
+    )
+    assert check(told, NIGHT) == 1
+    assert told.record.ask(checks) == [(True, 0)]
+    told.record.owner.execute("UPDATE chart_signal SET sentence = 'All is well.' WHERE chart_signal_id = 1")
+    check(told, NIGHT + timedelta(hours=24))
+    check(told, NIGHT + timedelta(hours=48))
+    assert [found > 0 for _, found in told.record.ask(checks)] == [False, True, True]
+    ((sentence, severity, unit),) = told.record.ask(
+        "SELECT sentence, severity, unit_id FROM alert_now WHERE detector = 'self_check'"
+    )
+    assert sentence.startswith(
+        "The record of the chart of viability, AUTO-2.0, does not tell what its journal leads to: "
+    )
+    assert (severity, unit) == ("high", None)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from psycopg.types.json import Jsonb
 
 from analytics.charts import follow_charts
 from analytics.intake import Stretch
@@ -209,3 +210,49 @@ def test_a_signal_is_acknowledged_and_assessed_on_its_page_as_any_alert(
     said |= {"impact": "possible", "cause": "material"}
     assert anonymous.post(f"{page}/assess", data=said, headers=ORIGIN).status_code == 303
     assert anonymous.get(f"/v1{page}").json()["state"] == "assessed"
+
+
+def test_what_a_check_at_night_found_of_a_chart_is_listed_noted_and_said_on_the_page_of_its_alert(
+    anonymous: TestClient, people: None, plant: Plant, database: Database
+) -> None:
+    chart = begin(anonymous, plant, database)
+    (alert,) = anonymous.get("/v1/alerts").json()["items"]
+    assert "not yet" in anonymous.get(f"/alerts/{alert['alert']}").text
+    wrong = {"step": "value of batch 1, revision 1", "what": "value", "recorded": "91.0", "computed": "90.0"}
+    plant.insert(
+        "self_check",
+        control_chart_id=chart,
+        position=5,
+        software="1",
+        alerts=1,
+        steps=2,
+        disagreements=Jsonb([wrong]),
+        started_time=plant.now,
+        finished_time=plant.now,
+    )
+    (found,) = anonymous.get("/v1/self-checks").json()["items"]
+    assert (found["chart"], found["batch"], found["run"]) == (chart, None, None)
+    assert found["disagreements"] == [wrong | {"alert": None, "version": None}]
+    assert "the record tells otherwise" in anonymous.get(f"/alerts/{alert['alert']}").text
+    said = [note for note in anonymous.get("/ready").json()["notes"] if "the chart of viability, AUTO-2.0" in note]
+    assert len(said) == 1
+    told = plant.insert(
+        "alert",
+        ordinal=-1,
+        kind="quality",
+        severity="high",
+        detector="self_check",
+        tags=[],
+        raised_time=plant.now,
+        onset_time=plant.now,
+        phase_time_h=0.0,
+        score=1.0,
+        limit_value=0.0,
+        sentence="The record of the chart of viability does not tell what its journal leads to.",
+        contributions=Jsonb([]),
+        cells=Jsonb([wrong]),
+        software="1",
+        intake_ordinal=1,
+    )
+    assert "The record of the chart of viability" in anonymous.get(f"/alerts/{told}").text
+    assert "The record of the chart of viability" in anonymous.get("/alerts").text

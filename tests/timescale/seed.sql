@@ -202,6 +202,8 @@ INSERT INTO alert (alert_id, control_limit_id, ordinal, kind, severity, detector
 OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'signal', 'medium', 'nelson_1', '{}', '2026-01-16Z', '2026-01-01Z', 94, 93,
     'viability of CT-1 is 94 %', '[]', '[]', '1', 1, '2026-01-16Z');
 INSERT INTO signal_batch (alert_id, batch_id, version) VALUES (2, 1, 0);
+INSERT INTO self_check (control_chart_id, position, software, alerts, steps, disagreements, started_time, finished_time)
+VALUES (1, 1, '1', 1, 3, '[]', '2026-01-24 00:02Z', '2026-01-24 00:03Z');
 INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
 VALUES (1, 0, '2026-01-01 00:30Z', '{pH}', '{0.5}', '{ewma}');
 INSERT INTO departure_point (monitor_id, point, point_time, tags, value, expected, sd, reach, limit_value)

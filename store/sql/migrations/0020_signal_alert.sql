@@ -7,7 +7,8 @@ ALTER TABLE alert
         CASE kind
             WHEN 'signal' THEN control_limit_id IS NOT NULL
                 AND num_nonnulls(monitor_id, batch_id, unit_id, phase_time_h) = 0
-            ELSE control_limit_id IS NULL AND num_nulls(unit_id, phase_time_h) = 0
+            -- That the record of a chart was changed is of no unit either.
+            ELSE control_limit_id IS NULL AND phase_time_h IS NOT NULL AND (unit_id IS NOT NULL OR detector = 'self_check')
         END
     ),
     DROP CONSTRAINT alert_monitor_id_ordinal_unit_id_key,
@@ -95,3 +96,10 @@ ALTER TABLE control_limit
     ADD CHECK (num_nulls(retired_chain_id, retired_block_seq) = CASE
         WHEN state = 'retired' AND used_from IS NOT NULL THEN 0 ELSE 2 END);
 GRANT UPDATE (retired_from, retired_by, retired_chain_id, retired_block_seq) ON control_limit TO batchwitness_api;
+
+-- Charts are computed anew at night as runs are.
+ALTER TABLE self_check
+    ALTER COLUMN monitor_id DROP NOT NULL,
+    ADD COLUMN control_chart_id integer REFERENCES control_chart,
+    ADD CHECK (num_nonnulls(monitor_id, control_chart_id) = 1);
+CREATE INDEX self_check_chart ON self_check (control_chart_id, finished_time) WHERE control_chart_id IS NOT NULL;

@@ -40,7 +40,9 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
         AS reference_batches,
     (SELECT to_jsonb(newest) FROM (
         SELECT finished_time, disagreements <> '[]' AS differs FROM self_check
-        WHERE self_check.monitor_id = alert_now.monitor_id ORDER BY finished_time DESC LIMIT 1) AS newest)
+        WHERE self_check.monitor_id = alert_now.monitor_id
+            OR self_check.control_chart_id = control_limit.control_chart_id
+        ORDER BY finished_time DESC LIMIT 1) AS newest)
         AS computed_anew,
     (SELECT phase.name FROM monitor JOIN phase USING (unit_procedure_id)
         WHERE monitor.monitor_id = alert_now.monitor_id AND phase.during @> alert_now.raised_time) AS phase
