@@ -25,7 +25,7 @@ class AnalyticsSettings(BaseSettings):
         default=0.2, gt=0, le=10, description="How often the journal is looked at when there was nothing new."
     )
     self_check_runs: int = Field(
-        default=5, ge=0, le=1000, description="How many runs a night are computed anew from the journal; 0: none."
+        default=5, ge=0, le=1000, description="How many runs and charts are computed anew in a night; 0: none."
     )
     self_check_hour: int = Field(
         default=2, ge=0, le=23, description="The hour, UTC, from which a night's runs are due."
