@@ -6,11 +6,22 @@ import numpy as np
 
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.components import Components
 from analytics.detectors.declared import Declared
+from analytics.detectors.maturity import Pace
+from analytics.detectors.own_past import OwnPast
 from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
 from analytics.segment import Floats, Int64s
-from analytics.sentences import assay_sentence, balance_sentence, declared_sentence, drift_sentence
+from analytics.sentences import (
+    assay_sentence,
+    balance_sentence,
+    components_sentence,
+    declared_sentence,
+    drift_sentence,
+    own_past_sentence,
+    pace_sentence,
+)
 from analytics.template import Statistic
 from store.model.plant import Tag
 
@@ -97,6 +108,38 @@ class DriftCourse:
                 others=others,
                 batches=batches,
             )
+        if isinstance(detector, Components):
+            return components_sentence(
+                statistic=detector.distance,
+                score=score**2,
+                limit=float(self.limits[layer, top]) ** 2,
+                since_h=since_h,
+                driven_by=self._driven_by(detector),
+                batches=batches,
+            )
+        if isinstance(detector, Pace):
+            cell = len(self.values) - 1
+            return pace_sentence(
+                pace=detector.pace / detector.expected(cell),
+                maturity=detector.maturity.position(cell),
+                by_clock=(cell + 1) / self._reference.grid.cells,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                since_h=since_h,
+                told_by=self._driven_by(detector),
+                batches=batches,
+            )
+        if isinstance(detector, OwnPast):
+            mean, sd = (float(part[len(self.values) - 1][top]) for part in (self._course.mean, self._course.sd))
+            return own_past_sentence(
+                tag=self._tags[top],
+                value=float(self.values[-1][top]),
+                expected=mean + detector.foretold(top) * sd,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                since_h=since_h,
+                others=others,
+            )
         cells = [cell for cell in range(onset, len(self.values)) if not np.isnan(self.z[cell][top])]
         count = len(cells)
         value = sum(float(self.values[cell][top]) for cell in cells) / count
@@ -113,6 +156,24 @@ class DriftCourse:
             advisory=self._reference.rule is Rule.PREDICTION_LIMITS,
         )
 
+    def contributions(self, ratios: Mapping[int, float], layer: int) -> tuple[tuple[str, float], ...]:
+        """The shares of tags in what is told, the largest first, of sum 1.
+
+        `ratios` are the scores of the episode's slots over their limits; a number of the whole batch has shares of its
+        own, of tags that are in no episode too.
+        """
+        detector = self._layers[self._names[layer]]
+        if isinstance(detector, Components | Pace):
+            return tuple((tag.name, share) for tag, share in self._driven_by(detector))
+        total = sum(ratios.values()) or 1.0
+        order = sorted(ratios, key=lambda slot: (-ratios[slot], slot))
+        return tuple((self._tags[slot].name, ratios[slot] / total) for slot in order)
+
+    def _driven_by(self, detector: Components | Pace) -> list[tuple[Tag, float]]:
+        shares = detector.shares()
+        order = np.argsort(-shares, kind="stable").tolist()
+        return [(self._tags[slot], float(shares[slot])) for slot in order if shares[slot] > 0.0]
+
     def _latest_z(self, slot: int) -> float:
         last = self.last_z(slot)
         return 0.0 if last is None or np.isnan(last[2]) else last[2]
@@ -122,7 +183,7 @@ class DriftCourse:
         sign = 1.0 if self.scores[-1][layer, slot] >= 0 else -1.0
         last = len(self.z) - 1
         detector = self._layers[self._names[layer]]
-        if isinstance(detector, Balance | Declared):
+        if isinstance(detector, Balance | Declared | Components | OwnPast | Pace):
             return detector.run_began(last, slot, sign)
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]

@@ -24,6 +24,7 @@ class Family:
 
     maxima: Floats  # (batches, channels): the largest |score| of every batch, NaN where it was not judged
     offset: float = 0.0  # added before the logarithm
+    share: float = 1.0  # of the budget, beside those of the other families
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +44,14 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
     the mean and the SD over the other batches, the SD shrunk half-way to the median SD of its family, because 24
     batches know a spread only within 15 %. A batch's statistic in a family is its largest standardised channel; a
     Gumbel distribution fitted to the statistics by L-moments gives the level that a share `alpha`/families of batches
-    would exceed: families split the budget evenly, so that one with wild maxima does not blunt the others. With n
+    would exceed, or more or less than that where families declare unequal shares: families split the budget and not
+    the level, so that one with wild maxima does not blunt the others. With n
     batches no share below 1/(n + 1) can be observed in them: below it a level is an extrapolation.
     """
     batches = len(families[0].maxima)
     levels = np.full(len(families), np.nan)
     statistics = np.full((batches, len(families)), np.nan)
+    shares = sum(family.share for family in families)
     limits = []
     for number, family in enumerate(families):
         limit = np.full(family.maxima.shape[1], np.nan)
@@ -65,7 +68,7 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
                 statistics[batch, number] = np.max(((x[batch] - mean) / spread)[known])
         of_all = statistics[:, number]
         fitted = fit_gumbel(of_all[np.isfinite(of_all)].tolist())
-        levels[number] = fitted.quantile(1.0 - alpha / len(families))
+        levels[number] = fitted.quantile(1.0 - alpha * family.share / shares)
         mean, spread = _centre_and_spread(x)
         limit[used] = np.exp(mean + levels[number] * spread) - family.offset
     return Budget(limits=tuple(limits), levels=levels, statistics=statistics)

@@ -13,7 +13,11 @@ from typing import Any, Self
 import numpy as np
 
 from analytics.detectors.assay import FittedAssay
+from analytics.detectors.components import FittedComponents
 from analytics.detectors.declared import FittedBalance
+from analytics.detectors.maturity import FittedMaturity
+from analytics.detectors.own_past import FittedPast
+from analytics.fitted import arrays_of, fields_of, fitted_from
 from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
@@ -21,9 +25,10 @@ from analytics.segment import Floats
 from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 3
+FORMAT = 4
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
+OF_COURSES = {"components": FittedComponents, "own_past": FittedPast, "maturity": FittedMaturity}
 
 
 class Rule(StrEnum):
@@ -65,6 +70,11 @@ class TimeConstants:
     smoothing_h: float = 2.2  # width of the rolling maximum over the reference SD
     declared_h: float = 1.0  # of declared balances, whose statistic already spans hours
     assay_h: float = 42.0  # of the slow level of assay differences
+    components_h: float = 0.9  # of z before its components
+    own_past_h: float = 10.0
+    own_past_delay_h: float = 10.0  # a batch's own cells foretell it from this age on
+    maturity_h: float = 10.0
+    pace_window_h: float = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +112,9 @@ class Trajectory:
     clip: float  # SD beyond which z is not counted
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
+    components: FittedComponents | None = None
+    own_past: FittedPast | None = None
+    maturity: FittedMaturity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +175,11 @@ class ReferenceModel:
                     {name: getattr(pair, name) for name in ("assay", "checks", "drawn_before_h", "within_h", "mean")}
                     for pair in course.assays
                 ],
+                **{name: fields_of(part) for name in OF_COURSES if (part := getattr(course, name)) is not None},
             }
+            for name in OF_COURSES:
+                if (part := getattr(course, name)) is not None:
+                    arrays |= arrays_of(part, name)
             for number, part in enumerate(course.declared):
                 for name in ("mean", "weights", "residual_sd"):
                     arrays[f"declared {number} {name}"] = getattr(part, name)
@@ -223,6 +240,7 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         assays=tuple(
             FittedAssay(**pair, sd=arrays[f"assay {number} sd"]) for number, pair in enumerate(fields["assays"])
         ),
+        **{name: fitted_from(kind, fields[name], arrays, name) for name, kind in OF_COURSES.items() if name in fields},
     )
 
 

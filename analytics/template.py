@@ -62,6 +62,7 @@ class Template:
     units: Mapping[str, str]  # unit_of_measure by tag
     balances: tuple[DeclaredBalance, ...]
     assays: tuple[DeclaredAssay, ...]
+    also: tuple[str, ...] = ()  # further families of channels
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -73,6 +74,7 @@ class Template:
                 units={str(tag): str(unit) for tag, unit in data["units"].items()},
                 balances=tuple(_balance(part) for part in data.get("balance", [])),
                 assays=tuple(DeclaredAssay(**part) for part in data.get("assay", [])),
+                also=tuple(str(name) for name in data.get("also", [])),
             )
         except KeyError as error:
             raise TemplateInvalid(f"a template needs {error}") from error
@@ -107,6 +109,9 @@ class Template:
             for tag in (assay.assay, assay.checks):
                 if tag not in self.units:
                     raise TemplateInvalid(f"assay {assay.assay}: {tag} is not among [units]")
+
+
+NOTHING_DECLARED = Template(name="", units={}, balances=(), assays=())
 
 
 def shipped() -> tuple[Template, ...]:
