@@ -21,6 +21,7 @@ from analytics.spread import ewma_levels, largest, residual_sd, spread_of
 EXPLAINED = 0.9  # share of the variance that the components hold
 RANK = 3  # dimensions of a tag's own courses
 SMALLEST_VARIANCE = 1e-6
+ORDINARY_SD = 1.0  # of a number of the batch: between batches whose largest scores lie below it a ratio means nothing
 ONE_WAY = 0.9  # of what the mean course of a tag moves at all within a window goes in one direction
 FEWEST_SD = 1.0  # that it moves within the window
 LARGEST_STEP = 0.25  # of that, in one cell: a recipe's step tells the clock and not how far a batch has come
@@ -132,7 +133,7 @@ class CourseLearner:
                 )
                 scores = np.array([layer.update(cell, row) for cell, row in enumerate(z[run])])
                 maxima[name][run, 0] = np.fmax.reduce(largest(scores, self.judged))
-        return {name: Family(maxima=found) for name, found in maxima.items()}
+        return {name: Family(maxima=found, offset=ORDINARY_SD) for name, found in maxima.items()}
 
     def _past(self, z: Floats, residual: Floats) -> FittedPast:
         """The space of the courses of z of runs, for every tag that carries a limit."""
@@ -219,7 +220,7 @@ class CourseLearner:
             mean, sd = self._spread_of_pace(np.delete(paces, run, axis=0))
             maxima[run] = largest(np.clip((pace - mean) / sd, -PACE_CLIP, PACE_CLIP)[:, None], self.judged)
         mean, sd = self._spread_of_pace(paces)
-        return replace(every, pace_mean=mean, pace_sd=sd), Family(maxima=maxima)
+        return replace(every, pace_mean=mean, pace_sd=sd), Family(maxima=maxima, offset=ORDINARY_SD)
 
     def _spread_of_pace(self, paces: Floats) -> tuple[Floats, Floats]:
         mean, sd = spread_of(paces[:, :, None], np.zeros(1), self.grid.cells_in(self.constants.pace_window_h))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.layers import BALANCE, EWMA, PAGE_HINKLEY
+from analytics.detectors.maturity import PACE_CLIP
+from analytics.layers import BALANCE, EWMA, OWN_PAST, PACE, PAGE_HINKLEY
 from analytics.methods.gumbel import fit_gumbel
 from analytics.segment import Floats
 
 CLIP = 6.0  # SD
+CLIPS = {EWMA: CLIP, BALANCE: CLIP, OWN_PAST: CLIP, PACE: PACE_CLIP}  # SD that no score of a family passes
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 FEWEST_JUDGED = 6  # batches in which a channel was judged, or it has no limit
@@ -77,14 +79,14 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
 def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[str, Floats]:
     """What each channel is judged by, of the `limits` that the budget gave the families, in their order.
 
-    An EWMA of clipped values never passes the clip: what stays there must alert, unless left-out batches themselves
-    came half as far. The threshold of Page-Hinkley is no smaller than one clipped value.
+    What is made of clipped values never passes the clip: what stays there must alert, unless left-out batches
+    themselves came half as far. The threshold of Page-Hinkley is no smaller than one clipped value.
     """
     channels = {}
     for (name, family), limit in zip(families.items(), limits, strict=True):
-        if name in (EWMA, BALANCE):
+        if name in CLIPS:
             seen = np.where(np.isfinite(family.maxima), family.maxima, 0.0).max(axis=0)
-            reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * seen)
+            reachable = np.maximum(REACHABLE * CLIPS[name], BEYOND_REFERENCE * seen)
             channels[name] = np.minimum(limit, reachable)
         elif name == PAGE_HINKLEY:
             channels[name] = np.maximum(limit, CLIP)

@@ -13,7 +13,7 @@ from analytics.exact import exp
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
 
-CLIP = 6.0  # SD of one tag in one cell at one place
+ORDINARY = 3.0  # SD from the course, beyond which a distance counts as itself and not as its square
 PACE_CLIP = 10.0  # SD of the pace
 SMALLEST_GAIN = 1e-9  # that somebody carries the pace when no tag gains
 
@@ -39,12 +39,13 @@ class FittedMaturity:
 class Maturity:
     """The position of a batch on the reference's mean course, from the tags that climb or fall along it.
 
-    For every lag l the squared distance of each telling tag from the course at t + l, in SD there and clipped, is kept
-    as an EWMA over `tau_h`; the lag is where their sum plus (l/SD of lags)² is least, between cells by the parabola
-    through its neighbours. It is the open-ended matching of a running batch to a reference (Kassidas, MacGregor and
-    Taylor 1998) with one lag for all recent cells in place of a warped path, and the penalty keeps the clock where the
-    tags tell nothing. Where no tag tells, the distances stay and the batch is taken to go with the clock. The state is
-    a distance for each tag and lag, however long the batch.
+    For every lag l the loss ρ(d) of each telling tag is kept as an EWMA over `tau_h`: d is its distance from the course
+    at t + l in SD there, ρ(d) = d² up to 3 SD and 3 (2 |d| − 3) beyond, so that no wild tag decides (Huber 1964). The
+    lag is where their sum plus (l/SD of lags)² is least, between cells by the parabola through its neighbours. It is
+    the open-ended matching of a running batch to a reference (Kassidas, MacGregor and Taylor 1998) with one lag for all
+    recent cells in place of a warped path; the penalty keeps the clock where the tags tell nothing. Where no tag tells,
+    the losses stay and the batch is taken to go with the clock. The state is a loss for each tag and lag, however long
+    the batch.
 
     >>> course = FittedMaturity(
     ...     tags=("CER",), mean=np.arange(40.0)[:, None], sd=np.ones((40, 1)), tells=np.ones((40, 1)),
@@ -65,7 +66,7 @@ class Maturity:
         self._weight = 1.0 - exp(-width_h / tau_h)
         self._lags = np.arange(-fitted.reach, fitted.reach + 1)
         self._penalty = (self._lags / fitted.lag_sd) ** 2
-        self.distances = np.zeros((len(self._places), len(self._lags)))
+        self.losses = np.zeros((len(self._places), len(self._lags)))
         self.lag = 0.0  # cells ahead of the clock
 
     def update(self, cell: int, values: Floats) -> bool:
@@ -79,9 +80,10 @@ class Maturity:
         if not telling.any():
             return False
         distance = (seen - fitted.mean[at][:, self._places]) / fitted.sd[at][:, self._places]
-        squares = np.minimum(np.nan_to_num(distance**2, nan=CLIP**2), CLIP**2).T
-        moved = self.distances + self._weight * (squares - self.distances)
-        self.distances = np.where(telling[:, None], moved, self.distances)
+        away = np.abs(np.where(np.isnan(distance), ORDINARY, distance)).T
+        lost = np.where(away <= ORDINARY, away**2, ORDINARY * (2.0 * away - ORDINARY))
+        moved = self.losses + self._weight * (lost - self.losses)
+        self.losses = np.where(telling[:, None], moved, self.losses)
         self.lag = self._least()
         return True
 
@@ -92,11 +94,11 @@ class Maturity:
     def gains(self, before: float, after: float) -> Floats:
         """By how much each telling tag lies nearer to the course at one lag than at another, (telling tags,)."""
         reach = self._fitted.reach
-        gain: Floats = self.distances[:, round(before) + reach] - self.distances[:, round(after) + reach]
+        gain: Floats = self.losses[:, round(before) + reach] - self.losses[:, round(after) + reach]
         return gain
 
     def _least(self) -> float:
-        cost = self._penalty + self.distances.sum(axis=0)
+        cost = self._penalty + self.losses.sum(axis=0)
         least = int(np.argmin(cost))
         if least in (0, len(cost) - 1):
             return float(self._lags[least])
@@ -160,17 +162,17 @@ class Pace:
         return float(self._fitted.pace_mean[cell])
 
     def run_began(self, cell: int, slot: int, sign: float) -> int:  # noqa: ARG002 - the pace is the batch's
-        """The first cell of the present run beyond one SD on one side, less the window it looks back over."""
-        return max(0, self._onset.began(0, cell) - len(self._lags) // 2)
+        """The first cell of the present run beyond one SD on one side."""
+        return self._onset.began(0, cell)
 
     def to_bytes(self) -> bytes:
-        """Distances by lag, the lags of the window, the pace and the beginning of the run."""
+        """Losses by lag, the lags of the window, the pace and the beginning of the run."""
         return pack(
             "pace",
             1,
             {},
             {
-                "distances": self.maturity.distances,
+                "losses": self.maturity.losses,
                 "lag": np.array([self.maturity.lag, self.pace]),
                 "lags": self._lags,
                 "onset": np.frombuffer(self._onset.to_bytes(), np.uint8),
@@ -181,7 +183,7 @@ class Pace:
     def restore(self, data: bytes) -> Self:
         """This detector in the state those bytes describe."""
         _, arrays = unpack("pace", 1, data)
-        self.maturity.distances, self._lags, self._shares = arrays["distances"], arrays["lags"], arrays["shares"]
+        self.maturity.losses, self._lags, self._shares = arrays["losses"], arrays["lags"], arrays["shares"]
         self.maturity.lag, self.pace = arrays["lag"].tolist()
         self._onset.restore(arrays["onset"].tobytes())
         return self

@@ -1,5 +1,6 @@
 """A fed tank for these tests: its level must follow the pump, and samples check the pH that a loop holds."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +45,7 @@ TEMPLATE = Template.parse(
     within_h = 0.5
     """
 )
+WHOLE_COURSES = replace(TEMPLATE, also=("hotelling_t2", "spe", "own_past", "pace"))
 UNITS = {"acid": "L/h", "feed": "L/h", "level": "L", "pH": "pH", "pH_sample": "pH"}
 
 
