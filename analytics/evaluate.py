@@ -23,7 +23,7 @@ from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.scoring import BatchAlert, Score, score_alerts
 from analytics.segment import Segment
-from analytics.template import NOTHING_DECLARED, fitting, shipped
+from analytics.template import NOTHING_DECLARED, Further, fitting, shipped
 from store.model.alert import Alert
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -73,7 +73,7 @@ def evaluate(
     directory: Path,
     *,
     without: Collection[str] = (),
-    also: Collection[str] = (),
+    also: Collection[Further] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Learn the references, run every monitored batch, then score. Raises DatasetError.

@@ -16,6 +16,7 @@ from analytics.detectors.own_past import OwnPast
 from analytics.grid import Grid
 from analytics.reference import Trajectory
 from analytics.segment import Floats
+from analytics.template import Further
 
 
 class Layer(Protocol):
@@ -43,10 +44,10 @@ PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
 ASSAY = "assay"
 ASSAYS = "assays"  # their slow level
-HOTELLING_T2 = str(Distance.HOTELLING_T2)
-SPE = str(Distance.SPE)
-OWN_PAST = "own_past"
-PACE = "pace"
+HOTELLING_T2 = Further.HOTELLING_T2.value
+SPE = Further.SPE.value
+OWN_PAST = Further.OWN_PAST.value
+PACE = Further.PACE.value
 # How high a tag stands or how fast cells grow is a donor's nature; that tags contradict each other is not.
 LEVELS = (EWMA, PAGE_HINKLEY, HOTELLING_T2, OWN_PAST, PACE)
 

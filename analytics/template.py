@@ -25,6 +25,15 @@ class Statistic(StrEnum):
     SLOPE = "slope"  # the least-squares slope over the span, by the span: for what a flow adds up to
 
 
+class Further(StrEnum):
+    """Families of channels that are watched where a template asks for them. They rest on whole reference batches."""
+
+    HOTELLING_T2 = "hotelling_t2"  # how far all tags lie from the reference together
+    SPE = "spe"  # how far from the way they hang together
+    OWN_PAST = "own_past"  # each tag beside what the batch's own past foretells
+    PACE = "pace"  # how fast the batch goes along the reference's course
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredBalance:
     """A quantity that other quantities explain. Its residual accuses one tag."""
@@ -62,7 +71,7 @@ class Template:
     units: Mapping[str, str]  # unit_of_measure by tag
     balances: tuple[DeclaredBalance, ...]
     assays: tuple[DeclaredAssay, ...]
-    also: tuple[str, ...] = ()  # further families of channels
+    also: tuple[Further, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -74,7 +83,7 @@ class Template:
                 units={str(tag): str(unit) for tag, unit in data["units"].items()},
                 balances=tuple(_balance(part) for part in data.get("balance", [])),
                 assays=tuple(DeclaredAssay(**part) for part in data.get("assay", [])),
-                also=tuple(str(name) for name in data.get("also", [])),
+                also=tuple(Further(name) for name in data.get("also", [])),
             )
         except KeyError as error:
             raise TemplateInvalid(f"a template needs {error}") from error

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from analytics.template import Further
 from batchwitness.cli_dashboards import dashboards
 from batchwitness.cli_options import Var
 from store.model.reference import ReferenceRole
@@ -281,11 +282,14 @@ def evaluate(
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     ablation: Annotated[bool, typer.Option(help="Once more without each family of channels.")] = False,
+    also: Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too.")] = None,
 ) -> None:
     """Run the live detection over a data set and score it."""
     from analytics.evaluating import run
 
-    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts, report_file=report, ablation=ablation))
+    raise typer.Exit(
+        run(directory, as_json=as_json, alerts_file=alerts, report_file=report, ablation=ablation, also=also or ())
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from analytics.detectors.onset import Onset
 from analytics.linear import solved
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
+from analytics.template import Further
 
 FEWEST_KNOWN = 0.5  # share of the tags below which nothing is said of them together
 
@@ -20,8 +21,8 @@ FEWEST_KNOWN = 0.5  # share of the tags below which nothing is said of them toge
 class Distance(StrEnum):
     """Which of the two is watched."""
 
-    HOTELLING_T2 = "hotelling_t2"  # within the space of the components
-    SPE = "spe"  # from it
+    HOTELLING_T2 = Further.HOTELLING_T2.value  # within the space of the components
+    SPE = Further.SPE.value  # from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +114,10 @@ class Components:
         missing = np.flatnonzero(np.isnan(level))
         if len(missing):
             known = np.where(np.isnan(level), 0.0, level)
-            pull = (self._inverse[:, missing] * known[:, None]).sum(axis=0)
+            pull = np.array([added(self._inverse[place] * known) for place in missing.tolist()])
             level = known
             level[missing] = -solved(self._inverse[np.ix_(missing, missing)], pull)
-        scores = (self._loadings.T * level[:, None]).sum(axis=0)
+        scores = np.array([added(loading * level) for loading in self._loadings])
         if self.distance is Distance.SPE:
             residual: Floats = level - (self._loadings * scores[:, None]).sum(axis=0)
             return residual

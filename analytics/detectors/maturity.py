@@ -80,7 +80,8 @@ class Maturity:
         if not telling.any():
             return False
         distance = (seen - fitted.mean[at][:, self._places]) / fitted.sd[at][:, self._places]
-        away = np.abs(np.where(np.isnan(distance), ORDINARY, distance)).T
+        # A copy, because the order in memory is the order in which losses are added.
+        away = np.abs(np.where(np.isnan(distance), ORDINARY, distance)).T.copy()
         lost = np.where(away <= ORDINARY, away**2, ORDINARY * (2.0 * away - ORDINARY))
         moved = self.losses + self._weight * (lost - self.losses)
         self.losses = np.where(telling[:, None], moved, self.losses)

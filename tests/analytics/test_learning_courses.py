@@ -9,11 +9,10 @@ from analytics.layers import families_of
 from analytics.learning_courses import EXPLAINED, CourseLearner
 from analytics.reference import ReferenceModel, TimeConstants
 from analytics.runs import CompletedRun, cells_of_runs
+from analytics.template import Further
 from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_H
 from tests.analytics import tank
-
-FURTHER = ("hotelling_t2", "spe", "own_past", "pace")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +51,10 @@ def only(model: ReferenceModel, family: str) -> ReferenceModel:
 
 def test_a_template_asks_for_families_and_without_it_there_are_none(model: ReferenceModel) -> None:
     assert model.trajectory is not None
-    assert families_of(model.trajectory)[-4:] == FURTHER
+    assert families_of(model.trajectory)[-4:] == tuple(Further)
     plain = tank.reference().trajectory
     assert plain is not None
-    assert not set(families_of(plain)) & set(FURTHER)
+    assert not set(families_of(plain)) & set(Further)
     assert (plain.components, plain.own_past, plain.maturity) == (None, None, None)
 
 
@@ -75,7 +74,7 @@ def test_no_batch_sets_the_limit_it_is_judged_by(learned: CourseLearner) -> None
     times_h, level = wild.tags["level"]
     runs = [tank.run_of(seed) for seed in range(24)]
     runs[3] = replace(wild, tags={**wild.tags, "level": (times_h, level + 40.0 * (times_h > 30.0))})
-    before, after = (one.learned(FURTHER).families for one in (learned, learner(runs)))
+    before, after = (one.learned(set(Further)).families for one in (learned, learner(runs)))
     for name in ("spe", "own_past"):
         assert np.nanmax(after[name].maxima[3]) > 2.0 * np.nanmax(before[name].maxima[3])
 
