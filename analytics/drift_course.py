@@ -27,6 +27,7 @@ from store.model.plant import Tag
 
 EVIDENCE_CELLS = 6
 ONSET_Z = 1.0
+NAMED = 0.01  # the smallest share in a number of the batch that is told
 
 
 class DriftCourse:
@@ -111,8 +112,8 @@ class DriftCourse:
         if isinstance(detector, Components):
             return components_sentence(
                 statistic=detector.distance,
-                score=score**2,
-                limit=float(self.limits[layer, top]) ** 2,
+                score=abs(score),
+                limit=float(self.limits[layer, top]),
                 since_h=since_h,
                 driven_by=self._driven_by(detector),
                 batches=batches,
@@ -170,9 +171,11 @@ class DriftCourse:
         return tuple((self._tags[slot].name, ratios[slot] / total) for slot in order)
 
     def _driven_by(self, detector: Components | Pace) -> list[tuple[Tag, float]]:
-        shares = detector.shares()
-        order = np.argsort(-shares, kind="stable").tolist()
-        return [(self._tags[slot], float(shares[slot])) for slot in order if shares[slot] > 0.0]
+        """The tags with their shares, the largest first, of sum 1."""
+        shares = detector.shares().tolist()
+        order = [slot for slot in sorted(range(len(shares)), key=lambda slot: -shares[slot]) if shares[slot] >= NAMED]
+        named = sum(shares[slot] for slot in order)
+        return [(self._tags[slot], shares[slot] / named) for slot in order]
 
     def _latest_z(self, slot: int) -> float:
         last = self.last_z(slot)

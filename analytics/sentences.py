@@ -104,15 +104,15 @@ def assay_sentence(
 def components_sentence(
     *, statistic: str, score: float, limit: float, since_h: float, driven_by: Sequence[tuple[Tag, float]], batches: int
 ) -> str:
-    """`score` and `limit` are squares; `driven_by` are the tags with their shares, the largest first."""
+    """`statistic` is the layer; `driven_by` are the tags with their shares, the largest first."""
     said = {
         "hotelling_t2": ("taken together the tags lie away from the reference", "Hotelling's T²"),
-        "spe": ("the tags do not move together as they do in the reference", "squared prediction error"),
+        "spe": ("the tags do not move together as they do in the reference", "the squared prediction error"),
     }
     what, name = said[statistic]
     return _sentence(
-        f"{what} since hour {since_h:.1f} ({name} {score:.3g}, limit {limit:.3g}, {batches} reference batches); "
-        f"driven by {_shares(driven_by)}"
+        f"{what} since hour {since_h:.1f} (the root of {name} is {score:.1f}, limit {limit:.1f}; {batches} reference "
+        f"batches); driven by {_shares(driven_by)}"
     )
 
 
