@@ -6,7 +6,7 @@ last alert was written down, by the scorer alone.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.scoring import BatchAlert, Score, score_alerts
 from analytics.segment import Segment
-from analytics.template import NOTHING_DECLARED, Further, fitting, shipped
+from analytics.template import Further, asking, fitting, shipped
 from store.model.alert import Alert
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -85,9 +85,8 @@ def evaluate(
     grid = grid_of(data)
     blind = (Blind(phase=None, hours=BLIND_SHARE * grid.hours),)
     template = fitting(data.units, shipped())
-    asked = replace(template or NOTHING_DECLARED, also=tuple(also)) if also else template
     new = (
-        learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=asked, without=without)
+        learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=asking(template, also), without=without)
         if data.new
         else None
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from analytics.detectors.components import Components, Distance, FittedComponents
 from analytics.detectors.maturity import PACE_CLIP, FittedMaturity, Pace
-from analytics.detectors.own_past import FittedPast, OwnPast
+from analytics.detectors.own_past import RESIDUAL_CLIP, FittedPast, OwnPast
 from analytics.grid import Grid
 from analytics.layers import HOTELLING_T2, OWN_PAST, PACE, SPE
 from analytics.limits import CLIP, Family
@@ -61,6 +61,8 @@ class CourseLearner:
 
     def learned(self, wanted: Collection[str]) -> Courses:
         """The wanted families, as far as the reference batches show what they need."""
+        if not wanted:
+            return Courses()
         families: dict[str, Family] = {}
         every = self._distances(None)
         components = own_past = maturity = None
@@ -90,7 +92,10 @@ class CourseLearner:
         return {tag: slot for slot, tag in enumerate(self.tags)}
 
     def _components(self, z: Floats) -> FittedComponents | None:
-        """Components of the smoothed z of runs; None with fewer than two tags that spread."""
+        """Components of the smoothed z of runs; None with fewer than two tags that spread.
+
+        Only cells in which every tag spoke teach them.
+        """
         levels = np.array([ewma_levels(run, self.grid, self.constants.components_h) for run in z])
         rows = levels[:, self.judged].reshape(-1, levels.shape[2])
         spreads = np.nanmean(np.where(np.isfinite(rows), rows, 0.0) ** 2, axis=0)
@@ -170,7 +175,7 @@ class CourseLearner:
         maxima = np.full((len(self.values), len(self.tags)), np.nan)
         for run, residual in enumerate(residuals):
             scaled = residual / residual_sd(np.delete(residuals, run, axis=0), span)
-            levels = ewma_levels(np.clip(scaled, -CLIP, CLIP), self.grid, self.constants.own_past_h)
+            levels = ewma_levels(np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP), self.grid, self.constants.own_past_h)
             maxima[run] = largest(levels, self.judged)
         maxima[:, ~self.own] = np.nan
         return self._past(every, residual_sd(residuals, span)), Family(maxima=maxima)

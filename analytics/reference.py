@@ -112,7 +112,7 @@ class Trajectory:
     clip: float  # SD beyond which z is not counted
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
-    components: FittedComponents | None = None
+    components: FittedComponents | None = None  # by the tags' names, like the next two, where they were asked for
     own_past: FittedPast | None = None
     maturity: FittedMaturity | None = None
 

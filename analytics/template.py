@@ -5,8 +5,8 @@ from reference batches; their residuals are channels like any other.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Self
@@ -120,9 +120,6 @@ class Template:
                     raise TemplateInvalid(f"assay {assay.assay}: {tag} is not among [units]")
 
 
-NOTHING_DECLARED = Template(name="", units={}, balances=(), assays=())
-
-
 def shipped() -> tuple[Template, ...]:
     """The templates that come with the software, by name."""
     directory = resources.files("analytics") / "templates"
@@ -141,6 +138,14 @@ def named(name: str) -> Template:
 def fitting(units: Mapping[str, str], templates: Sequence[Template]) -> Template | None:
     """The first template all of whose tags exist in the units it was written for; None without one."""
     return next((template for template in templates if not template.unsuited(units)), None)
+
+
+def asking(template: Template | None, also: Iterable[Further]) -> Template | None:
+    """The template that asks for these families too; one that declares nothing else where there is none."""
+    wanted = tuple(dict.fromkeys((*(() if template is None else template.also), *also)))
+    if not wanted:
+        return template
+    return replace(template or Template(name="", units={}, balances=(), assays=()), also=wanted)
 
 
 def _balance(part: Mapping[str, Any]) -> DeclaredBalance:

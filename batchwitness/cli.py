@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(dashboards, name="dashboards")
 
 ApiPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_API_PORT", help="Of the API and the pages; 0: a free one.")]
+Also = Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too; repeatable.")]
 MqttPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_MQTT_PORT", help="Of the embedded broker; 0: a free one.")]
 
 
@@ -180,6 +181,7 @@ def draft_reference(
     ),
     judges: Annotated[str | None, typer.Option(help="The process version it judges, where it is another.")] = None,
     template: Annotated[str | None, typer.Option(help="What is declared for the product.")] = None,
+    also: Also = None,
     exclude: Annotated[
         list[str] | None, typer.Option(help="BATCH=WHY: a completed batch that is not learned from; repeatable.")
     ] = None,
@@ -194,6 +196,7 @@ def draft_reference(
             judges=judges,
             role=role,
             template=template,
+            also=also or (),
             exclude=exclude or [],
             by=by,
             reason=reason,
@@ -282,7 +285,7 @@ def evaluate(
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     ablation: Annotated[bool, typer.Option(help="Once more without each family of channels.")] = False,
-    also: Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too.")] = None,
+    also: Also = None,
 ) -> None:
     """Run the live detection over a data set and score it."""
     from analytics.evaluating import run

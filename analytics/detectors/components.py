@@ -80,7 +80,6 @@ class Components:
         self._places = [place for place, tag in enumerate(fitted.tags) if tag in slots]
         self._slots = [slots[fitted.tags[place]] for place in self._places]
         self._loadings = fitted.loadings
-        self._variances = fitted.variances
         self._deviations = np.sqrt(fitted.variances)
         self._inverse = _inverse_covariance(fitted)
         self._limit = limit

@@ -12,7 +12,7 @@ from analytics.linear import solved
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
 
-CLIP = 6.0
+RESIDUAL_CLIP = 6.0
 EVIDENCE_H = 10.0  # a batch's distance from the reference repeats itself for so long: one observation
 
 
@@ -77,7 +77,7 @@ class OwnPast:
             return np.full(len(z), np.nan)
         scaled = self.residual(cell, z) / self._residual_sd[cell]
         self._onset.update(cell, scaled)
-        return self._ewma.update(cell, np.clip(scaled, -CLIP, CLIP))
+        return self._ewma.update(cell, np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP))
 
     def residual(self, cell: int, z: Floats) -> Floats:
         """Z less its forecast, (tags,)."""
