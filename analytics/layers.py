@@ -99,7 +99,7 @@ def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int]) -> dict[s
     for distance in Distance:
         limit = np.nanmax(course.limits.get(distance, np.empty(0)), initial=-np.inf)
         if course.components is not None and limit > 0.0:
-            layers[distance] = Components(
+            layers[distance.value] = Components(
                 course.components,
                 distance,
                 slots=slots,

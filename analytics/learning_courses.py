@@ -19,6 +19,7 @@ from analytics.segment import Bools, Floats
 from analytics.spread import ewma_levels, largest, residual_sd, spread_of
 
 EXPLAINED = 0.9  # share of the variance that the components hold
+MOST_CELLS = 0.75  # in which a tag speaks that has a part in the components
 RANK = 3  # dimensions of a tag's own courses
 SMALLEST_VARIANCE = 1e-6
 ORDINARY_SD = 1.0  # of a number of the batch: between batches whose largest scores lie below it a ratio means nothing
@@ -94,12 +95,13 @@ class CourseLearner:
     def _components(self, z: Floats) -> FittedComponents | None:
         """Components of the smoothed z of runs; None with fewer than two tags that spread.
 
-        Only cells in which every tag spoke teach them.
+        Of the tags that speak in most cells: a tag that is read once a day would leave one cell a day to learn from.
         """
         levels = np.array([ewma_levels(run, self.grid, self.constants.components_h) for run in z])
         rows = levels[:, self.judged].reshape(-1, levels.shape[2])
         spreads = np.nanmean(np.where(np.isfinite(rows), rows, 0.0) ** 2, axis=0)
-        columns = np.flatnonzero(self.own & (spreads > SMALLEST_VARIANCE))
+        spoke = np.isfinite(rows).mean(axis=0) > MOST_CELLS
+        columns = np.flatnonzero(self.own & spoke & (spreads > SMALLEST_VARIANCE))
         if len(columns) < 2:
             return None
         known = rows[:, columns]

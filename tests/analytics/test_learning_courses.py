@@ -68,6 +68,17 @@ def test_components_hold_nine_tenths_of_the_variance_and_are_orthonormal(learned
     np.testing.assert_allclose(fitted.loadings @ fitted.loadings.T, np.eye(count), atol=1e-12)
 
 
+def test_a_tag_that_is_read_now_and_then_has_no_part_in_the_components() -> None:
+    runs = [tank.run_of(seed) for seed in range(24)]
+    daily = []
+    for run in runs:
+        times_h, acid = run.tags["acid"]
+        daily.append(replace(run, tags={**run.tags, "acid": (times_h[::144], acid[::144])}))
+    fitted = learner(daily).learned({"spe"}).components
+    assert fitted is not None
+    assert fitted.tags == ("feed", "level", "pH")
+
+
 def test_no_batch_sets_the_limit_it_is_judged_by(learned: CourseLearner) -> None:
     """A batch that stands out is scored by the others, so its score does not shrink with what it taught."""
     wild = tank.run_of(3)
@@ -116,6 +127,7 @@ def test_an_alert_of_components_names_what_drove_it(model: ReferenceModel, famil
     }
     alert = drifts(only(model, family), replace(run, tags={**run.tags, **after}))[0]
     assert alert.detector == family
+    assert type(alert.detector) is str, "as the database stores it"
     assert 50.0 < alert.raised_us / US_PER_H < 60.0
     assert 48.0 <= alert.onset_us / US_PER_H <= 55.0
     shares = [share for _, share in alert.contributions]
