@@ -112,7 +112,17 @@ class Pace:
     """The pace of maturity over a window, in SD of left-out batches: below 0 the batch falls behind.
 
     Pace = 1 + (lag now − lag a window ago)/window, 1 in a batch that goes as the clock does. It belongs to the batch;
-    the tags carry it by how much nearer to the course they lie at the lag of now than at that of a window ago.
+    the tags carry it by how much nearer to the course they lie at the lag of now than at that of a window ago. The
+    state is that of the maturity, a lag for each cell of the window, and a share a tag.
+
+    >>> course = FittedMaturity(
+    ...     tags=("CER",), mean=np.arange(40.0)[:, None], sd=np.ones((40, 1)), tells=np.ones((40, 1)),
+    ...     lag_sd=4.0, pace_mean=np.ones(40), pace_sd=np.full(40, 0.1),
+    ... )
+    >>> pace = Pace(course, slots={"CER": 0}, width_h=1.0, tau_h=2.0, window_h=10.0)
+    >>> scores = [float(pace.update(cell, np.array([0.7 * cell]))[0]) for cell in range(26)]
+    >>> round(pace.pace, 2), round(scores[-1], 1)
+    (0.72, -2.8)
     """
 
     def __init__(
