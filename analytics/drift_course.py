@@ -6,7 +6,10 @@ import numpy as np
 
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.components import Components
 from analytics.detectors.declared import Declared
+from analytics.detectors.maturity import Pace
+from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
 from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
@@ -14,8 +17,11 @@ from analytics.segment import Floats, Int64s
 from analytics.sentences import (
     assay_sentence,
     balance_sentence,
+    components_sentence,
     declared_sentence,
     drift_sentence,
+    own_past_sentence,
+    pace_sentence,
     step_sentence,
 )
 from analytics.template import Statistic
@@ -24,6 +30,7 @@ from store.model.times import US_PER_H
 
 EVIDENCE_CELLS = 6
 ONSET_Z = 1.0
+NAMED = 0.01  # the smallest share in a number of the batch that is told
 
 
 class DriftCourse:
@@ -117,6 +124,38 @@ class DriftCourse:
                 others=others,
                 batches=batches,
             )
+        if isinstance(detector, Components):
+            return components_sentence(
+                statistic=detector.distance,
+                score=abs(score),
+                limit=float(self.limits[layer, top]),
+                since_h=since_h,
+                driven_by=self._driven_by(detector),
+                batches=batches,
+            )
+        if isinstance(detector, Pace):
+            cell = len(self.values) - 1
+            return pace_sentence(
+                pace=detector.pace / detector.expected(cell),
+                maturity=detector.maturity.position(cell),
+                by_clock=(cell + 1) / self._reference.grid.cells,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                since_h=since_h,
+                told_by=self._driven_by(detector),
+                batches=batches,
+            )
+        if isinstance(detector, OwnPast):
+            mean, sd = (float(part[len(self.values) - 1][top]) for part in (self._course.mean, self._course.sd))
+            return own_past_sentence(
+                tag=self._tags[top],
+                value=float(self.values[-1][top]),
+                expected=mean + detector.foretold(top) * sd,
+                score=score,
+                limit=float(self.limits[layer, top]),
+                since_h=since_h,
+                others=others,
+            )
         cells = [cell for cell in range(onset, len(self.values)) if not np.isnan(self.z[cell][top])]
         count = len(cells)
         value = sum(float(self.values[cell][top]) for cell in cells) / count
@@ -133,6 +172,26 @@ class DriftCourse:
             advisory=self._reference.rule is Rule.PREDICTION_LIMITS,
         )
 
+    def contributions(self, ratios: Mapping[int, float], layer: int) -> tuple[tuple[str, float], ...]:
+        """The shares of tags in what is told, the largest first, of sum 1.
+
+        `ratios` are the scores of the episode's slots over their limits; a number of the whole batch has shares of its
+        own, of tags that are in no episode too.
+        """
+        detector = self._layers[self._names[layer]]
+        if isinstance(detector, Components | Pace):
+            return tuple((tag.name, share) for tag, share in self._driven_by(detector))
+        total = sum(ratios.values()) or 1.0
+        order = sorted(ratios, key=lambda slot: (-ratios[slot], slot))
+        return tuple((self._tags[slot].name, ratios[slot] / total) for slot in order)
+
+    def _driven_by(self, detector: Components | Pace) -> list[tuple[Tag, float]]:
+        """The tags with their shares, the largest first, of sum 1."""
+        shares = detector.shares().tolist()
+        order = [slot for slot in sorted(range(len(shares)), key=lambda slot: -shares[slot]) if shares[slot] >= NAMED]
+        named = sum(shares[slot] for slot in order)
+        return [(self._tags[slot], shares[slot] / named) for slot in order]
+
     def _latest_z(self, slot: int) -> float:
         last = self.last_z(slot)
         return 0.0 if last is None or np.isnan(last[2]) else last[2]
@@ -142,7 +201,7 @@ class DriftCourse:
         sign = 1.0 if self.scores[-1][layer, slot] >= 0 else -1.0
         last = len(self.z) - 1
         detector = self._layers[self._names[layer]]
-        if isinstance(detector, Balance | Declared):
+        if isinstance(detector, Balance | Declared | Components | OwnPast | Pace):
             return detector.run_began(last, slot, sign)
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]

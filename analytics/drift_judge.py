@@ -13,6 +13,8 @@ from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
+from analytics.detectors.maturity import Pace
+from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
 from analytics.drift_course import DriftCourse
 from analytics.episodes import AlertBook, Episode
@@ -71,10 +73,7 @@ class DriftJudge:
             start_us=context.start_us,
             width_h=grid.width_h,
         )
-        held = ~np.isnan(course.limits[STEP]) if STEP in self._layers else np.zeros(len(tags), np.bool_)
-        self.steps = StepWatch(
-            held, width_us=course.steps.width_us if course.steps is not None else 1, start_us=context.start_us
-        )
+        self.steps = StepWatch(course.steps, course.limits.get(STEP), start_us=context.start_us)
         self._names = tuple(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
         self._blind = BlindTimes(course.blind)
@@ -216,6 +215,10 @@ class DriftJudge:
                 reach_h = detector.balance_of(slot).span_h + detector.balance_of(slot).smoothing_h
             case Balance():
                 reach_h = self._course.constants.balance_window_h
+            case Pace():
+                reach_h = self._course.constants.pace_window_h
+            case OwnPast():
+                reach_h = self._course.constants.own_past_delay_h + self._course.constants.own_past_h
             case _:
                 return False
         return end_us - int(self._active_us[slot]) <= round(reach_h * US_PER_H)
@@ -262,7 +265,6 @@ class DriftJudge:
         """The alert as of now: every tag of the episode, the largest contribution first."""
         ratios = {slot: float(np.nan_to_num(self.ratios[slot])) for slot in episode.slots}
         order = sorted(episode.slots, key=lambda slot: (-ratios[slot], slot))
-        total = sum(ratios.values()) or 1.0
         top = order[0]
         layer = int(best_layer[top])
         score = abs(float(self.course.scores[-1][layer, top]))
@@ -286,7 +288,7 @@ class DriftJudge:
             score=score,
             limit=limit,
             sentence=self.course.sentence(order, onset, layer),
-            contributions=tuple((self._tags[slot].name, ratios[slot] / total) for slot in order),
+            contributions=self.course.contributions(ratios, layer),
             cells=self.course.evidence(order, best_layer),
         )
         episode.alert = alert

@@ -23,7 +23,7 @@ from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.scoring import BatchAlert, Score, score_alerts
 from analytics.segment import Segment
-from analytics.template import fitting, shipped
+from analytics.template import Further, asking, fitting, shipped
 from store.model.alert import Alert
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -73,18 +73,20 @@ def evaluate(
     directory: Path,
     *,
     without: Collection[str] = (),
+    also: Collection[Further] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Learn the references, run every monitored batch, then score. Raises DatasetError.
 
-    `without` are families of channels that are left out. `progress` is told how many of how many batches are done.
+    `also` are families of channels that are watched beside the others, `without` those that are left out. `progress` is
+    told how many of how many batches are done.
     """
     data = read_dataset(directory)
     grid = grid_of(data)
     blind = (Blind(phase=None, hours=BLIND_SHARE * grid.hours),)
     template = fitting(data.units, shipped())
     new = (
-        learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=template, without=without)
+        learn_new(data.new, grid=grid, tags=data.tags, blind=blind, template=asking(template, also), without=without)
         if data.new
         else None
     )

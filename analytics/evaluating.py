@@ -13,6 +13,7 @@ from analytics.dataset import DatasetError, read_labels
 from analytics.evaluate import Evaluation, evaluate
 from analytics.evaluation_report import report_html
 from analytics.scoring import BatchAlert
+from analytics.template import Further
 from store.model.times import US_PER_H
 
 
@@ -23,13 +24,14 @@ def run(
     alerts_file: Path | None = None,
     report_file: Path | None = None,
     ablation: bool = False,
+    also: Collection[Further] = (),
 ) -> int:
     """Evaluate with a progress bar, print, write the alerts and the page with pictures. The exit status."""
     console = Console(stderr=True)
     try:
-        result = _with_progress(console, directory, "batches watched", ())
+        result = _with_progress(console, directory, "batches watched", (), also)
         fewer = {
-            family: _with_progress(console, directory, f"without {family}", (family,))
+            family: _with_progress(console, directory, f"without {family}", (family,), also)
             for family in (result.families if ablation else ())
         }
     except (DatasetError, OSError) as error:
@@ -51,13 +53,16 @@ def run(
     return 0
 
 
-def _with_progress(console: Console, directory: Path, what: str, without: Collection[str]) -> Evaluation:
+def _with_progress(
+    console: Console, directory: Path, what: str, without: Collection[str], also: Collection[Further]
+) -> Evaluation:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(what, total=None)
         return evaluate(
             directory,
             without=without,
+            also=also,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 

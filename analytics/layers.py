@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+import numpy as np
+
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.components import Components, Distance
 from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.maturity import Pace
+from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
 from analytics.grid import Grid
 from analytics.reference import Trajectory
 from analytics.segment import Floats
+from analytics.template import Further
 
 
 class Layer(Protocol):
@@ -40,6 +46,12 @@ PREDICTION = "prediction"
 STEP = "step"
 ASSAY = "assay"
 ASSAYS = "assays"  # their slow level
+HOTELLING_T2 = Further.HOTELLING_T2.value
+SPE = Further.SPE.value
+OWN_PAST = Further.OWN_PAST.value
+PACE = Further.PACE.value
+# How high a tag stands or how fast cells grow is a donor's nature; that tags contradict each other is not.
+LEVELS = (EWMA, PAGE_HINKLEY, HOTELLING_T2, OWN_PAST, PACE)
 
 
 def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[str, Layer]:
@@ -70,7 +82,7 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[st
     for name, tau_h in ((ASSAY, 0.0), (ASSAYS, constants.assay_h)):
         if name in course.limits:
             layers[name] = AssayDifference(tags=count, tau_h=tau_h)
-    return layers
+    return layers | _of_courses(course, grid, slots)
 
 
 def families_of(course: Trajectory) -> tuple[str, ...]:
@@ -81,7 +93,41 @@ def families_of(course: Trajectory) -> tuple[str, ...]:
 
 def sees_values(layer: Layer) -> bool:
     """Whether a layer is shown the cells' values instead of z."""
-    return isinstance(layer, Balance | Declared)
+    return isinstance(layer, Balance | Declared | Pace)
+
+
+def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int]) -> dict[str, Layer]:
+    """The layers that rest on whole courses of the reference batches, as far as the batch has their tags."""
+    constants = course.constants
+    layers: dict[str, Layer] = {}
+    for distance in Distance:
+        limit = np.nanmax(course.limits.get(distance, np.empty(0)), initial=-np.inf)
+        if course.components is not None and limit > 0.0:
+            layers[distance.value] = Components(
+                course.components,
+                distance,
+                slots=slots,
+                width_h=grid.width_h,
+                tau_h=constants.components_h,
+                limit=float(limit),
+            )
+    if course.own_past is not None and OWN_PAST in course.limits:
+        layers[OWN_PAST] = OwnPast(
+            course.own_past,
+            slots=slots,
+            width_h=grid.width_h,
+            delay_h=constants.own_past_delay_h,
+            tau_h=constants.own_past_h,
+        )
+    if course.maturity is not None and PACE in course.limits:
+        layers[PACE] = Pace(
+            course.maturity,
+            slots=slots,
+            width_h=grid.width_h,
+            tau_h=constants.maturity_h,
+            window_h=constants.pace_window_h,
+        )
+    return layers
 
 
 def _judgeable(course: Trajectory, slots: dict[str, int]) -> dict[str, list[FittedBalance]]:

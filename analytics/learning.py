@@ -13,7 +13,8 @@ from scipy import special
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
-from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, LEVELS, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.learning_courses import CourseLearner
 from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
 from analytics.learning_steps import SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
@@ -38,7 +39,6 @@ from store.model.reference import ReferenceRole
 
 ALPHA = 0.03
 MOST_SET_ASIDE = 0.1  # share of the runs
-LEVELS = (EWMA, PAGE_HINKLEY)  # how high a tag stands is a donor's nature; that tags contradict each other is not
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
@@ -180,17 +180,25 @@ class _Learner:
             families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP)
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
-        declared = balance_courses(values, self.tags, wanted, self.grid)
         by_name: dict[str, list[BalanceCourses]] = {}
-        for part in declared:
+        for part in balance_courses(values, self.tags, wanted, self.grid):
             by_name.setdefault(part.balance.name, []).append(part)
         for name, parts in by_name.items():
             families[name] = Family(maxima=self._of_balances(parts, course))
-        pairs_told = () if template is None or ASSAY in self.without else template.assays
-        assays = assay_courses(runs, pairs_told, self.grid)
+        assays = assay_courses(runs, () if template is None or ASSAY in self.without else template.assays, self.grid)
         assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
         if assays:
             families[ASSAY] = Family(maxima=self._of_assays(assays, course))
+        courses = CourseLearner(
+            values=values,
+            steps=steps,
+            own=own,
+            tags=self.tags,
+            grid=self.grid,
+            constants=self.constants,
+            judged=judged_cells(self.grid, self.blind),
+        ).learned(() if template is None else set(template.also) - set(self.without))
+        families |= courses.families
         families = {name: family for name, family in families.items() if name not in self.without}
         if not families:
             raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
@@ -215,7 +223,7 @@ class _Learner:
             steps=None if sudden is None else sudden.course,
             limits=channels,
         )
-        return course, families, budget
+        return courses.added_to(course, limits, self.tags), families, budget
 
     def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
         values = cells_of_runs(runs, self.grid, self.tags)

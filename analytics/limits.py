@@ -7,13 +7,15 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from analytics.layers import BALANCE, EWMA
+from analytics.detectors.maturity import PACE_CLIP
+from analytics.layers import BALANCE, EWMA, OWN_PAST, PACE
 from analytics.methods.gumbel import Gumbel, fit_gumbel
 from analytics.segment import Floats
 
 Ints = npt.NDArray[np.intp]
 
 CLIP = 6.0  # SD
+CLIPS = {EWMA: CLIP, BALANCE: CLIP, OWN_PAST: CLIP, PACE: PACE_CLIP}  # SD that no score of a family passes
 REACHABLE = 0.95  # of the clip
 BEYOND_REFERENCE = 2.0  # times the largest score of any left-out batch
 FEWEST_JUDGED = 6  # batches in which a channel was judged, or it has no limit
@@ -30,6 +32,7 @@ class Family:
     maxima: Floats  # (batches, channels): the largest |score| of every batch, NaN where it was not judged
     offset: float = 0.0  # added before the logarithm
     least: float = 0.0  # no limit is smaller
+    share: float = 1.0  # of the budget, beside those of the other families
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +51,20 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
     was missing, is known from the others. x = ln(maximum + offset of the family); per channel
     the mean and the SD over the other batches, the SD shrunk half-way to the median SD of its family, because 24
     batches know a spread only within 15 %. A batch's statistic in a family is its largest standardised channel; a
-    Gumbel distribution fitted to the statistics by L-moments gives the level that a share of the batches would exceed.
-    Families split `alpha` evenly, so that one with wild maxima does not blunt the others; what a family cannot use,
-    because none of its limits may be as low as its part would make them, goes to the others. With n batches no share
-    below 1/(n + 1) can be observed in them: below it a level is an extrapolation.
+    Gumbel distribution fitted to the statistics by L-moments gives the level that a share of the batches would exceed:
+    `alpha`/families of them, or more or less where families declare unequal shares. Families split the budget and not
+    the level, so that one with wild maxima does not blunt the others; what a family cannot use, because none of its
+    limits may be as low as its part would make them, goes to the others. With n batches no share below 1/(n + 1) can
+    be observed in them: below it a level is an extrapolation.
     """
     known = [_Known.of(family) for family in families]
-    equal = alpha / len(families)
-    spent = [min(equal, one.alert_at_least) for one in known]
-    short = [share < equal for share in spent]
-    left = (alpha - sum(share for share, low in zip(spent, short, strict=True) if low)) / max(1, short.count(False))
+    parts = _parts(known, alpha)
     levels = np.full(len(families), np.nan)
     limits = []
     for number, one in enumerate(known):
         limit = np.full(one.family.maxima.shape[1], np.nan)
         if one.gumbel is not None:
-            levels[number] = one.gumbel.quantile(1.0 - max(spent[number] if short[number] else left, SMALLEST_SHARE))
+            levels[number] = one.gumbel.quantile(1.0 - max(parts[number], SMALLEST_SHARE))
             limit[one.used] = np.exp(one.centre + levels[number] * one.spread) - one.family.offset
         limits.append(np.maximum(limit, one.family.least))
     return Budget(limits=tuple(limits), levels=levels, statistics=np.array([one.statistics for one in known]).T)
@@ -119,17 +120,30 @@ class _Known:
         )
 
 
+def _parts(known: Sequence[_Known], alpha: float) -> list[float]:
+    """What each family has of the budget."""
+    shares = sum(one.family.share for one in known)
+    parts = [alpha * one.family.share / shares for one in known]
+    low = [one.alert_at_least < part for one, part in zip(known, parts, strict=True)]
+    spared = sum(part - one.alert_at_least for one, part, is_low in zip(known, parts, low, strict=True) if is_low)
+    others = sum(one.family.share for one, is_low in zip(known, low, strict=True) if not is_low)
+    return [
+        one.alert_at_least if is_low else part + spared * one.family.share / others
+        for one, part, is_low in zip(known, parts, low, strict=True)
+    ]
+
+
 def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[str, Floats]:
     """What each channel is judged by, of the `limits` that the budget gave the families, in their order.
 
-    An EWMA of clipped values never passes the clip: what stays there must alert, unless left-out batches themselves
-    came half as far.
+    What is made of clipped values never passes the clip: what stays there must alert, unless left-out batches
+    themselves came half as far.
     """
     channels = {}
     for (name, family), limit in zip(families.items(), limits, strict=True):
-        if name in (EWMA, BALANCE):
+        if name in CLIPS:
             seen = np.where(np.isfinite(family.maxima), family.maxima, 0.0).max(axis=0)
-            reachable = np.maximum(REACHABLE * CLIP, BEYOND_REFERENCE * seen)
+            reachable = np.maximum(REACHABLE * CLIPS[name], BEYOND_REFERENCE * seen)
             channels[name] = np.minimum(limit, reachable)
         else:
             channels[name] = limit

@@ -13,8 +13,12 @@ from typing import Any, Self
 import numpy as np
 
 from analytics.detectors.assay import FittedAssay
+from analytics.detectors.components import FittedComponents
 from analytics.detectors.declared import FittedBalance
+from analytics.detectors.maturity import FittedMaturity
+from analytics.detectors.own_past import FittedPast
 from analytics.detectors.step import StepCourse
+from analytics.fitted import arrays_of, fields_of, fitted_from
 from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
@@ -25,6 +29,12 @@ from store.model.reference import ReferenceRole
 FORMAT = 4
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
+OF_COURSES = {
+    "components": FittedComponents,
+    "own_past": FittedPast,
+    "maturity": FittedMaturity,
+    "steps": StepCourse,
+}
 
 
 class Rule(StrEnum):
@@ -66,6 +76,11 @@ class TimeConstants:
     smoothing_h: float = 2.2  # width of the rolling maximum over the reference SD
     declared_h: float = 1.0  # of declared balances, whose statistic already spans hours
     assay_h: float = 42.0  # of the slow level of assay differences
+    components_h: float = 0.9  # of z before its components
+    own_past_h: float = 10.0
+    own_past_delay_h: float = 10.0  # a batch's own cells foretell it from this age on
+    maturity_h: float = 10.0
+    pace_window_h: float = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +119,9 @@ class Trajectory:
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
     steps: StepCourse | None = None  # of tags that equipment holds
+    components: FittedComponents | None = None  # by the tags' names, like the next two, where they were asked for
+    own_past: FittedPast | None = None
+    maturity: FittedMaturity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +182,16 @@ class ReferenceModel:
                     {name: getattr(pair, name) for name in ("assay", "checks", "drawn_before_h", "within_h", "mean")}
                     for pair in course.assays
                 ],
+                **{name: fields_of(part) for name in OF_COURSES if (part := getattr(course, name)) is not None},
             }
+            for name in OF_COURSES:
+                if (part := getattr(course, name)) is not None:
+                    arrays |= arrays_of(part, name)
             for number, part in enumerate(course.declared):
                 for name in ("mean", "weights", "residual_sd"):
                     arrays[f"declared {number} {name}"] = getattr(part, name)
             for number, pair in enumerate(course.assays):
                 arrays[f"assay {number} sd"] = pair.sd
-            if course.steps is not None:
-                fields["trajectory"]["steps_width_us"] = course.steps.width_us
-                for name in ("low", "high", "sd"):
-                    arrays[f"step {name}"] = getattr(course.steps, name)
             for name in ("mean", "sd", "scale", "weights", "residual_sd"):
                 arrays[name] = getattr(course, name)
             arrays.update({f"limit {layer}": limit for layer, limit in course.limits.items()})
@@ -229,14 +247,7 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         assays=tuple(
             FittedAssay(**pair, sd=arrays[f"assay {number} sd"]) for number, pair in enumerate(fields["assays"])
         ),
-        steps=StepCourse(
-            width_us=fields["steps_width_us"],
-            low=arrays["step low"],
-            high=arrays["step high"],
-            sd=arrays["step sd"],
-        )
-        if "steps_width_us" in fields
-        else None,
+        **{name: fitted_from(kind, fields[name], arrays, name) for name, kind in OF_COURSES.items() if name in fields},
     )
 
 

@@ -120,6 +120,52 @@ def assay_sentence(
     return _sentence(text + _also(others))
 
 
+def components_sentence(
+    *, statistic: str, score: float, limit: float, since_h: float, driven_by: Sequence[tuple[Tag, float]], batches: int
+) -> str:
+    """`statistic` is the layer; `driven_by` are the tags with their shares, the largest first."""
+    said = {
+        "hotelling_t2": ("taken together the tags lie away from the reference", "Hotelling's T²"),
+        "spe": ("the tags do not move together as they do in the reference", "the squared prediction error"),
+    }
+    what, name = said[statistic]
+    return _sentence(
+        f"{what} since hour {since_h:.1f} (the root of {name} is {score:.1f}, limit {limit:.1f}; {batches} reference "
+        f"batches); driven by {_shares(driven_by)}"
+    )
+
+
+def pace_sentence(
+    *,
+    pace: float,
+    maturity: float,
+    by_clock: float,
+    score: float,
+    limit: float,
+    since_h: float,
+    told_by: Sequence[tuple[Tag, float]],
+    batches: int,
+) -> str:
+    """`pace` is relative to the reference's; `maturity` and `by_clock` say where batch and clock are, 0 to 1."""
+    return _sentence(
+        f"the batch matures at {100 * pace:.0f} % of the reference's pace since hour {since_h:.1f} (maturity "
+        f"{maturity:.2f}, {by_clock:.2f} by the clock; {abs(score):.1f} SD of {batches} reference batches, limit "
+        f"{limit:.1f}); told by {_shares(told_by)}"
+    )
+
+
+def own_past_sentence(
+    *, tag: Tag, value: float, expected: float, score: float, limit: float, since_h: float, others: Sequence[Tag]
+) -> str:
+    """`expected` is what the batch's own past foretells of the newest cell."""
+    text = (
+        f"{spoken(tag)} is {_direction(value - expected)} what the batch's own past foretells since hour {since_h:.1f} "
+        f"(now {quantity(value, tag)}, {quantity(expected, tag)} foretold; {abs(score):.1f} SD of such forecasts, "
+        f"limit {limit:.1f})"
+    )
+    return _sentence(text + _also(others))
+
+
 def departure_sentence(
     *, tag: Tag, value: float, expected: float, sd: float, hour: float, batches: int, inside: int, compared: int
 ) -> str:
@@ -197,6 +243,11 @@ def _also(others: Sequence[Tag]) -> str:
         return ""
     more = f" and {len(others) - 4} more" if len(others) > 4 else ""
     return f"; also {', '.join(spoken(other) for other in others[:4])}{more}"
+
+
+def _shares(tags: Sequence[tuple[Tag, float]]) -> str:
+    named = [f"{spoken(tag)} ({100 * share:.0f} %)" for tag, share in tags[:4]]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 def _amount(tag: Tag, difference: float, expected: float) -> str:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.detectors.step import StepCourse
 from analytics.packing import pack, unpack
-from analytics.segment import Bools, Int32s, Int64s, Segment
+from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +26,13 @@ class StepWatch:
     A reading whose clock is ahead of unit time counts as of the time it came at: it closes no bin that is not over.
     """
 
-    def __init__(self, held: Bools, *, width_us: int, start_us: int) -> None:
-        """`held` says which slots are those of held tags."""
-        self._width_us = width_us
-        self._start_us = start_us
+    def __init__(self, course: StepCourse | None, limits: Floats | None, *, start_us: int) -> None:
+        """`limits` are those of sudden changes, (tags,), NaN for tags that are not held; None where there are none."""
+        self._width_us = 1 if course is None else course.width_us
+        held = np.empty(0, np.bool_) if course is None or limits is None else ~np.isnan(limits)
         self._held = np.append(held, np.False_)  # slot −1 is nobody's
-        self._any = bool(held.any())
+        self._any = bool(self._held.any())
+        self._start_us = start_us
         self._open: dict[int, tuple[int, list[float]]] = {}  # slot → bin, its values
 
     def closed(self, segment: Segment, *, slots: Int32s, usable: Bools, reached_us: Int64s) -> list[ClosedBin]:

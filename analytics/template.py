@@ -5,8 +5,8 @@ from reference batches; their residuals are channels like any other.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Self
@@ -23,6 +23,15 @@ class Statistic(StrEnum):
 
     CHANGE = "change"  # the value less the value a span ago
     SLOPE = "slope"  # the least-squares slope over the span, by the span: for what a flow adds up to
+
+
+class Further(StrEnum):
+    """Families of channels that are watched where a template asks for them. They rest on whole reference batches."""
+
+    HOTELLING_T2 = "hotelling_t2"  # how far all tags lie from the reference together
+    SPE = "spe"  # how far from the way they hang together
+    OWN_PAST = "own_past"  # each tag beside what the batch's own past foretells
+    PACE = "pace"  # how fast the batch goes along the reference's course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,7 @@ class Template:
     units: Mapping[str, str]  # unit_of_measure by tag
     balances: tuple[DeclaredBalance, ...]
     assays: tuple[DeclaredAssay, ...]
+    also: tuple[Further, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -73,6 +83,7 @@ class Template:
                 units={str(tag): str(unit) for tag, unit in data["units"].items()},
                 balances=tuple(_balance(part) for part in data.get("balance", [])),
                 assays=tuple(DeclaredAssay(**part) for part in data.get("assay", [])),
+                also=tuple(Further(name) for name in data.get("also", [])),
             )
         except KeyError as error:
             raise TemplateInvalid(f"a template needs {error}") from error
@@ -127,6 +138,14 @@ def named(name: str) -> Template:
 def fitting(units: Mapping[str, str], templates: Sequence[Template]) -> Template | None:
     """The first template all of whose tags exist in the units it was written for; None without one."""
     return next((template for template in templates if not template.unsuited(units)), None)
+
+
+def asking(template: Template | None, also: Iterable[Further]) -> Template | None:
+    """The template that asks for these families too; one that declares nothing else where there is none."""
+    wanted = tuple(dict.fromkeys((*(() if template is None else template.also), *also)))
+    if not wanted:
+        return template
+    return replace(template or Template(name="", units={}, balances=(), assays=()), also=wanted)
 
 
 def _balance(part: Mapping[str, Any]) -> DeclaredBalance:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from analytics.template import Further
 from batchwitness.cli_dashboards import dashboards
 from batchwitness.cli_options import Var
 from store.model.reference import ReferenceRole
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(dashboards, name="dashboards")
 
 ApiPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_API_PORT", help="Of the API and the pages; 0: a free one.")]
+Also = Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too; repeatable.")]
 MqttPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_MQTT_PORT", help="Of the embedded broker; 0: a free one.")]
 
 
@@ -179,6 +181,7 @@ def draft_reference(
     ),
     judges: Annotated[str | None, typer.Option(help="The process version it judges, where it is another.")] = None,
     template: Annotated[str | None, typer.Option(help="What is declared for the product.")] = None,
+    also: Also = None,
     exclude: Annotated[
         list[str] | None, typer.Option(help="BATCH=WHY: a completed batch that is not learned from; repeatable.")
     ] = None,
@@ -193,6 +196,7 @@ def draft_reference(
             judges=judges,
             role=role,
             template=template,
+            also=also or (),
             exclude=exclude or [],
             by=by,
             reason=reason,
@@ -281,11 +285,14 @@ def evaluate(
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts to this file, .csv or .json.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     ablation: Annotated[bool, typer.Option(help="Once more without each family of channels.")] = False,
+    also: Also = None,
 ) -> None:
     """Run the live detection over a data set and score it."""
     from analytics.evaluating import run
 
-    raise typer.Exit(run(directory, as_json=as_json, alerts_file=alerts, report_file=report, ablation=ablation))
+    raise typer.Exit(
+        run(directory, as_json=as_json, alerts_file=alerts, report_file=report, ablation=ablation, also=also or ())
+    )
 
 
 if __name__ == "__main__":

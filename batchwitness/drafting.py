@@ -9,7 +9,7 @@ import psycopg
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference
 from analytics.review import not_learned_from
-from analytics.template import named
+from analytics.template import Further, asking, named
 from batchwitness.connecting import dsn
 from store.errors import BatchwitnessError, translated
 from store.model.reference import ReferenceRole
@@ -23,6 +23,7 @@ def run(
     judges: str | None,
     role: ReferenceRole,
     template: str | None,
+    also: Sequence[Further],
     exclude: Sequence[str],
     by: str,
     reason: str,
@@ -30,7 +31,7 @@ def run(
     """Write the draft and say where it can be reviewed; 1 with what is wrong."""
     try:
         reasons = _reasons(exclude)
-        declared = None if template is None else named(template)
+        declared = asking(None if template is None else named(template), also)
         with translated(), psycopg.connect(dsn(var, "api"), autocommit=True) as connection:
             sql = queries("reference")
             asked = {"process": process}

@@ -31,7 +31,13 @@ class FittedAssay:
 
 
 class OnlineReadings:
-    """The online readings of one tag around instants of the last two days, as means of short intervals."""
+    """The online readings of one tag around instants of the last two days, as means of short intervals.
+
+    >>> online = OnlineReadings(0.2)
+    >>> online.add(np.array([11.9, 12.1, 12.3]) * US_PER_H, np.array([7.0, 7.1, 9.9]))
+    >>> online.at(12 * US_PER_H)
+    7.1
+    """
 
     def __init__(self, within_h: float, *, keep_h: float = KEEP_H) -> None:
         """`within_h` is the width of an interval, `keep_h` how long intervals are kept, hours."""
@@ -90,6 +96,13 @@ class AssayDifference:
 
     `tau_h` = 0 judges every assay alone; otherwise an EWMA whose memory is process time (Roberts 1959). The level
     holds until the next assay.
+
+    >>> alone, slow = AssayDifference(tags=1, tau_h=0.0), AssayDifference(tags=1, tau_h=42.0)
+    >>> for drawn_h in (12.0, 24.0):
+    ...     alone.note(0, drawn_h, 3.0)
+    ...     slow.note(0, drawn_h, 3.0)
+    >>> [round(float(level.update(24, np.zeros(1))[0]), 2) for level in (alone, slow)]
+    [3.0, 1.31]
     """
 
     def __init__(self, *, tags: int, tau_h: float) -> None:

@@ -21,6 +21,17 @@ class Balance:
     and Kennard 1970) over reference batches. Taking changes removes the offset between batches; what remains is
     scaled by its RMS in left-out batches and feeds the EWMA. A missing cell keeps the last deviation of its tag.
     Sums and products only, so bits do not depend on a linear algebra library.
+
+    >>> weights = np.zeros((2, 2, 2))
+    >>> weights[0, 0, 1] = 1.0  # the second tag changes by what the first does
+    >>> balance = Balance(
+    ...     mean=np.zeros((9, 2)), scale=np.ones(2), weights=weights, residual_sd=np.full((9, 2), 0.5),
+    ...     window_cells=4, width_h=1.0, tau_h=0.1,
+    ... )
+    >>> for cell, values in enumerate(([0.0, 0.0], [1.0, 1.0], [2.0, 1.0])):
+    ...     score = balance.update(cell, np.array(values))
+    >>> round(float(score[1]), 2), round(balance.surplus(2, 1), 2)
+    (-2.0, -1.0)
     """
 
     def __init__(

@@ -117,7 +117,20 @@ class Differences:
 
 
 class Declared:
-    """Residual of declared balances over one span, in RMS of the reference, as an EWMA; one column per accused tag."""
+    """Residual of declared balances over one span, in RMS of the reference, as an EWMA; one column per accused tag.
+
+    >>> volume = FittedBalance(
+    ...     name="volume", accuses="V", target=Formula.parse("V - integral(F)"), explained_by=(),
+    ...     statistic=Statistic.CHANGE,
+    ...     span_h=2.0, smoothing_h=0.0, check="the pump", mean=np.zeros((9, 1)), weights=np.zeros(0),
+    ...     residual_sd=np.full(9, 0.5),
+    ... )
+    >>> declared = Declared([volume], slots={"F": 0, "V": 1}, tags=2, width_h=1.0, tau_h=0.1)
+    >>> for cell, level in enumerate((10.0, 12.0, 13.0)):  # two an hour are fed
+    ...     score = declared.update(cell, np.array([2.0, level]))
+    >>> round(float(score[1]), 2), declared.surplus(2, 1)
+    (-2.0, -1.0)
+    """
 
     def __init__(
         self, balances: Sequence[FittedBalance], *, slots: Mapping[str, int], tags: int, width_h: float, tau_h: float

@@ -25,6 +25,11 @@ class MatchedPointWatch:
     The median of the cells whose middle lies within the half window of a point stands for the reading the old
     process would have had there; hand timing and rounding are in the old SD already. A point is compared once its
     last cell has closed. Nothing is interpolated between points.
+
+    >>> watch = MatchedPointWatch(
+    ...     hours=np.array([2.0]), half_window_h=1.0, mean=np.array([[20.0]]), sd=np.array([[2.0]]), width_h=1.0)
+    >>> [(point.hour, float(point.scores[0])) for cell in range(5) for point in watch.update(cell, np.array([23.0]))]
+    [(2.0, 1.5)]
     """
 
     def __init__(self, *, hours: Floats, half_window_h: float, mean: Floats, sd: Floats, width_h: float) -> None:

@@ -24,6 +24,11 @@ class DriftChannel:
 
     The library says whether the threshold was crossed and nothing else: the score is the threshold when it was and
     0 when it was not, with the sign of the cell. After a crossing the test starts anew.
+
+    >>> channel = DriftChannel(thresholds=np.array([10.0]))
+    >>> scores = [float(channel.update(cell, np.array([0.0 if cell < 10 else 5.0]))[0]) for cell in range(16)]
+    >>> [cell for cell, score in enumerate(scores) if score]
+    [13]
     """
 
     def __init__(self, *, thresholds: Floats) -> None:

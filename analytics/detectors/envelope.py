@@ -13,6 +13,10 @@ class Envelope:
 
     Clipping at ±6 keeps one wild cell from dominating every memory behind it. NaN where the reference or the
     batch has nothing, and beyond the reference's grid. Without state: each cell stands alone.
+
+    >>> envelope = Envelope(mean=np.array([[7.2, 40.0]]), sd=np.array([[0.1, 2.0]]), clip=6.0)
+    >>> envelope.update(0, np.array([7.0, 90.0])).round(2).tolist()
+    [-2.0, 6.0]
     """
 
     def __init__(self, *, mean: Floats, sd: Floats, clip: float) -> None:

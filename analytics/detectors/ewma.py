@@ -17,6 +17,10 @@ class Ewma:
 
     Starts at 0, the reference's own level. Δt makes the memory a time of the process and not a number of
     readings. NaN where the cell held nothing.
+
+    >>> ewma = Ewma(tags=1, width_h=1.0, tau_h=2.0)
+    >>> [round(float(ewma.update(cell, np.array([z]))[0]), 2) for cell, z in enumerate((1.0, 1.0, np.nan, 1.0))]
+    [0.39, 0.63, nan, 0.82]
     """
 
     def __init__(self, *, tags: int, width_h: float, tau_h: float) -> None:

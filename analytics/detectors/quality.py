@@ -28,6 +28,12 @@ class QualityWatch:
 
     To silence such a tag is speaking, to the cells it is missing: without this nobody is told that it cannot be
     judged. Readings are taken in journal order, whatever their source times.
+
+    >>> watch = QualityWatch(delays_us=np.array([50]))
+    >>> times_us = np.array([0, 30, 60])
+    >>> doubts = watch.update(slots=np.zeros(3, np.int32), times_us=times_us, usable=np.zeros(3, np.bool_))
+    >>> [(doubt.bad, doubt.time_us, doubt.since_us) for doubt in doubts]
+    [(True, 60, 0)]
     """
 
     def __init__(self, *, delays_us: Int64s) -> None:

@@ -50,6 +50,14 @@ class RangeWatch:
 
     A single reading of a stream outside is a spike and no excursion. Readings are taken in journal order, whatever
     their source times.
+
+    >>> watch = RangeWatch(bounds=[Bound(slot=0, low=6.8, high=7.4, confirm=2)], slots=1, hold_us=30)
+    >>> events = watch.update(
+    ...     slots=np.zeros(3, np.int32), times_us=np.array([0, 10, 20]), values=np.array([7.0, 7.6, 7.7]),
+    ...     usable=np.ones(3, np.bool_),
+    ... )
+    >>> [(event.left, event.onset_us, event.time_us) for event in events]
+    [(True, 10, 20)]
     """
 
     def __init__(self, *, bounds: Sequence[Bound], slots: int, hold_us: int) -> None:

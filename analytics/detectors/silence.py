@@ -27,6 +27,11 @@ class SilenceWatch:
 
     A reading of any quality is speech, unless it is already overdue when it comes. Silence is found at the first
     reading or tick that moves the watermark past it, so the cut of the stream into segments does not matter.
+
+    >>> watch = SilenceWatch(delays_us=np.array([50]), start_us=0)
+    >>> nobody = np.empty(0, np.int64)
+    >>> [hush.time_us for hush in watch.update(slots=nobody, times_us=nobody, reached_us=nobody, watermark_us=80)]
+    [50]
     """
 
     def __init__(self, *, delays_us: Int64s, start_us: int) -> None:

@@ -1,5 +1,6 @@
 """A fed tank for these tests: its level must follow the pump, and samples check the pH that a loop holds."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
-from analytics.template import Template
+from analytics.template import Further, Template
 from store.model.alert import Alert
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -44,6 +45,7 @@ TEMPLATE = Template.parse(
     within_h = 0.5
     """
 )
+WHOLE_COURSES = replace(TEMPLATE, also=tuple(Further))
 UNITS = {"acid": "L/h", "feed": "L/h", "level": "L", "pH": "pH", "pH_sample": "pH"}
 
 

@@ -160,6 +160,7 @@ def test_every_shipped_template_is_whole_and_is_chosen_by_tags_and_units() -> No
         (('name = "tank"', ""), "a template needs 'name'"),
         (("within_h = 0.5", "within = 0.5"), "within"),
         (('check = "the pump"', ""), "check"),
+        (('name = "tank"', 'name = "tank"\n    also = ["pace", "mood"]'), "'mood' is not a valid Further"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_refused_with_the_place(change: tuple[str, str], why: str) -> None:

@@ -1,15 +1,24 @@
 """`batchwitness draft-reference` on a real database: what it learns from and leaves out; it only drafts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from analytics.reference import ReferenceModel
+from analytics.template import Further
 from batchwitness import drafting
 from store.model.reference import ReferenceRole
 from tests.analytics.conftest import Watched
 
 
-def draft(watched: Watched, monkeypatch: pytest.MonkeyPatch, *exclude: str, process: str = "AUTO-2.0") -> int:
+def draft(
+    watched: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+    *exclude: str,
+    process: str = "AUTO-2.0",
+    also: Sequence[Further] = (),
+) -> int:
     monkeypatch.setattr(drafting, "dsn", lambda _var, role: watched.database.dsn(role))
     return drafting.run(
         Path("var"),
@@ -17,6 +26,7 @@ def draft(watched: Watched, monkeypatch: pytest.MonkeyPatch, *exclude: str, proc
         judges=None,
         role=ReferenceRole.NEW,
         template=None,
+        also=also,
         exclude=list(exclude),
         by="mia",
         reason="a season of batches",
@@ -38,6 +48,16 @@ def test_all_completed_batches_but_those_left_out_with_a_reason_make_a_draft(
     assert left_out.items() >= {"CT-3": "wrong medium", "CT-4": "power cut"}.items()
     assert len(review["batches"]) == 24
     assert watched.record.ask("SELECT count(*) FROM reference WHERE state = 'in_use'") == [(1,)], "as before"
+
+
+def test_a_draft_watches_the_further_families_that_are_asked_for(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert draft(watched, monkeypatch, also=[Further.SPE, Further.OWN_PAST]) == 0
+    ((model,),) = watched.record.ask("SELECT model FROM reference ORDER BY reference_id DESC LIMIT 1")
+    course = ReferenceModel.from_bytes(model).trajectory
+    assert course is not None
+    assert set(course.limits) & set(Further) == {Further.SPE, Further.OWN_PAST}
 
 
 @pytest.mark.parametrize(

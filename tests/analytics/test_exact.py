@@ -38,7 +38,9 @@ from analytics.reference import ReferenceModel
 from tests.analytics import tank
 
 model, stream = (open(name, "rb").read() for name in sys.argv[1:])
-watching = tank.monitor(ReferenceModel.from_bytes(model))
+reference = ReferenceModel.from_bytes(model)
+assert {"hotelling_t2", "spe", "own_past", "pace"} < set(reference.trajectory.limits)
+watching = tank.monitor(reference)
 told = watching.feed(pickle.loads(stream))
 assert told
 numbers = [f(step / 97.0) for step in range(1, 50_000) for f in (log, exp)]
@@ -49,7 +51,7 @@ PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4", "NPY_DISABLE_CPU
 
 def test_DETECT_1_alerts_and_state_do_not_depend_on_the_processor(tmp_path: Path) -> None:
     # Learned and simulated once: only what is computed live must be the same everywhere.
-    (tmp_path / "model").write_bytes(tank.reference().to_bytes())
+    (tmp_path / "model").write_bytes(tank.reference(tank.WHOLE_COURSES).to_bytes())
     (tmp_path / "stream").write_bytes(pickle.dumps(tank.stream_of(tank.run_of(503, delivered=0.8, sensor=0.1))))
     said = {
         subprocess.run(

@@ -9,7 +9,7 @@ from analytics.learning import learn_new
 from analytics.learning_old import learn_old
 from analytics.limits import Family, outlying, share_budget
 from analytics.packing import UnknownFormat
-from analytics.reference import Blind, ReferenceModel, Rule, digest_of
+from analytics.reference import FORMAT, Blind, ReferenceModel, Rule, digest_of
 from analytics.runs import CompletedRun, cells_of_runs
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import GRID, HOURS, TAGS, new_reference, old_reference, old_run, run_of
@@ -184,6 +184,18 @@ def test_a_shared_budget_lets_about_its_share_of_unchanged_batches_alert() -> No
     assert 0.01 < alerted / trials < 0.09
 
 
+def test_a_family_with_a_smaller_share_gets_wider_limits_and_leaves_the_others_more() -> None:
+    maxima = np.exp(np.random.default_rng(13).normal(0.0, 0.3, (24, 8)))
+
+    def limits(*shares: float) -> list[float]:
+        families = [Family(maxima=maxima, share=share) for share in shares]
+        return [float(limit[0]) for limit in share_budget(families, 0.06).limits]
+
+    even, uneven = limits(1.0, 1.0, 1.0), limits(1.0, 0.5, 0.5)
+    assert uneven[0] < even[0] < uneven[1] == uneven[2]
+    assert limits(1.0, 1.0) == limits(0.5, 0.5)
+
+
 def test_a_batch_of_another_kind_is_called_outlying_and_an_unremarkable_set_hardly_ever() -> None:
     rng = np.random.default_rng(12)
     called = 0
@@ -237,8 +249,8 @@ def test_no_run_is_set_aside_where_fewer_than_twenty_would_be_left() -> None:
 
 def test_bytes_of_another_version_are_refused_by_name() -> None:
     data = new_reference(5).to_bytes()
-    with pytest.raises(UnknownFormat, match="reference version 4"):
-        ReferenceModel.from_bytes(data.replace(b'"version":4', b'"version":5'))
+    with pytest.raises(UnknownFormat, match=f"expected reference version {FORMAT}"):
+        ReferenceModel.from_bytes(data.replace(b'"version":%d' % FORMAT, b'"version":%d' % (FORMAT + 1)))
     with pytest.raises(UnknownFormat, match="end inside"):
         ReferenceModel.from_bytes(data[:-8])
 

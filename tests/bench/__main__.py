@@ -8,6 +8,7 @@ from tests.bench.fuzz.run import bench_fuzz
 from tests.bench.importing import bench_importing
 from tests.bench.ingestion import bench_ingest
 from tests.bench.latency import bench_latency
+from tests.bench.layers import bench_layers
 from tests.bench.outage import bench_outage
 from tests.bench.packing import bench_packing
 from tests.bench.plant_alerts import bench_plant_alerts
@@ -17,6 +18,7 @@ from tests.bench.storage import bench_storage
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "ingest": bench_ingest,
     "detection": bench_detection,
+    "layers": bench_layers,
     "fuzz": bench_fuzz,
     "importing": bench_importing,
     "latency": bench_latency,

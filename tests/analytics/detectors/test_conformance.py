@@ -5,11 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
+from analytics.detectors.components import Components, Distance, FittedComponents
 from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.maturity import FittedMaturity, Pace
+from analytics.detectors.own_past import FittedPast, OwnPast
 from analytics.detectors.step import Step, StepCourse
 from analytics.formula import Formula
 from analytics.layers import Layer
@@ -82,9 +86,82 @@ def step() -> Layer:
     return BinByBin(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
 
 
-every_detector = pytest.mark.parametrize(
-    "make", [envelope, ewma, balance, page_hinkley, declared, step], ids=lambda make: make.__name__
-)
+class Sampled(AssayDifference):
+    """The level of assays of which one is drawn in every cell that holds a value."""
+
+    def update(self, cell: int, row: Floats) -> Floats:
+        for slot, value in enumerate(row.tolist()):
+            if not np.isnan(value):
+                self.note(slot, (cell + 1) * 0.5, value)
+        return super().update(cell, row)
+
+
+def assay() -> Layer:
+    return Sampled(tags=TAGS, tau_h=0.0)
+
+
+def assays() -> Layer:
+    return Sampled(tags=TAGS, tau_h=2.0)
+
+
+def own_past() -> Layer:
+    rng = np.random.default_rng(5)
+    fitted = FittedPast(
+        tags=NAMES,
+        vectors=np.cumsum(rng.normal(0.0, 0.01, (3, CELLS, TAGS)), axis=1),
+        variances=np.full((3, TAGS), 5.0),
+        noise=np.ones(TAGS),
+        residual_sd=np.ones((CELLS, TAGS)),
+    )
+    return OwnPast(fitted, slots=SLOTS, width_h=0.5, delay_h=3.0, tau_h=2.0)
+
+
+def components(distance: Distance) -> Layer:
+    rows = np.array([[0.5, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5]])
+    fitted = FittedComponents(tags=NAMES, loadings=rows, variances=np.array([2.0, 1.0]), rest=0.4)
+    return Components(fitted, distance, slots=SLOTS, width_h=0.5, tau_h=2.0, limit=5.0)
+
+
+def hotelling_t2() -> Layer:
+    return components(Distance.HOTELLING_T2)
+
+
+def spe() -> Layer:
+    return components(Distance.SPE)
+
+
+def pace() -> Layer:
+    fitted = FittedMaturity(
+        tags=NAMES,
+        mean=np.arange(CELLS)[:, None] / 3.0 + np.arange(TAGS),
+        sd=np.ones((CELLS, TAGS)),
+        tells=np.ones((CELLS, TAGS)),
+        lag_sd=4.0,
+        pace_mean=np.ones(CELLS),
+        pace_sd=np.full(CELLS, 0.1),
+    )
+    return Climbing(fitted, slots=SLOTS, width_h=0.5, tau_h=2.0, window_h=6.0)
+
+
+class Climbing(Pace):
+    """Sees the climb of the reference with a row of z on top of it, and is told of it with the sign of z."""
+
+    def update(self, cell: int, values: Floats) -> Floats:
+        return super().update(cell, values + cell / 3.0 + np.arange(TAGS))
+
+
+NAMES = tuple(f"t{slot}" for slot in range(TAGS))
+SLOTS = {name: slot for slot, name in enumerate(NAMES)}
+OF_TAGS = (envelope, ewma, balance, page_hinkley, declared, own_past, step)
+OF_ASSAYS = (assay, assays)  # whose level holds until the next one
+OF_THE_BATCH = (hotelling_t2, spe, pace)  # one number, which its tags share
+
+
+def each_of(*makes: Callable[[], Layer]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("make", makes, ids=lambda make: make.__name__)
+
+
+every_detector = each_of(*OF_TAGS, *OF_ASSAYS, *OF_THE_BATCH)
 
 
 def course(seed: int = 1) -> Floats:
@@ -120,13 +197,15 @@ def test_DETECT_1_state_survives_bytes_anywhere(make: Callable[[], Layer], stop:
     assert after.to_bytes() == unbroken.to_bytes()
 
 
-@every_detector
+@each_of(*OF_TAGS, *OF_THE_BATCH)
 def test_nothing_is_said_of_a_cell_that_held_nothing(make: Callable[[], Layer]) -> None:
     z = course()
     result = scores(make(), z)
     assert np.isnan(result[np.isnan(z)]).all()
-    begun = slice(10, None)  # a comparison over hours knows nothing before it has seen them
-    assert np.isfinite(result[begun][~np.isnan(z[begun])]).all()
+    known = ~np.isnan(z)
+    known[:10] = False  # a comparison over hours knows nothing before it has seen them
+    known[known.sum(axis=1) < TAGS / 2] = False  # nor is anything said of a batch of which less than half is known
+    assert np.isfinite(result[known]).all()
 
 
 @every_detector
@@ -136,13 +215,41 @@ def test_a_shift_is_scored_higher_than_what_came_before(make: Callable[[], Layer
     assert np.nanmax(result[half:, -1]) > 1.5 * np.nanmax(result[:half, -1])
 
 
-@every_detector
+@each_of(*OF_TAGS, *OF_ASSAYS)
 def test_a_tag_sees_no_other_unless_a_relation_was_learned(make: Callable[[], Layer]) -> None:
     z = course()
     other = z.copy()
     other[:, 1] = 6.0
     keep = [0, 2, 3]
     assert scores(make(), z)[:, keep].tobytes() == scores(make(), other)[:, keep].tobytes()
+
+
+@each_of(*OF_ASSAYS)
+def test_the_level_of_assays_holds_until_the_next_one(make: Callable[[], Layer]) -> None:
+    detector = make()
+    level = detector.update(0, np.array([1.0, 2.0, np.nan, -1.0]))
+    assert np.isnan(level[2])
+    assert detector.update(1, np.full(TAGS, np.nan)).tobytes() == level.tobytes()
+
+
+@each_of(*OF_THE_BATCH)
+def test_a_number_of_the_batch_is_carried_whole_by_the_tag_that_drives_it_most(make: Callable[[], Layer]) -> None:
+    detector = make()
+    assert isinstance(detector, Components | Pace)
+    for cell, row in enumerate(course()):
+        carried = np.abs(detector.update(cell, row))
+        if np.nanmax(carried, initial=0.0) > 0.0:
+            assert np.nanargmax(carried) == np.argmax(detector.shares())
+            assert detector.shares().sum() == pytest.approx(1.0)
+
+
+@each_of(ewma, balance, declared, own_past, *OF_THE_BATCH)
+def test_the_state_does_not_grow_with_the_batch(make: Callable[[], Layer]) -> None:
+    detector, sizes = make(), []
+    for cell, row in enumerate(np.nan_to_num(course())):
+        detector.update(cell, row)
+        sizes.append(len(detector.to_bytes()))
+    assert max(sizes[CELLS // 2 :]) <= max(sizes[: CELLS // 2])
 
 
 @every_detector
