@@ -525,6 +525,8 @@ CREATE TABLE public.batch (
     status text DEFAULT 'running'::text NOT NULL,
     end_reason text,
     registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    starting_material text,
+    CONSTRAINT batch_starting_material_check CHECK ((starting_material = ANY (ARRAY['patient'::text, 'healthy_donor'::text, 'cell_bank'::text]))),
     CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'terminated'::text])))
 );
 
@@ -767,7 +769,7 @@ CREATE TABLE public.correction (
     known_at timestamp with time zone NOT NULL,
     chain_id smallint NOT NULL,
     block_seq bigint NOT NULL,
-    CONSTRAINT correction_kind_check CHECK ((kind = ANY (ARRAY['readings'::text, 'intervals'::text]))),
+    CONSTRAINT correction_kind_check CHECK ((kind = ANY (ARRAY['readings'::text, 'intervals'::text, 'starting_material'::text]))),
     CONSTRAINT correction_reason_check CHECK ((reason <> ''::text))
 );
 
@@ -1498,7 +1500,9 @@ CREATE TABLE public.reference (
 CREATE TABLE public.reference_batch (
     reference_id integer NOT NULL,
     batch_id integer NOT NULL,
-    input_digest bytea NOT NULL
+    input_digest bytea NOT NULL,
+    starting_material text,
+    CONSTRAINT reference_batch_starting_material_check CHECK ((starting_material = ANY (ARRAY['patient'::text, 'healthy_donor'::text, 'cell_bank'::text])))
 );
 
 CREATE TABLE public.reference_decision (
@@ -1507,6 +1511,8 @@ CREATE TABLE public.reference_decision (
     actor text NOT NULL,
     reason text NOT NULL,
     known_at timestamp with time zone NOT NULL,
+    digest bytea NOT NULL,
+    model_sha256 bytea NOT NULL,
     CONSTRAINT reference_decision_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT reference_decision_state_check CHECK ((state = ANY (ARRAY['approved'::text, 'in_use'::text, 'retired'::text])))
 );
@@ -1651,6 +1657,13 @@ ALTER TABLE public.sparkplug_mapping ALTER COLUMN sparkplug_mapping_id ADD GENER
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.starting_material_revision (
+    correction_id bigint NOT NULL,
+    batch_id integer NOT NULL,
+    old_material text,
+    new_material text NOT NULL
 );
 
 CREATE TABLE public.tag (
@@ -2172,6 +2185,9 @@ ALTER TABLE ONLY public.sparkplug_mapping
 ALTER TABLE ONLY public.sparkplug_mapping
     ADD CONSTRAINT sparkplug_mapping_pkey PRIMARY KEY (sparkplug_mapping_id);
 
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_pkey PRIMARY KEY (correction_id);
+
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_tag_new_phase_key UNIQUE NULLS NOT DISTINCT (manufacturing_change_id, tag_new, phase);
 
@@ -2295,6 +2311,8 @@ CREATE INDEX sequence_gap_filled ON public.sequence_gap USING btree (filled_time
 CREATE INDEX sequence_gap_found ON public.sequence_gap USING btree (found_time);
 
 CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot, first_seq) WHERE (filled_time IS NULL);
+
+CREATE INDEX starting_material_revision_batch ON public.starting_material_revision USING btree (batch_id);
 
 CREATE UNIQUE INDEX tag_gap_now ON public.tag_gap USING btree (tag_id, unit_procedure_id, from_time) WHERE (filled_time IS NULL);
 
@@ -2584,6 +2602,12 @@ ALTER TABLE ONLY public.sparkplug_mapping
 ALTER TABLE ONLY public.sparkplug_mapping
     ADD CONSTRAINT sparkplug_mapping_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
 
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
+
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_fkey FOREIGN KEY (manufacturing_change_id) REFERENCES public.manufacturing_change(manufacturing_change_id);
 
@@ -2762,6 +2786,10 @@ GRANT UPDATE(end_reason) ON TABLE public.batch TO batchwitness_ingest;
 GRANT SELECT(end_reason) ON TABLE public.batch TO batchwitness_readonly;
 
 GRANT SELECT(registered_at) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT UPDATE(starting_material) ON TABLE public.batch TO batchwitness_ingest;
+GRANT UPDATE(starting_material) ON TABLE public.batch TO batchwitness_api;
+GRANT SELECT(starting_material) ON TABLE public.batch TO batchwitness_readonly;
 
 GRANT SELECT,INSERT ON TABLE public.block TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.block TO batchwitness_analytics;
@@ -3256,6 +3284,12 @@ GRANT UPDATE(position_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 GRANT UPDATE(tag) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 
 GRANT UPDATE(in_force) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.starting_material_revision TO batchwitness_api;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.tag TO batchwitness_analytics;

@@ -63,6 +63,10 @@ WHERE process_version_id = %(process_version_id)s AND role = %(role)s AND state 
 -- set_state: Move a reference on in its life.
 UPDATE reference SET state = %(state)s WHERE reference_id = %(reference_id)s;
 
--- insert_decision: Who moved a reference on, and why.
-INSERT INTO reference_decision (reference_id, state, actor, reason, known_at)
-VALUES (%(reference_id)s, %(state)s, %(actor)s, %(reason)s, %(known_at)s);
+-- insert_decision: Who moved a reference on, why, and which bytes they decided about.
+INSERT INTO reference_decision (reference_id, state, actor, reason, known_at, digest, model_sha256)
+VALUES (%(reference_id)s, %(state)s, %(actor)s, %(reason)s, %(known_at)s, decode(%(digest)s, 'hex'), %(model_sha256)s);
+
+-- approved_as: What a reference was when it was approved.
+SELECT encode(digest, 'hex'), model_sha256 FROM reference_decision
+WHERE reference_id = %(reference_id)s AND state = 'approved';
