@@ -25,7 +25,7 @@ LIMIT %(limit)s;
 -- detail: One batch by its name, with when and where it was made; pseudonyms are for the caller to hide.
 SELECT batch.batch_id, batch.name AS batch, product.name AS product, process_version.name AS process,
     process_version.process_version_id, process_version.role, batch.status, batch.end_reason, batch.donor,
-    batch.chain_of_identity, batch.required_by, made.unit, made.started, made.ended
+    batch.starting_material, batch.chain_of_identity, batch.required_by, made.unit, made.started, made.ended
 FROM batch
 JOIN process_version USING (process_version_id)
 JOIN product USING (product_id)
