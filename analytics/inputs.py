@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import psycopg
 
-from analytics.runs import CompletedRun
+from analytics.runs import CompletedRun, PhaseOfRun
 from store.sql import queries
 
 
@@ -16,6 +16,7 @@ class CompletedBatch:
 
     batch_id: int
     name: str
+    unit_procedure_id: int
     unit_id: int
     position_id: int
     started: datetime
@@ -41,13 +42,20 @@ def completed_run(connection: psycopg.Connection, batch: CompletedBatch) -> Comp
         "started": batch.started,
         "ended": batch.ended,
     }
-    for tag, hour, value in connection.execute(queries("reference")["batch_readings"], parameters):
+    sql = queries("reference")
+    for tag, hour, value in connection.execute(sql["batch_readings"], parameters):
         hours, values = series.setdefault(tag, ([], []))
         hours.append(hour)
         values.append(value)
     return CompletedRun(
         batch=batch.name,
         tags={tag: (np.array(hours), np.array(values)) for tag, (hours, values) in series.items()},
+        phases=tuple(
+            PhaseOfRun(name=name, from_h=from_h, to_h=to_h)
+            for name, from_h, to_h in connection.execute(
+                sql["batch_phases"], {"unit_procedure_id": batch.unit_procedure_id}
+            )
+        ),
     )
 
 
@@ -78,7 +86,13 @@ def _completed(connection: psycopg.Connection, *, process: str | None, batch_id:
     rows = connection.execute(queries("reference")["completed_batches"], {"process": process, "batch_id": batch_id})
     return [
         CompletedBatch(
-            batch_id=found, name=name, unit_id=unit_id, position_id=position_id, started=started, ended=ended
+            batch_id=found,
+            name=name,
+            unit_procedure_id=unit_procedure_id,
+            unit_id=unit_id,
+            position_id=position_id,
+            started=started,
+            ended=ended,
         )
-        for found, name, unit_id, position_id, started, ended in rows
+        for found, name, unit_procedure_id, unit_id, position_id, started, ended in rows
     ]

@@ -12,10 +12,19 @@ from scipy import special
 
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
+from analytics.evidence import Evidence
 from analytics.grid import Grid
-from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
-from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
-from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
+from analytics.layers import ASSAY, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION
+from analytics.learning_declared import (
+    AssayCourses,
+    BalanceCourses,
+    assay_courses,
+    balance_courses,
+    fitted_pairs,
+    largest_of_balances,
+    with_limits,
+)
+from analytics.limits import CLIP, Budget, Family, in_force, limits_without, outlying, share_budget
 from analytics.reference import (
     FEWEST_FOR_LEARNED,
     Blind,
@@ -28,7 +37,6 @@ from analytics.reference import (
     nothing_known,
 )
 from analytics.relations import learn_weights, moves, unexplained
-from analytics.review import Evidence
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
 from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
@@ -89,7 +97,7 @@ def learn_new_with_evidence(
     kept = list(runs)
     evidence = None
     if rule is Rule.LEARNED_LIMITS:
-        course, families, budget = learner.learned(kept, template)
+        course, families, budget, without_each = learner.learned(kept, template)
         most = min(int(MOST_SET_ASIDE * len(runs)), len(runs) - FEWEST_FOR_LEARNED)
         names = list(families)
         relating = [number for number, name in enumerate(names) if name not in LEVELS]
@@ -108,8 +116,10 @@ def learn_new_with_evidence(
             )
         if out:
             kept = [run for number, run in enumerate(runs) if number not in out]
-            course, families, _ = learner.learned(kept, template)
-        evidence = Evidence(batches=tuple(run.batch for run in kept), families=families)
+            course, families, _, without_each = learner.learned(kept, template)
+        evidence = Evidence(
+            batches=tuple(run.batch for run in kept), families=families, without_each=tuple(without_each)
+        )
     else:
         course = learner.with_few(kept, rule)
     model = ReferenceModel(
@@ -121,6 +131,7 @@ def learn_new_with_evidence(
         inputs=tuple(InputRun(batch=run.batch, digest=run.digest().hex()) for run in kept),
         set_aside=tuple(set_aside),
         trajectory=course,
+        template="" if template is None else template.text,
     )
     return model, evidence
 
@@ -160,11 +171,14 @@ class _Learner:
 
     def learned(
         self, runs: Sequence[CompletedRun], template: Template | None
-    ) -> tuple[Trajectory, dict[str, Family], Budget]:
-        """Relations from all runs; limits from every run scored by the others. Families by name, in order."""
+    ) -> tuple[Trajectory, dict[str, Family], Budget, list[Trajectory]]:
+        """Relations from all runs; limits from every run scored by the others. Families by name, in order.
+
+        Last what was learned without each run, with the limits that the others set.
+        """
         values, steps, course = self._begin(runs)
         own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        maxima, course = self._open_layers(values, steps, course, own)
+        maxima, course, without_each = self._open_layers(values, steps, course, own)
         families = {
             EWMA: Family(maxima=maxima[:, 0]),
             BALANCE: Family(maxima=maxima[:, 1]),
@@ -176,8 +190,11 @@ class _Learner:
         by_name: dict[str, list[BalanceCourses]] = {}
         for part in declared:
             by_name.setdefault(part.balance.name, []).append(part)
+        fitted_without = [[part.without(run).fitted() for part in declared] for run in range(len(runs))]
+        judged = judged_cells(self.grid, course.blind)
         for name, parts in by_name.items():
-            families[name] = Family(maxima=self._of_balances(parts, course))
+            maxima = largest_of_balances(name, parts, fitted_without, judged, self.constants.declared_h)
+            families[name] = Family(maxima=maxima)
         pairs_told = () if template is None or ASSAY in self.without else template.assays
         assays = assay_courses(runs, pairs_told, self.grid)
         assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
@@ -188,20 +205,12 @@ class _Learner:
             raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
         budget = share_budget(list(families.values()), self.alpha)
         limits = in_force(families, budget.limits)
-        channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY) if name in limits}
-        fitted = []
-        for name, parts in by_name.items():
-            for part, limit in zip(parts, limits[name].tolist(), strict=True):
-                fitted.append(part.fitted())
-                row = channels.setdefault(fitted[-1].channel, np.full(len(self.tags), np.nan))
-                row[self.tags.index(part.balance.accuses)] = limit
-        pairs = [pair for part in assays if (pair := part.fitted()) is not None]
-        for number, name in enumerate((ASSAY, ASSAYS) if assays else ()):
-            channels[name] = np.full(len(self.tags), np.nan)
-            for place, pair in enumerate(pairs):
-                channels[name][self.tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
-        course = replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
-        return course, families, budget
+        course = with_limits(course, limits, [part.fitted() for part in declared], fitted_pairs(assays), self.tags)
+        for run, fitted in enumerate(fitted_without):
+            limits = limits_without(families, run, self.alpha)
+            pairs = fitted_pairs(assays, without=run)
+            without_each[run] = with_limits(without_each[run], limits, fitted, pairs, self.tags)
+        return course, families, budget, without_each
 
     def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
         values = cells_of_runs(runs, self.grid, self.tags)
@@ -220,8 +229,13 @@ class _Learner:
         )
         return values, steps, course
 
-    def _open_layers(self, values: Floats, steps: Floats, course: Trajectory, own: Bools) -> tuple[Floats, Trajectory]:
-        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags."""
+    def _open_layers(
+        self, values: Floats, steps: Floats, course: Trajectory, own: Bools
+    ) -> tuple[Floats, Trajectory, list[Trajectory]]:
+        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags.
+
+        The relations of all, and those without each batch.
+        """
         batches, _, tags = values.shape
         constants, grid = self.constants, self.grid
         window = grid.cells_in(constants.smoothing_h)
@@ -229,6 +243,7 @@ class _Learner:
         judged = judged_cells(grid, course.blind)
         left_out_z = np.empty_like(values)
         residuals = np.empty_like(values)
+        without_each = []
         for batch in range(batches):
             others = np.delete(values, batch, axis=0)
             mean, sd = spread_of(others, steps, window)
@@ -236,32 +251,26 @@ class _Learner:
             left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
             weights = learn_weights(moves(others, mean, scale, span))
             residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
+            without_each.append(replace(course, mean=mean, sd=sd, scale=scale, weights=weights))
         residuals[~np.isfinite(values)] = np.nan
         maxima = np.full((batches, 3, tags), np.nan)
         for batch in range(batches):
             z = left_out_z[batch]
             maxima[batch, 0] = largest(ewma_levels(z, grid, constants.ewma_h), judged)
-            scaled = residuals[batch] / residual_sd(np.delete(residuals, batch, axis=0), span)
+            others_residual_sd = residual_sd(np.delete(residuals, batch, axis=0), span)
+            without_each[batch] = replace(without_each[batch], residual_sd=others_residual_sd)
+            scaled = residuals[batch] / others_residual_sd
             clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
             maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
             for slot in np.flatnonzero(own & np.isfinite(z[judged]).any(axis=0)):
                 maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
         maxima[:, :, ~own] = np.nan
-        return maxima, replace(
+        of_all = replace(
             course,
             weights=learn_weights(moves(values, course.mean, course.scale, span)),
             residual_sd=residual_sd(residuals, span),
         )
-
-    def _of_balances(self, parts: Sequence[BalanceCourses], course: Trajectory) -> Floats:
-        """The largest scores of every left-out run, (runs, parts)."""
-        judged = judged_cells(self.grid, course.blind)
-        return np.array(
-            [
-                [part.largest(run, part.without(run).fitted(), judged, self.constants.declared_h) for part in parts]
-                for run in range(len(parts[0].differences))
-            ]
-        )
+        return maxima, of_all, without_each
 
     def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
         """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""

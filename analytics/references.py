@@ -1,7 +1,7 @@
 """Learn a reference from batches in the record and write it down as a draft with its review packet, audited."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import psycopg
@@ -12,8 +12,9 @@ from analytics.grid import Grid
 from analytics.inputs import CompletedBatch, completed_run
 from analytics.learning import learn_new_with_evidence
 from analytics.learning_old import learn_old
+from analytics.power import MOST_BATCHES, power_of
 from analytics.reference import Blind, ReferenceModel
-from analytics.review import Review, review_of
+from analytics.review import Brief, Review, review_of
 from analytics.runs import CompletedRun
 from analytics.software import software
 from analytics.template import Template
@@ -36,14 +37,17 @@ def learn_reference(
     tags: Sequence[str],
     blind: Sequence[Blind],
     template: Template | None,
-    left_out: Mapping[str, str],
+    brief: Brief,
     by: str,
     reason: str,
+    try_offsets_in: int = MOST_BATCHES,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> ReferenceId:
     """Learn from these batches a reference that judges process version `judges`; it is a draft. One transaction.
 
-    `template` is what is declared for the product; the reference of an old process has no use for it. `left_out`
-    names every other batch that started, with the reason why it is not learned from: the review packet tells it.
+    `template` is what is declared for the product; the reference of an old process has no use for it. `brief` is what
+    the review packet tells of batches beside what is learned. Where limits are learned, offsets are tried in so many
+    batches, which takes about two seconds for each; `progress` is told how far that is.
     """
     runs = [completed_run(connection, batch) for batch in batches]
     longest_h = max(batch.hours for batch in batches)
@@ -52,7 +56,10 @@ def learn_reference(
         model, evidence = learn_new_with_evidence(runs, grid=grid, tags=tags, blind=blind, template=template)
     else:
         model, evidence = learn_old(runs, grid=grid, tags=tags), None
-    review = review_of(model, evidence, left_out)
+    power = None
+    if evidence is not None and try_offsets_in:
+        power = power_of(model, evidence, runs, most=try_offsets_in, progress=progress)
+    review = review_of(model, evidence, runs, brief, power)
     name = f"{role} reference for {judges} of {len(batches)} batches"
     with connection.transaction():
         return _write(

@@ -80,6 +80,10 @@ SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest
     EXISTS (SELECT FROM reference_batch
         WHERE reference_batch.reference_id = reference.reference_id AND reference_batch.batch_id = %(batch_id)s)
         AS learned_from_this,
+    coalesce((SELECT jsonb_object_agg(kind, batches) FROM (
+        SELECT coalesce(reference_batch.starting_material, 'not stated') AS kind, count(*) AS batches
+        FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id GROUP BY 1
+    ) AS of_kind), '{}') AS materials,
     ARRAY(SELECT batch.name FROM reference_input_changed JOIN batch USING (batch_id)
         WHERE reference_input_changed.reference_id = reference.reference_id ORDER BY batch.name) AS changed_inputs
 FROM reference
