@@ -190,7 +190,7 @@ def _next_action(state: TileState, row: Mapping[str, Any], fresh: Freshness, tol
         case TileState.RUNNING if row["open_alerts"]:
             return f"{row['open_alerts']} acknowledged, waiting for an assessment; carry on"
         case TileState.RUNNING if unlike_reference(row["starting_material"], row["materials"]):
-            return "Carry on; its reference knows no such starting material: tell MSAT"
+            return "Carry on; its starting material is not known to its reference: tell MSAT"
         case TileState.RUNNING:
             return "Carry on"
         case TileState.IDLE:

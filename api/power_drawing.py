@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from api.references import OffsetTried, PowerTried
 from api.rendering import percent
 
-WIDTH, LEFT, RIGHT, TOP, ROW, BOTTOM = 1000.0, 190.0, 20.0, 8.0, 34.0, 30.0
+WIDTH, LEFT, RIGHT, TOP, ROW, BOTTOM = 1000.0, 190.0, 34.0, 8.0, 34.0, 30.0
 APART = 9.0  # between the marks of one tag
 
 
