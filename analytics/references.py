@@ -33,6 +33,7 @@ def learn_reference(
     *,
     role: ReferenceRole,
     judges: str,
+    unit_kind: str | None = None,
     batches: Sequence[CompletedBatch],
     tags: Sequence[str],
     blind: Sequence[Blind],
@@ -44,6 +45,8 @@ def learn_reference(
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> ReferenceId:
     """Learn from these batches a reference that judges process version `judges`; it is a draft. One transaction.
+
+    Where `unit_kind` is named it judges unit procedures in such units alone, before a reference of all.
 
     `template` is what is declared for the product; the reference of an old process has no use for it. `brief` is what
     the review packet tells of batches beside what is learned. Where limits are learned, offsets are tried in so many
@@ -60,10 +63,20 @@ def learn_reference(
     if evidence is not None and try_offsets_in:
         power = power_of(model, evidence, runs, most=try_offsets_in, progress=progress)
     review = review_of(model, evidence, runs, brief, power)
-    name = f"{role} reference for {judges} of {len(batches)} batches"
+    where = "" if unit_kind is None else f" in {unit_kind}"
+    name = f"{role} reference for {judges}{where} of {len(batches)} batches"
     with connection.transaction():
         return _write(
-            connection, model, review, name=name, judges=judges, batches=batches, runs=runs, by=by, reason=reason
+            connection,
+            model,
+            review,
+            name=name,
+            judges=judges,
+            unit_kind=unit_kind,
+            batches=batches,
+            runs=runs,
+            by=by,
+            reason=reason,
         )
 
 
@@ -74,6 +87,7 @@ def _write(
     *,
     name: str,
     judges: str,
+    unit_kind: str | None,
     batches: Sequence[CompletedBatch],
     runs: Sequence[CompletedRun],
     by: str,
@@ -99,6 +113,7 @@ def _write(
             "name": name,
             "role": str(model.role),
             "process_version_id": process[0],
+            "unit_kind": unit_kind,
             "model": stored,
             "drafted_by": by,
             "review": Jsonb(review.to_fields() | {"model": hashlib.sha256(stored).hexdigest()}),
@@ -111,5 +126,5 @@ def _write(
     assert row is not None
     for batch, run in zip(batches, runs, strict=True):
         learned = {"reference_id": row[0], "batch_id": batch.batch_id, "input_digest": run.digest()}
-        connection.execute(sql["insert_batch"], learned)
+        connection.execute(sql["insert_batch"], learned | {"unit_procedure_id": batch.unit_procedure_id})
     return ReferenceId(row[0])

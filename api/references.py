@@ -19,6 +19,7 @@ class ReferenceRow(BaseModel):
     name: str
     role: ReferenceRole
     process: str  # whose batches it judges
+    unit_kind: str | None  # in units of this kind; null: in all
     state: ReferenceState
     digest: str
     software: str

@@ -19,6 +19,9 @@ def draft_reference(
         ReferenceRole.NEW
     ),
     judges: Annotated[str | None, typer.Option(help="The process version it judges, where it is another.")] = None,
+    unit_kind: Annotated[
+        str | None, typer.Option(help="Of the units to learn from, where a batch runs in several units in turn.")
+    ] = None,
     template: Annotated[
         str | None, typer.Option(help="What is declared for the product: a shipped one's name, or a .toml file.")
     ] = None,
@@ -43,6 +46,7 @@ def draft_reference(
             process,
             judges=judges,
             role=role,
+            unit_kind=unit_kind,
             template=template,
             blind=blind or [],
             exclude=exclude or [],

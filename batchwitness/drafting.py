@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import psycopg
 
 from analytics import template as templates
 from analytics.gates import Choice, check_pool, choose, materials_of
-from analytics.inputs import completed_batches
+from analytics.inputs import CompletedBatch, completed_batches
 from analytics.power import MOST_BATCHES
 from analytics.reference import Blind
 from analytics.references import learn_reference
@@ -33,6 +33,7 @@ class Order:
     process: str
     judges: str
     role: ReferenceRole
+    unit_kind: str | None = None  # learned from unit procedures in such units; a new reference judges them alone
     template: Template | None = None
     blind: tuple[Blind, ...] = ()
     exclude: Mapping[str, str] = field(default_factory=dict)  # completed batches that stay out, and why
@@ -63,7 +64,7 @@ def draft(
     Raises ValueError for an order that cannot be, with what is wrong with it.
     """
     sql = queries("reference")
-    asked = {"process": order.process}
+    asked = {"process": order.process, "unit_kind": order.unit_kind}
     new = order.role is ReferenceRole.NEW
     found = connection.execute(sql["tags_of_process" if new else "corresponding_tags"], asked).fetchall()
     tags = list(dict.fromkeys(row[0] for row in found))
@@ -72,7 +73,7 @@ def draft(
     say(f"looking at the record of every batch of {order.process} …")
     known = read_known(connection, order.process, tags)
     choice = choose(known.candidates, gated=new, exclude=order.exclude, include=order.include)
-    batches = [one for one in completed_batches(connection, order.process) if one.name in choice.chosen]
+    batches, choice = _batches(connection, order, choice)
     if not batches:
         raise ValueError(f"no completed batch of {order.process} is left to learn from{_why(choice)}")
     check_pool(materials_of(known.candidates, choice.chosen), order.pool)
@@ -81,6 +82,7 @@ def draft(
         connection,
         role=order.role,
         judges=order.judges,
+        unit_kind=order.unit_kind if new else None,
         batches=batches,
         tags=tags,
         blind=order.blind,
@@ -94,12 +96,29 @@ def draft(
     return Drafted(reference_id=reference_id, choice=choice)
 
 
+def _batches(connection: psycopg.Connection[Any], order: Order, choice: Choice) -> tuple[list[CompletedBatch], Choice]:
+    """The chosen batches where they are learned from; who was in no such unit is left out. Raises ValueError."""
+    asked = {"process": order.process, "unit_kind": order.unit_kind}
+    for name, kinds in connection.execute(queries("reference")["kinds_of_unit"], asked):
+        if name in choice.chosen and order.unit_kind is None:
+            raise ValueError(f"{name} was in units of kind {', then '.join(kinds)}: --unit-kind says which is meant")
+        if name in choice.chosen:
+            raise ValueError(f"{name} was in {len(kinds)} units of kind {order.unit_kind}, and one is learned from")
+    completed = completed_batches(connection, order.process, unit_kind=order.unit_kind)
+    there = {one.name for one in completed}
+    elsewhere = {name: f"it was in no unit of kind {order.unit_kind}" for name in choice.chosen if name not in there}
+    chosen = tuple(name for name in choice.chosen if name in there)
+    choice = replace(choice, chosen=chosen, left_out={**choice.left_out, **elsewhere})
+    return [one for one in completed if one.name in chosen], choice
+
+
 def run(
     var: Path,
     process: str,
     *,
     judges: str | None,
     role: ReferenceRole,
+    unit_kind: str | None,
     template: str | None,
     blind: Sequence[str],
     exclude: Sequence[str],
@@ -114,6 +133,7 @@ def run(
             process=process,
             judges=judges or process,
             role=role,
+            unit_kind=unit_kind,
             template=None if template is None else _template(template),
             blind=tuple(_blind(text) for text in blind),
             exclude=_reasons("--exclude", exclude),

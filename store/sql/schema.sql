@@ -1493,6 +1493,7 @@ CREATE TABLE public.reference (
     drafted_by text NOT NULL,
     review jsonb NOT NULL,
     known_at timestamp with time zone NOT NULL,
+    unit_kind text,
     CONSTRAINT reference_role_check CHECK ((role = ANY (ARRAY['old'::text, 'new'::text]))),
     CONSTRAINT reference_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'approved'::text, 'in_use'::text, 'retired'::text])))
 );
@@ -1502,6 +1503,7 @@ CREATE TABLE public.reference_batch (
     batch_id integer NOT NULL,
     input_digest bytea NOT NULL,
     starting_material text,
+    unit_procedure_id integer,
     CONSTRAINT reference_batch_starting_material_check CHECK ((starting_material = ANY (ARRAY['patient'::text, 'healthy_donor'::text, 'cell_bank'::text])))
 );
 
@@ -2300,7 +2302,7 @@ CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree
 
 CREATE INDEX reading_revision_correction ON public.reading_revision USING btree (correction_id);
 
-CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
+CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role, COALESCE(unit_kind, ''::text)) WHERE (state = 'in_use'::text);
 
 CREATE INDEX self_check_finished ON public.self_check USING btree (finished_time);
 
@@ -2571,6 +2573,9 @@ ALTER TABLE ONLY public.reference_batch
 
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
+
+ALTER TABLE ONLY public.reference_batch
+    ADD CONSTRAINT reference_batch_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
 
 ALTER TABLE ONLY public.reference_decision
     ADD CONSTRAINT reference_decision_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);

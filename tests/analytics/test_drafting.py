@@ -1,5 +1,6 @@
 """`batchwitness draft-reference` on a real database: what it learns from and leaves out; it only drafts."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from analytics.template import read
 from batchwitness import drafting
 from batchwitness.drafting import Order, draft
 from store.model.reference import ReferenceRole
-from tests.analytics.conftest import LIVE_START, Watched
+from tests.analytics.conftest import LIVE_START, Watched, batch_messages
+from tests.working import use_reference
 
 PACKET = "SELECT review FROM reference ORDER BY reference_id DESC LIMIT 1"
 
@@ -21,6 +23,7 @@ def run(watched: Watched, monkeypatch: pytest.MonkeyPatch, **asked: Any) -> int:
         "process": "AUTO-2.0",
         "judges": None,
         "role": ReferenceRole.NEW,
+        "unit_kind": None,
         "template": None,
         "blind": [],
         "exclude": [],
@@ -221,3 +224,40 @@ spans_h = [6]
     file.write_text(text.replace("the feed", "the feed pump"), encoding="utf-8")
     drafted(counted, template=read(file))
     assert counted.record.ask(digest) != first
+
+
+def in_turn(name: str, started: datetime, *, seed: int) -> list[tuple[str, object]]:
+    """A batch of a day in BR-01 and of another in BR-02."""
+    first = batch_messages(name, started, seed=seed)
+    moved = started + timedelta(days=1)
+    ended = ("BR-01/events", {"event": "unit_procedure_ended", "time": moved.isoformat(), "batch": name})
+    return [*first[:-1], ended, *batch_messages(name, moved, seed=seed + 1, unit="BR-02")]
+
+
+def test_each_kind_of_unit_has_a_reference_of_its_own_where_a_batch_runs_in_several_in_turn(
+    counted: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted.record.owner.execute("UPDATE unit SET kind = 'harvester' WHERE name = 'BR-02'")
+    counted.record.take(*in_turn("CT-50", LIVE_START, seed=50))
+    counted.analyse()
+    assert run(counted, monkeypatch) == 1
+    assert "CT-50 was in units of kind bioreactor, then harvester: --unit-kind says which" in capsys.readouterr().err
+    packet = drafted(counted, unit_kind="bioreactor")
+    assert one_of(packet, "CT-50")["included"]
+    ((number, name, kind),) = counted.record.ask(
+        "SELECT reference_id, name, unit_kind FROM reference ORDER BY reference_id DESC LIMIT 1"
+    )
+    assert (name, kind) == ("new reference for AUTO-2.0 in bioreactor of 25 batches", "bioreactor")
+    with psycopg.connect(counted.database.dsn("api"), autocommit=True) as connection:
+        use_reference(connection, number)
+    assert counted.record.ask("SELECT state FROM reference ORDER BY reference_id") == [("in_use",), ("in_use",)]
+    counted.record.take(*in_turn("CT-51", LIVE_START + timedelta(days=3), seed=60))
+    counted.analyse()
+    judged = counted.record.ask(
+        "SELECT unit.name, monitor.reference_new_id FROM monitor JOIN batch USING (batch_id)"
+        " JOIN unit_procedure USING (unit_procedure_id) JOIN unit USING (unit_id)"
+        " WHERE batch.name = 'CT-51' ORDER BY unit.name"
+    )
+    assert judged == [("BR-01", number), ("BR-02", number - 1)], "the reference of all kinds judges the rest"
+    why = {one["batch"]: one["why"] for one in drafted(counted, unit_kind="harvester")["batches"]}
+    assert why["CT-3"] == "it was in no unit of kind harvester"

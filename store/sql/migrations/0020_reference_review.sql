@@ -18,9 +18,16 @@ CREATE INDEX starting_material_revision_batch ON starting_material_revision (bat
 GRANT INSERT ON starting_material_revision TO batchwitness_api;
 GRANT SELECT ON starting_material_revision TO batchwitness_readonly, batchwitness_retain;
 
--- As it was stated when the reference was drafted.
-ALTER TABLE reference_batch ADD COLUMN starting_material text
-    CHECK (starting_material IN ('patient', 'healthy_donor', 'cell_bank'));
+ALTER TABLE reference_batch
+    ADD COLUMN starting_material text  -- as it was stated when the reference was drafted
+        CHECK (starting_material IN ('patient', 'healthy_donor', 'cell_bank')),
+    ADD COLUMN unit_procedure_id integer REFERENCES unit_procedure;  -- what was learned from; null: the batch's only one
+
+-- Where a process runs a batch in several units in turn, each kind of unit has a reference of its own.
+ALTER TABLE reference ADD COLUMN unit_kind text;  -- whose unit procedures it judges; null: those of all
+DROP INDEX reference_in_use;
+CREATE UNIQUE INDEX reference_in_use ON reference (process_version_id, role, coalesce(unit_kind, ''))
+    WHERE state = 'in_use';
 
 -- A decision is about a digest and about bytes: whoever puts a reference to use gets what was approved, or a refusal.
 ALTER TABLE reference_decision ADD COLUMN digest bytea, ADD COLUMN model_sha256 bytea;

@@ -1,11 +1,13 @@
 -- process: A process version by name.
 SELECT process_version_id FROM process_version WHERE name = %(process)s;
 
--- completed_batches: The completed batches of a process version, or one, with the interval of their unit procedure.
+-- completed_batches: The completed batches of a process version, or one, with the intervals of their unit procedures, of all or of one kind of unit, or of one alone.
 SELECT batch.batch_id, batch.name, unit_procedure.unit_procedure_id, unit_procedure.unit_id,
     unit_procedure.position_id, lower(unit_procedure.during), upper(unit_procedure.during)
-FROM batch JOIN unit_procedure USING (batch_id) JOIN process_version USING (process_version_id)
+FROM batch JOIN unit_procedure USING (batch_id) JOIN process_version USING (process_version_id) JOIN unit USING (unit_id)
 WHERE (%(process)s::text IS NULL OR process_version.name = %(process)s)
+    AND (%(unit_kind)s::text IS NULL OR unit.kind = %(unit_kind)s)
+    AND (%(unit_procedure_id)s::integer IS NULL OR unit_procedure.unit_procedure_id = %(unit_procedure_id)s)
     AND (%(batch_id)s::integer IS NULL OR batch.batch_id = %(batch_id)s)
     AND batch.status = 'completed' AND NOT upper_inf(unit_procedure.during)
 ORDER BY lower(unit_procedure.during), batch.name;
@@ -73,12 +75,21 @@ CROSS JOIN LATERAL (
 WHERE batch.name = ANY(%(batches)s) AND stated.status IN ('final', 'corrected')
 ORDER BY batch.name, stated.attribute, stated.known_at;
 
+-- kinds_of_unit: In which kinds of units each completed batch of a process version was, in order, where it was in several units.
+SELECT batch.name, array_agg(unit.kind ORDER BY lower(unit_procedure.during))
+FROM batch JOIN process_version USING (process_version_id) JOIN unit_procedure USING (batch_id) JOIN unit USING (unit_id)
+WHERE process_version.name = %(process)s AND batch.status = 'completed'
+    AND (%(unit_kind)s::text IS NULL OR unit.kind = %(unit_kind)s)
+GROUP BY batch.name HAVING count(*) > 1 ORDER BY batch.name;
+
 -- tags_of_process: The mapped tags that a process version's batches have readings of, with their units of measure.
 SELECT DISTINCT tag_now.name, tag_now.unit_of_measure
 FROM batch JOIN process_version USING (process_version_id) JOIN unit_procedure USING (batch_id)
 JOIN tag_now ON tag_now.unit_id = unit_procedure.unit_id
     AND (tag_now.position_id IS NULL OR tag_now.position_id = unit_procedure.position_id)
+JOIN unit ON unit.unit_id = unit_procedure.unit_id
 WHERE process_version.name = %(process)s AND tag_now.mapped
+    AND (%(unit_kind)s::text IS NULL OR unit.kind = %(unit_kind)s)
 ORDER BY tag_now.name;
 
 -- corresponding_tags: The old tags that stand for a new one somewhere.
@@ -90,26 +101,28 @@ ORDER BY tag_old;
 
 -- insert: Write a reference down as a draft.
 INSERT INTO reference (
-    name, role, process_version_id, model, digest, software, drafted_by, review, known_at, curves
+    name, role, process_version_id, unit_kind, model, digest, software, drafted_by, review, known_at, curves
 )
 VALUES (
-    %(name)s, %(role)s, %(process_version_id)s, %(model)s, %(digest)s, %(software)s, %(drafted_by)s, %(review)s,
-    %(known_at)s, %(curves)s
+    %(name)s, %(role)s, %(process_version_id)s, %(unit_kind)s, %(model)s, %(digest)s, %(software)s, %(drafted_by)s,
+    %(review)s, %(known_at)s, %(curves)s
 )
 RETURNING reference_id;
 
--- insert_batch: Name a batch a reference was learned from.
-INSERT INTO reference_batch (reference_id, batch_id, input_digest, starting_material)
-SELECT %(reference_id)s, batch_id, %(input_digest)s, starting_material FROM batch WHERE batch_id = %(batch_id)s;
+-- insert_batch: Name a batch a reference was learned from, and its unit procedure.
+INSERT INTO reference_batch (reference_id, batch_id, unit_procedure_id, input_digest, starting_material)
+SELECT %(reference_id)s, batch_id, %(unit_procedure_id)s, %(input_digest)s, starting_material
+FROM batch WHERE batch_id = %(batch_id)s;
 
 -- state: A reference as somebody decides about it.
-SELECT reference_id, name, role, process_version_id, state, encode(digest, 'hex') AS digest, drafted_by, review, model
+SELECT reference_id, name, role, process_version_id, unit_kind, state, encode(digest, 'hex') AS digest, drafted_by, review, model
 FROM reference
 WHERE reference_id = %(reference_id)s FOR UPDATE;
 
--- in_use: The reference of the same role and process version that is in use.
+-- in_use: The reference of the same role, process version and kind of unit that is in use.
 SELECT reference_id FROM reference
 WHERE process_version_id = %(process_version_id)s AND role = %(role)s AND state = 'in_use'
+    AND unit_kind IS NOT DISTINCT FROM %(unit_kind)s
     AND reference_id <> %(reference_id)s;
 
 -- set_state: Move a reference on in its life.
