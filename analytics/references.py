@@ -50,9 +50,13 @@ def learn_reference(
 
     `template` is what is declared for the product; the reference of an old process has no use for it. `brief` is what
     the review packet tells of batches beside what is learned. Where limits are learned, offsets are tried in so many
-    batches, which takes about two seconds for each; `progress` is told how far that is.
+    batches, which takes about two seconds for each; `progress` is told how far that is. Raises ValueError for a blind
+    phase that no batch has.
     """
     runs = [completed_run(connection, batch) for batch in batches]
+    unknown = {part.phase for part in blind if part.phase} - {phase.name for run in runs for phase in run.phases}
+    if unknown:
+        raise ValueError(f"blind: none of the batches has a phase {', '.join(sorted(unknown))}")
     longest_h = max(batch.hours for batch in batches)
     grid = Grid(width_us=CELL_WIDTH_US, cells=int(np.ceil(longest_h * US_PER_H / CELL_WIDTH_US)))
     if role is ReferenceRole.NEW:

@@ -180,6 +180,7 @@ def test_what_the_record_does_not_count_yet_is_no_batch_to_learn_from(
         ({"pool": "to be sure"}, "--pool: all batches start from one kind"),
         ({"blind": ["expansion"]}, "--blind takes PHASE=HOURS"),
         ({"blind": ["expansion=-1"]}, "--blind takes PHASE=HOURS"),
+        ({"blind": ["expantion=2"]}, "blind: none of the batches has a phase expantion"),
         ({"template": "tcell"}, "template tcell does not fit"),
         ({"template": "nowhere.toml"}, "nowhere.toml"),
         ({"template": "nothing"}, "there is no template nothing"),
