@@ -225,13 +225,18 @@ class Preparation:
                 by=DEMO,
                 reason=f"the {process} batches of the demo's history",
             )
-            reference_id = draft(connection, order, say=self._console.print).reference_id
+            drafted = draft(connection, order, say=self._console.print, progress=self._trying)
+            reference_id = drafted.reference_id
             reviewer = self._reviewer(stack, connection)
             digest = connection.execute(queries("demo")["digest"], {"reference_id": reference_id}).fetchone()
             assert digest is not None
             packet = "every batch of the demo's history is in or out for the reason that the packet says"
             approve(connection, reference_id, digest=digest[0], actor=reviewer, reason=packet)
             put_to_use(connection, reference_id, actor=reviewer, reason="the demo begins")
+
+    def _trying(self, done: int, batches: int) -> None:
+        if done == 0:
+            self._console.print(f"trying in {batches} batches what its limits would find …")
 
     def _reviewer(self, stack: Stack, connection: psycopg.Connection) -> Actor:
         """The demo's QA, who approves what the demo drafts."""
