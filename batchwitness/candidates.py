@@ -12,6 +12,7 @@ from api.database import rows
 from api.results import within_specification
 from api.statement_counts import read_counts
 from api.statement_tags import TagStatement
+from store.model.alert import AlertImpact
 from store.model.batch import BatchStatus, StartingMaterial
 from store.sql import queries
 
@@ -35,7 +36,8 @@ def read_known(connection: psycopg.Connection[Any], process: str, tags: Collecti
     open_alerts: dict[str, list[int]] = {}
     impacts: dict[str, list[int]] = {}
     for found in rows(connection, sql["speaking_against"], asked):
-        (open_alerts if found["impact"] is None else impacts).setdefault(found["batch"], []).append(found["alert"])
+        has_impact = found["impact"] in {AlertImpact.POSSIBLE, AlertImpact.CONFIRMED}
+        (impacts if has_impact else open_alerts).setdefault(found["batch"], []).append(found["alert"])
     candidates = []
     for found in rows(connection, sql["started"], asked):
         name = found["name"]

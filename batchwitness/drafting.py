@@ -169,7 +169,11 @@ def _template(name: str) -> Template:
 
 
 def _check_units(template: Template, found: Sequence[tuple[str, str]]) -> None:
-    unsuited = template.unsuited(dict(found))
+    units: dict[str, str] = {}
+    for tag, unit_of_measure in found:
+        if units.setdefault(tag, unit_of_measure) != unit_of_measure and tag in template.units:
+            raise ValueError(f"{tag} is in {units[tag]} in one unit and in {unit_of_measure} in another")
+    unsuited = template.unsuited(units)
     if unsuited:
         raise ValueError(f"template {template.name} does not fit: {'; '.join(unsuited)}")
 

@@ -101,15 +101,20 @@ def test_a_batch_with_an_unassessed_alert_a_bad_result_or_a_hole_is_left_out_wit
         "INSERT INTO alert (batch_id, unit_id, ordinal, kind, severity, detector, tags, raised_time, onset_time,"
         " phase_time_h, score, limit_value, sentence, contributions, cells, software, intake_ordinal)"
         " SELECT batch_id, 1, batch_id, 'drift', 'medium', 'ewma', '{pH}', now(), now(), 1, 2, 1, 'off', '[]', '[]',"
-        " '1', 1 FROM batch WHERE name IN ('CT-3', 'CT-4', 'CT-5')"
+        " '1', 1 FROM batch WHERE name IN ('CT-3', 'CT-4', 'CT-5', 'CT-11')"
     )
-    for batch, impact in (("CT-4", "possible"), ("CT-5", "none")):
+    for batch, impact in (("CT-4", "possible"), ("CT-5", "none"), ("CT-11", "none")):
         owner.execute(
             "INSERT INTO alert_decision (alert_id, version, state, actor, comment, impact, cause, known_at)"
             " SELECT alert_id, 0, 'assessed', 'mia', 'x', %s, 'unknown', now() FROM alert JOIN batch USING (batch_id)"
             " WHERE batch.name = %s",
             [impact, batch],
         )
+    owner.execute(
+        "INSERT INTO alert_update (alert_id, version, severity, detector, tags, score, limit_value, sentence,"
+        " contributions, cells, intake_ordinal) SELECT alert_id, 1, 'medium', 'ewma', '{pH,glucose}', 2, 1, 'off',"
+        " '[]', '[]', 1 FROM alert JOIN batch USING (batch_id) WHERE batch.name = 'CT-11'"
+    )
     owner.execute(
         "INSERT INTO limit_version (process_version_id, attribute, kind, low, unit_of_measure, source, effective_from,"
         " known_at) SELECT process_version_id, 'viability', 'specification_limit', 70, '%', 'BLA', '2020-01-01Z',"
@@ -132,6 +137,7 @@ def test_a_batch_with_an_unassessed_alert_a_bad_result_or_a_hole_is_left_out_wit
     packet = drafted(counted, include={"CT-6": "the assay failed, repeated by hand"})
     why = {one["batch"]: one["why"] for one in packet["batches"] if not one["included"]}
     assert "nobody has assessed alert" in why["CT-3"]
+    assert "nobody has assessed alert" in why["CT-11"], "it has spread since somebody did"
     assert "may have had an impact" in why["CT-4"]
     assert "CT-5" not in why, "its alert was assessed as without impact"
     assert "of what it owed, less than 95.0 %" in why["CT-9"]
