@@ -38,7 +38,7 @@ class OffsetFound:
     tag: str
     size_sd: float
     size: float  # in the tag's own unit, at its usual SD
-    found: Rate  # a drift alert first raised after it began, within WATCHED_H
+    found: Rate  # a drift alert first raised after it began, within WATCHED_H, and not by the batch alone by then
     delay_median_h: float | None  # of those found
 
 
@@ -47,7 +47,7 @@ class Power:
     """What was tried, and what of it was found."""
 
     offsets: tuple[OffsetFound, ...]
-    without_offset: Rate  # batches that alerted in the same hours with nothing added: found for the wrong reason
+    without_offset: Rate  # batches that alerted in the same hours with nothing added
     alerted_before: int  # batches that had alerted before the offset began: nothing is found in them
     begins_at_h: tuple[float, ...]  # medians
     watched_h: float
@@ -78,10 +78,11 @@ def power_of(
         watched = _Watched.of(model, evidence.without_each[place], run, BEGINS_AT[number % len(BEGINS_AT)])
         begun.append((number % len(BEGINS_AT), watched.begins_h))
         before += watched.alerted
-        alone.append(watched.delay_h(run) is not None)
+        by_itself_h = watched.delay_h(run)
+        alone.append(by_itself_h is not None)
         for slot in slots:
             if watched.judges(slot):
-                for size, delay_h in zip(SIZES_SD, _delays_h(watched, run, model, slot), strict=True):
+                for size, delay_h in zip(SIZES_SD, _delays_h(watched, run, model, slot, by_itself_h), strict=True):
                     delays[slot, size].append(delay_h)
     progress(len(chosen), len(chosen))
     return Power(
@@ -156,13 +157,21 @@ class _Watched:
         return None
 
 
-def _delays_h(watched: _Watched, run: CompletedRun, model: ReferenceModel, slot: int) -> list[float | None]:
-    """By size. What is not found of an offset is not found of a smaller one: it is not tried."""
+def _delays_h(
+    watched: _Watched, run: CompletedRun, model: ReferenceModel, slot: int, by_itself_h: float | None
+) -> list[float | None]:
+    """By size. What is not found of an offset is not found of a smaller one: it is not tried.
+
+    `by_itself_h` is when the batch alerts with nothing added: no offset is found by that.
+    """
     delays: list[float | None] = []
     for size in reversed(SIZES_SD):
-        missed = bool(delays) and delays[0] is None
-        course = run if missed else _offset(run, model, slot, size, watched.begins_h)
-        delays.insert(0, None if missed else watched.delay_h(course))
+        delay_h = None
+        if not delays or delays[0] is not None:
+            delay_h = watched.delay_h(_offset(run, model, slot, size, watched.begins_h))
+            if delay_h is not None and by_itself_h is not None and delay_h >= by_itself_h:
+                delay_h = None
+        delays.insert(0, delay_h)
     return delays
 
 

@@ -51,3 +51,15 @@ def test_larger_offsets_are_found_at_least_as_often_and_batches_take_their_turns
         assert found == sorted(found), tag
     acid = next(one for one in power.offsets if (one.tag, one.size_sd) == ("acid", 3.0))
     assert acid.found.interval[0] <= acid.found.events / acid.found.trials <= acid.found.interval[1]
+
+
+def test_what_a_batch_raises_with_nothing_added_finds_no_offset() -> None:
+    model, evidence = learn_new_with_evidence(RUNS, grid=tank.GRID, tags=tank.ONLINE)
+    assert evidence is not None
+    times_h, acid = RUNS[0].tags["acid"]
+    begins_h = int(BEGINS_AT[0] * tank.HOURS)
+    shifted = replace(RUNS[0], tags={**RUNS[0].tags, "acid": (times_h, acid + np.where(times_h > begins_h, 2.0, 0.0))})
+    power = power_of(model, evidence, [shifted, *RUNS[1:]], most=1)
+    assert power.without_offset.events == 1
+    of_others = [one.found.events for one in power.offsets if one.tag in {"feed", "pH"} and one.size_sd == 1.0]
+    assert of_others == [0, 0], "it would have alerted all the same"
