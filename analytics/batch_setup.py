@@ -44,7 +44,7 @@ def setup(
     ids: dict[ReferenceRole, int] = {}
     models: dict[ReferenceRole, bytes] = {}
     digests: dict[ReferenceRole, bytes] = {}
-    asked = {"process_version_id": process_version_id}
+    asked = {"process_version_id": process_version_id, "unit_id": unit_id}
     for role, reference_id, model, digest in connection.execute(queries("analytics")["references_in_use"], asked):
         ids[ReferenceRole(role)] = reference_id
         models[ReferenceRole(role)] = model

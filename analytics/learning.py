@@ -5,19 +5,14 @@ sets its own limit (limits learned in sample gave 20 to 70 % false alerts on sim
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
-from analytics.detectors.balance import RESIDUAL_CLIP
-from analytics.detectors.drift import smallest_silent_threshold
+from analytics.evidence import Evidence
 from analytics.grid import Grid
-from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, LEVELS, PAGE_HINKLEY, PREDICTION, STEP
-from analytics.learning_courses import CourseLearner
-from analytics.learning_declared import AssayCourses, BalanceCourses, assay_courses, balance_courses
-from analytics.learning_steps import SMALLEST_STEP, learn_steps
-from analytics.limits import CLIP, Budget, Family, in_force, outlying, share_budget
+from analytics.layers import LEVELS
+from analytics.learner import Learner
+from analytics.limits import outlying
 from analytics.reference import (
     FEWEST_FOR_LEARNED,
     Blind,
@@ -26,20 +21,13 @@ from analytics.reference import (
     Rule,
     SetAside,
     TimeConstants,
-    Trajectory,
-    nothing_known,
 )
-from analytics.relations import learn_weights, moves, unexplained
-from analytics.review import Evidence
-from analytics.runs import CompletedRun, cells_of_runs
-from analytics.segment import Bools, Floats
-from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
+from analytics.runs import CompletedRun
 from analytics.template import Template
 from store.model.reference import ReferenceRole
 
 ALPHA = 0.03
 MOST_SET_ASIDE = 0.1  # share of the runs
-HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
 def learn_new(
@@ -82,7 +70,7 @@ def learn_new_with_evidence(
     """The reference of `learn_new`, with what its limits were made of; None where they were not learned."""
     if not runs:
         raise ValueError("a reference needs at least one run")
-    learner = _Learner(
+    learner = Learner(
         grid=grid, tags=tags, blind=blind, constants=constants or TimeConstants(), alpha=alpha, without=without
     )
     rule = Rule.for_batches(len(runs))
@@ -90,7 +78,7 @@ def learn_new_with_evidence(
     kept = list(runs)
     evidence = None
     if rule is Rule.LEARNED_LIMITS:
-        course, families, budget = learner.learned(kept, template)
+        course, families, budget, without_each = learner.learned(kept, template)
         most = min(int(MOST_SET_ASIDE * len(runs)), len(runs) - FEWEST_FOR_LEARNED)
         names = list(families)
         relating = [number for number, name in enumerate(names) if name not in LEVELS]
@@ -109,8 +97,10 @@ def learn_new_with_evidence(
             )
         if out:
             kept = [run for number, run in enumerate(runs) if number not in out]
-            course, families, _ = learner.learned(kept, template)
-        evidence = Evidence(batches=tuple(run.batch for run in kept), families=families)
+            course, families, _, without_each = learner.learned(kept, template)
+        evidence = Evidence(
+            batches=tuple(run.batch for run in kept), families=families, without_each=tuple(without_each)
+        )
     else:
         course = learner.with_few(kept, rule)
     model = ReferenceModel(
@@ -122,178 +112,6 @@ def learn_new_with_evidence(
         inputs=tuple(InputRun(batch=run.batch, digest=run.digest().hex()) for run in kept),
         set_aside=tuple(set_aside),
         trajectory=course,
+        template="" if template is None else template.text,
     )
     return model, evidence
-
-
-def judged_cells(grid: Grid, blind: Sequence[Blind]) -> Bools:
-    """Which cells lie beyond the declared blind time after the start."""
-    judged: Bools = np.arange(1, grid.cells + 1) * grid.width_h > _blind_h(blind)
-    return judged
-
-
-def _blind_h(blind: Sequence[Blind]) -> float:
-    """How long after the start nothing is judged."""
-    return max((part.hours for part in blind if part.phase is None), default=0.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Learner:
-    """What does not change while runs are put in and left out."""
-
-    grid: Grid
-    tags: Sequence[str]
-    blind: Sequence[Blind]
-    constants: TimeConstants
-    alpha: float
-    without: Collection[str]
-
-    def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
-        """The trajectory of fewer than 20 runs."""
-        values, _, course = self._begin(runs)
-        if rule is Rule.RANGES_ONLY:
-            return course
-        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        n = len(values)
-        looks = max(1.0, float(own.sum()) * self.grid.hours / HOURS_PER_LOOK)
-        limit = float(special.stdtrit(n - 1, 1.0 - self.alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
-        return replace(
-            course,
-            clip=max(CLIP, 2.0 * limit),
-            limits={PREDICTION: np.where(own, limit, np.nan)},
-        )
-
-    def learned(
-        self, runs: Sequence[CompletedRun], template: Template | None
-    ) -> tuple[Trajectory, dict[str, Family], Budget]:
-        """Relations from all runs; limits from every run scored by the others. Families by name, in order."""
-        values, steps, course = self._begin(runs)
-        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        maxima, course = self._open_layers(values, steps, course, own)
-        families = {
-            EWMA: Family(maxima=maxima[:, 0]),
-            BALANCE: Family(maxima=maxima[:, 1]),
-            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
-        }
-        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
-        if sudden is not None:
-            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP)
-        balances = () if template is None else template.balances
-        wanted = [balance for balance in balances if balance.name not in self.without]
-        by_name: dict[str, list[BalanceCourses]] = {}
-        for part in balance_courses(values, self.tags, wanted, self.grid):
-            by_name.setdefault(part.balance.name, []).append(part)
-        for name, parts in by_name.items():
-            families[name] = Family(maxima=self._of_balances(parts, course))
-        assays = assay_courses(runs, () if template is None or ASSAY in self.without else template.assays, self.grid)
-        assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
-        if assays:
-            families[ASSAY] = Family(maxima=self._of_assays(assays, course))
-        courses = CourseLearner(
-            values=values,
-            steps=steps,
-            own=own,
-            tags=self.tags,
-            grid=self.grid,
-            constants=self.constants,
-            judged=judged_cells(self.grid, self.blind),
-        ).learned(() if template is None else set(template.also) - set(self.without))
-        families |= courses.families
-        families = {name: family for name, family in families.items() if name not in self.without}
-        if not families:
-            raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
-        budget = share_budget(list(families.values()), self.alpha)
-        limits = in_force(families, budget.limits)
-        channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY, STEP) if name in limits}
-        fitted = []
-        for name, parts in by_name.items():
-            for part, limit in zip(parts, limits[name].tolist(), strict=True):
-                fitted.append(part.fitted())
-                row = channels.setdefault(fitted[-1].channel, np.full(len(self.tags), np.nan))
-                row[self.tags.index(part.balance.accuses)] = limit
-        pairs = [pair for part in assays if (pair := part.fitted()) is not None]
-        for number, name in enumerate((ASSAY, ASSAYS) if assays else ()):
-            channels[name] = np.full(len(self.tags), np.nan)
-            for place, pair in enumerate(pairs):
-                channels[name][self.tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
-        course = replace(
-            course,
-            declared=tuple(fitted),
-            assays=tuple(pairs),
-            steps=None if sudden is None else sudden.course,
-            limits=channels,
-        )
-        return courses.added_to(course, limits, self.tags), families, budget
-
-    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
-        values = cells_of_runs(runs, self.grid, self.tags)
-        steps = np.array([resolution(runs, tag) for tag in self.tags])
-        mean, sd = spread_of(values, steps, self.grid.cells_in(self.constants.smoothing_h))
-        course = Trajectory(
-            mean=mean,
-            sd=sd,
-            scale=typical_scale(sd),
-            weights=np.zeros((2, len(self.tags), len(self.tags))),
-            residual_sd=nothing_known(self.grid.cells, len(self.tags)),
-            limits={},
-            constants=self.constants,
-            blind=tuple(self.blind),
-            clip=CLIP,
-        )
-        return values, steps, course
-
-    def _open_layers(self, values: Floats, steps: Floats, course: Trajectory, own: Bools) -> tuple[Floats, Trajectory]:
-        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags."""
-        batches, _, tags = values.shape
-        constants, grid = self.constants, self.grid
-        window = grid.cells_in(constants.smoothing_h)
-        span = grid.cells_in(constants.balance_window_h)
-        judged = judged_cells(grid, course.blind)
-        left_out_z = np.empty_like(values)
-        residuals = np.empty_like(values)
-        for batch in range(batches):
-            others = np.delete(values, batch, axis=0)
-            mean, sd = spread_of(others, steps, window)
-            scale = typical_scale(sd)
-            left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
-            weights = learn_weights(moves(others, mean, scale, span))
-            residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
-        residuals[~np.isfinite(values)] = np.nan
-        maxima = np.full((batches, 3, tags), np.nan)
-        for batch in range(batches):
-            z = left_out_z[batch]
-            maxima[batch, 0] = largest(ewma_levels(z, grid, constants.ewma_h), judged)
-            scaled = residuals[batch] / residual_sd(np.delete(residuals, batch, axis=0), span)
-            clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
-            maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
-            for slot in np.flatnonzero(own & np.isfinite(z[judged]).any(axis=0)):
-                maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
-        maxima[:, :, ~own] = np.nan
-        return maxima, replace(
-            course,
-            weights=learn_weights(moves(values, course.mean, course.scale, span)),
-            residual_sd=residual_sd(residuals, span),
-        )
-
-    def _of_balances(self, parts: Sequence[BalanceCourses], course: Trajectory) -> Floats:
-        """The largest scores of every left-out run, (runs, parts)."""
-        judged = judged_cells(self.grid, course.blind)
-        return np.array(
-            [
-                [part.largest(run, part.without(run).fitted(), judged, self.constants.declared_h) for part in parts]
-                for run in range(len(parts[0].differences))
-            ]
-        )
-
-    def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
-        """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""
-        blind_h = _blind_h(course.blind)
-        rows = []
-        for run in range(len(parts[0].drawn)):
-            row = []
-            for part in parts:
-                fitted = part.fitted(run)
-                assert fitted is not None
-                row += [part.largest(run, fitted, tau_h, blind_h) for tau_h in (0.0, self.constants.assay_h)]
-            rows.append(row)
-        return np.array(rows)

@@ -1,7 +1,7 @@
 """Learning what a product template declares: coefficients of balances and spreads of assay differences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -16,6 +16,8 @@ from analytics.detectors.assay import (
 from analytics.detectors.declared import CLIP, Differences, FittedBalance, Terms
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
+from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, STEP
+from analytics.reference import Trajectory
 from analytics.runs import CompletedRun
 from analytics.segment import Bools, Floats
 from analytics.template import DeclaredAssay, DeclaredBalance
@@ -154,6 +156,47 @@ def assay_courses(runs: Sequence[CompletedRun], pairs: Sequence[DeclaredAssay], 
             differences.append(values)
         courses.append(AssayCourses(pair=pair, grid=grid, drawn=tuple(drawn), differences=tuple(differences)))
     return courses
+
+
+def largest_of_balances(
+    name: str,
+    parts: Sequence[BalanceCourses],
+    fitted_without: Sequence[Sequence[FittedBalance]],
+    judged: Bools,
+    tau_h: float,
+) -> Floats:
+    """The largest scores of every run in the balances of one name, (runs, parts), by those fitted without it."""
+    rows = []
+    for run, fitted in enumerate(fitted_without):
+        mine = [one for one in fitted if one.name == name]
+        rows.append([part.largest(run, one, judged, tau_h) for part, one in zip(parts, mine, strict=True)])
+    return np.array(rows)
+
+
+def fitted_pairs(assays: Sequence[AssayCourses], without: int | None = None) -> list[FittedAssay]:
+    """The pairs of which enough is known, without one run where one is named."""
+    return [pair for part in assays if (pair := part.fitted(without)) is not None]
+
+
+def with_limits(
+    course: Trajectory,
+    limits: Mapping[str, Floats],
+    fitted: Sequence[FittedBalance],
+    pairs: Sequence[FittedAssay],
+    tags: Sequence[str],
+) -> Trajectory:
+    """The course with what was declared, and the limits of families as those of layers, (tags,) each."""
+    channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY, STEP) if name in limits}
+    places: dict[str, int] = {}
+    for part in fitted:
+        place = places[part.name] = places.get(part.name, -1) + 1
+        row = channels.setdefault(part.channel, np.full(len(tags), np.nan))
+        row[tags.index(part.accuses)] = limits[part.name][place]
+    for number, name in enumerate((ASSAY, ASSAYS) if pairs else ()):
+        channels[name] = np.full(len(tags), np.nan)
+        for place, pair in enumerate(pairs):
+            channels[name][tags.index(pair.checks)] = limits[ASSAY][2 * place + number]
+    return replace(course, declared=tuple(fitted), assays=tuple(pairs), limits=channels)
 
 
 def _terms_of(run: Floats, slots: dict[str, int], balance: DeclaredBalance, width_h: float) -> Floats:

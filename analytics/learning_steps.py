@@ -31,6 +31,7 @@ class LearnedSteps:
     """What reference batches teach of sudden changes."""
 
     course: StepCourse
+    without_each: tuple[StepCourse, ...]  # by run: what the others teach
     maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not held
 
 
@@ -58,18 +59,14 @@ def learn_steps(
     changes[:, :, ~held] = np.nan
     judged = np.arange(1, fine.cells + 1) * fine.width_h > blind_h
     maxima = np.full((len(runs), len(tags)), np.nan)
-    slots = np.flatnonzero(held)
+    without_each = []
     for run in range(len(runs)):
-        parts = _course(np.delete(changes[:, :, slots], run, axis=0), steps[slots], fine)
-        for column, slot in enumerate(slots):
-            low, high, spread = (part[:, column] for part in parts)
-            scores = scores_of(values[run, :, slot], (low, high, spread))
+        others = _course(np.delete(changes, run, axis=0), steps, fine)
+        without_each.append(others)
+        for slot in np.flatnonzero(held):
+            scores = scores_of(values[run, :, slot], (others.low[:, slot], others.high[:, slot], others.sd[:, slot]))
             maxima[run, slot] = largest(scores[:, None], judged)[0]
-    low, high, spread = _course(changes, steps, fine)
-    return LearnedSteps(
-        course=StepCourse(width_us=fine.width_us, low=low, high=high, sd=spread),
-        maxima=maxima,
-    )
+    return LearnedSteps(course=_course(changes, steps, fine), without_each=tuple(without_each), maxima=maxima)
 
 
 def bins_in_cell(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) -> int:
@@ -105,7 +102,11 @@ def _is_noise(changes: Floats) -> bool:
     return len(off) > 0 and float(np.quantile(off, LARGE)) <= NOISE_RATIO * float(np.median(off))
 
 
-def _course(changes: Floats, steps: Floats, fine: Grid) -> tuple[Floats, Floats, Floats]:
-    """Least and greatest mean change around each bin, and the SD of changes, (bins, tags)."""
-    mean, sd = spread_of(changes, steps, fine.cells_in(SPREAD_H))
-    return -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER), sd
+def _course(changes: Floats, steps: Floats, fine: Grid) -> StepCourse:
+    """Least and greatest mean change around each bin, and the SD of changes."""
+    mean, sd = np.full(changes.shape[1:], np.nan), np.full(changes.shape[1:], np.nan)
+    slots = np.flatnonzero(np.isfinite(changes).any(axis=(0, 1)))
+    mean[:, slots], sd[:, slots] = spread_of(changes[:, :, slots], steps[slots], fine.cells_in(SPREAD_H))
+    return StepCourse(
+        width_us=fine.width_us, low=-rolling_max(-mean, 2 * JITTER), high=rolling_max(mean, 2 * JITTER), sd=sd
+    )

@@ -1,7 +1,7 @@
 """One budget of false alerts for a whole batch, shared by the families of channels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -148,6 +148,12 @@ def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[s
         else:
             channels[name] = limit
     return channels
+
+
+def limits_without(families: Mapping[str, Family], batch: int, alpha: float) -> dict[str, Floats]:
+    """What the other batches would be judged by: the limits in force without one."""
+    others = {name: replace(one, maxima=np.delete(one.maxima, batch, axis=0)) for name, one in families.items()}
+    return in_force(others, share_budget(list(others.values()), alpha).limits)
 
 
 def outlying(statistics: Floats) -> list[int]:

@@ -152,6 +152,7 @@ class ReferenceModel:
     set_aside: tuple[SetAside, ...] = ()
     trajectory: Trajectory | None = None
     points: MatchedPoints | None = None
+    template: str = ""  # the text of what was declared for the product
 
     @property
     def digest(self) -> bytes:
@@ -170,6 +171,8 @@ class ReferenceModel:
             "inputs": [[run.batch, run.digest] for run in self.inputs],
             "set_aside": [[run.batch, run.digest, run.reason] for run in self.set_aside],
         }
+        if self.template:
+            fields["template"] = self.template
         arrays: dict[str, Floats] = {}
         if self.trajectory is not None:
             course = self.trajectory
@@ -218,6 +221,7 @@ class ReferenceModel:
                 ),
                 trajectory=_trajectory(fields["trajectory"], arrays) if "trajectory" in fields else None,
                 points=_points(fields["points"], arrays) if "points" in fields else None,
+                template=fields.get("template", ""),
             )
         except (KeyError, TypeError) as error:
             raise UnknownFormat(f"a reference without {error}") from error

@@ -1,7 +1,7 @@
 """Learn a reference from batches in the record and write it down as a draft with its review packet, audited."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import psycopg
@@ -12,8 +12,9 @@ from analytics.grid import Grid
 from analytics.inputs import CompletedBatch, completed_run
 from analytics.learning import learn_new_with_evidence
 from analytics.learning_old import learn_old
+from analytics.power import MOST_BATCHES, power_of
 from analytics.reference import Blind, ReferenceModel
-from analytics.review import Review, review_of
+from analytics.review import Brief, Review, review_of
 from analytics.runs import CompletedRun
 from analytics.software import software
 from analytics.template import Template
@@ -32,31 +33,54 @@ def learn_reference(
     *,
     role: ReferenceRole,
     judges: str,
+    unit_kind: str | None = None,
     batches: Sequence[CompletedBatch],
     tags: Sequence[str],
     blind: Sequence[Blind],
     template: Template | None,
-    left_out: Mapping[str, str],
+    brief: Brief,
     by: str,
     reason: str,
+    try_offsets_in: int = MOST_BATCHES,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> ReferenceId:
     """Learn from these batches a reference that judges process version `judges`; it is a draft. One transaction.
 
-    `template` is what is declared for the product; the reference of an old process has no use for it. `left_out`
-    names every other batch that started, with the reason why it is not learned from: the review packet tells it.
+    Where `unit_kind` is named it judges unit procedures in such units alone, before a reference of all.
+
+    `template` is what is declared for the product; the reference of an old process has no use for it. `brief` is what
+    the review packet tells of batches beside what is learned. Where limits are learned, offsets are tried in so many
+    batches, which takes about two seconds for each; `progress` is told how far that is. Raises ValueError for a blind
+    phase that no batch has.
     """
     runs = [completed_run(connection, batch) for batch in batches]
+    unknown = {part.phase for part in blind if part.phase} - {phase.name for run in runs for phase in run.phases}
+    if unknown:
+        raise ValueError(f"blind: none of the batches has a phase {', '.join(sorted(unknown))}")
     longest_h = max(batch.hours for batch in batches)
     grid = Grid(width_us=CELL_WIDTH_US, cells=int(np.ceil(longest_h * US_PER_H / CELL_WIDTH_US)))
     if role is ReferenceRole.NEW:
         model, evidence = learn_new_with_evidence(runs, grid=grid, tags=tags, blind=blind, template=template)
     else:
         model, evidence = learn_old(runs, grid=grid, tags=tags), None
-    review = review_of(model, evidence, left_out)
-    name = f"{role} reference for {judges} of {len(batches)} batches"
+    power = None
+    if evidence is not None and try_offsets_in:
+        power = power_of(model, evidence, runs, most=try_offsets_in, progress=progress)
+    review = review_of(model, evidence, runs, brief, power)
+    where = "" if unit_kind is None else f" in {unit_kind}"
+    name = f"{role} reference for {judges}{where} of {len(batches)} batches"
     with connection.transaction():
         return _write(
-            connection, model, review, name=name, judges=judges, batches=batches, runs=runs, by=by, reason=reason
+            connection,
+            model,
+            review,
+            name=name,
+            judges=judges,
+            unit_kind=unit_kind,
+            batches=batches,
+            runs=runs,
+            by=by,
+            reason=reason,
         )
 
 
@@ -67,6 +91,7 @@ def _write(
     *,
     name: str,
     judges: str,
+    unit_kind: str | None,
     batches: Sequence[CompletedBatch],
     runs: Sequence[CompletedRun],
     by: str,
@@ -92,6 +117,7 @@ def _write(
             "name": name,
             "role": str(model.role),
             "process_version_id": process[0],
+            "unit_kind": unit_kind,
             "model": stored,
             "drafted_by": by,
             "review": Jsonb(review.to_fields() | {"model": hashlib.sha256(stored).hexdigest()}),
@@ -104,5 +130,5 @@ def _write(
     assert row is not None
     for batch, run in zip(batches, runs, strict=True):
         learned = {"reference_id": row[0], "batch_id": batch.batch_id, "input_digest": run.digest()}
-        connection.execute(sql["insert_batch"], learned)
+        connection.execute(sql["insert_batch"], learned | {"unit_procedure_id": batch.unit_procedure_id})
     return ReferenceId(row[0])

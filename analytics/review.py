@@ -1,33 +1,43 @@
 """The review packet of a reference: what a person has to see before approving it, computed once when it is drafted.
 
-Every batch of the process that ever started is in it: learned from, or not and why. Of each batch that was learned
-from: its largest score over limits it did not set, and how far its absence would move any limit. Both come from the
-scores that the limits were made of, which belong to references without the batch; the relations are not learned anew
-for each absence. Of each tag: where its course is known, and the smallest lasting offset that must alert.
+Every batch of the process that ever started is in it: learned from, or not and why, with the gates it failed. Of each
+batch that was learned from: its largest score over limits it did not set, and how far its absence would move any limit.
+Both come from the scores that the limits were made of, which belong to references without the batch; the relations are
+not learned anew for each absence. Of each tag: where its course is known, and the smallest lasting offset that must
+alert. Beside these: how the batches of old and new process came out, what they started from, in which hours of each
+phase drift can be judged, which offsets were found in batches, and what was declared for the product.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from analytics.coverage import PhaseCoverage, coverage_of
+from analytics.evidence import Evidence
+from analytics.gates import LEAST_COMPLETE, Candidate, Choice, materials_of
 from analytics.layers import EWMA
-from analytics.limits import Family, in_force, share_budget
+from analytics.limits import in_force, limits_without, share_budget
 from analytics.methods.binomial import exact_interval
+from analytics.outcomes import Outcomes
+from analytics.power import Power
 from analytics.reference import ReferenceModel
+from analytics.runs import CompletedRun
 from analytics.segment import Floats
 
 CERTAIN_AT = 1.5  # times the smallest offset that must alert: how long that takes is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What limits were made of: per family the largest scores of every batch under references without it."""
+class Brief:
+    """What whoever drafts a reference knows of its batches beside their readings."""
 
-    batches: tuple[str, ...]
-    families: Mapping[str, Family]
+    candidates: Sequence[Candidate] = ()  # every batch of the process that started
+    choice: Choice = field(default_factory=Choice)
+    pooled: str = ""  # why kinds of starting material are pooled; "": they are not
+    outcomes: tuple[Outcomes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,11 @@ class BatchReview:
 
     batch: str
     included: bool
-    why: str  # it is left out; "" where it is not
+    why: str  # it is left out, or in although it fails a gate; "" where neither is so
+    failures: tuple[str, ...] = ()  # gates it fails, in words
+    material: str | None = None
+    complete: float | None = None  # usable share of what its worst tag owed
+    worst_tag: str = ""
     largest_ratio: float | None = None  # of its scores over the limits that the others set; 1 and more would alert
     family: str | None = None  # which gave it
     effect: float | None = None  # the relative move of limits when it is left out: the median of all
@@ -70,20 +84,43 @@ class Review:
     high: float | None
     blind: tuple[tuple[str, float], ...]  # phase ("": the start) and hours
     tags: tuple[TagReview, ...]
+    phases: tuple[PhaseCoverage, ...]
+    power: Power | None
+    least_complete: float  # below it a batch fails the gate of its record
+    materials: Mapping[str, int]  # batches learned from by kind
+    pooled: str
+    outcomes: tuple[Outcomes, ...]
+    template: str  # as it was declared; "": nothing was
 
     def to_fields(self) -> dict[str, Any]:
         """JSON fields."""
         return asdict(self)
 
 
-def review_of(model: ReferenceModel, evidence: Evidence | None, left_out: Mapping[str, str]) -> Review:
-    """The packet of a model; `left_out` names every other batch of the process with the reason."""
+def review_of(
+    model: ReferenceModel,
+    evidence: Evidence | None,
+    runs: Sequence[CompletedRun],
+    brief: Brief,
+    power: Power | None = None,
+) -> Review:
+    """The packet of a model that was learned from these runs, or set some of them aside."""
     judged = {} if evidence is None else _judged(evidence, model.alpha)
     aside = {one.batch: one.reason for one in model.set_aside}
-    batches = [_of_batch(one.batch, judged) for one in model.inputs]
-    batches += [BatchReview(batch=batch, included=False, why=why) for batch, why in {**left_out, **aside}.items()]
+    known = {one.batch: one for one in brief.candidates}
+    inside = [one.batch for one in model.inputs]
+    batches = [
+        _of_batch(batch, known.get(batch), judged.get(batch), why=brief.choice.let_in.get(batch, ""))
+        for batch in inside
+    ]
+    batches += [
+        _of_batch(batch, known.get(batch), None, why=why, included=False)
+        for batch, why in {**brief.choice.left_out, **aside}.items()
+    ]
     beyond = sum(one.ratio >= 1.0 for one in judged.values()) if judged else None
     low, high = (None, None) if beyond is None else exact_interval(beyond, len(judged))
+    course = model.trajectory
+    learned = [run for run in runs if run.batch in set(inside)]
     return Review(
         rule=model.rule.value,
         alpha=model.alpha,
@@ -92,8 +129,15 @@ def review_of(model: ReferenceModel, evidence: Evidence | None, left_out: Mappin
         judged=len(judged) or None,
         low=low,
         high=high,
-        blind=() if model.trajectory is None else tuple((one.phase or "", one.hours) for one in model.trajectory.blind),
+        blind=() if course is None else tuple((one.phase or "", one.hours) for one in course.blind),
         tags=tuple(_of_tag(model, slot) for slot in range(len(model.tags))),
+        phases=() if course is None else coverage_of(course, model.grid, model.tags, learned),
+        power=power,
+        least_complete=LEAST_COMPLETE,
+        materials=materials_of(brief.candidates, inside),
+        pooled=brief.pooled,
+        outcomes=brief.outcomes,
+        template=model.template,
     )
 
 
@@ -107,30 +151,30 @@ class _Judged:
     largest_effect: float
 
 
-def _of_batch(batch: str, judged: Mapping[str, _Judged]) -> BatchReview:
-    one = judged.get(batch)
-    if one is None:
-        return BatchReview(batch=batch, included=True, why="")
+def _of_batch(
+    batch: str, known: Candidate | None, judged: _Judged | None, *, why: str, included: bool = True
+) -> BatchReview:
     return BatchReview(
         batch=batch,
-        included=True,
-        why="",
-        largest_ratio=one.ratio,
-        family=one.family,
-        effect=one.effect,
-        largest_effect=one.largest_effect,
+        included=included,
+        why=why,
+        failures=() if known is None else known.failures(),
+        material=None if known is None or known.material is None else known.material.value,
+        complete=None if known is None else known.complete,
+        worst_tag="" if known is None else known.worst_tag,
+        largest_ratio=None if judged is None else judged.ratio,
+        family=None if judged is None else judged.family,
+        effect=None if judged is None else judged.effect,
+        largest_effect=None if judged is None else judged.largest_effect,
     )
 
 
 def _judged(evidence: Evidence, alpha: float) -> dict[str, _Judged]:
     """What each batch does under limits it did not set, and what its absence does to them."""
-    whole = _limits(evidence.families, alpha)
+    whole = in_force(evidence.families, share_budget(list(evidence.families.values()), alpha).limits)
     found = {}
     for row, batch in enumerate(evidence.batches):
-        others = {
-            name: replace(one, maxima=np.delete(one.maxima, row, axis=0)) for name, one in evidence.families.items()
-        }
-        limits = _limits(others, alpha)
+        limits = limits_without(evidence.families, row, alpha)
         ratios = {name: _largest(one.maxima[row] / limits[name]) for name, one in evidence.families.items()}
         top = max(ratios, key=lambda name: ratios[name])
         moves = np.abs(np.concatenate([limits[name] / whole[name] - 1.0 for name in whole]))
@@ -139,10 +183,6 @@ def _judged(evidence: Evidence, alpha: float) -> dict[str, _Judged]:
             ratio=ratios[top], family=top, effect=float(np.median(moves)), largest_effect=_largest(moves)
         )
     return found
-
-
-def _limits(families: Mapping[str, Family], alpha: float) -> dict[str, Floats]:
-    return in_force(families, share_budget(list(families.values()), alpha).limits)
 
 
 def _of_tag(model: ReferenceModel, slot: int) -> TagReview:
@@ -180,20 +220,3 @@ def _of_tag(model: ReferenceModel, slot: int) -> TagReview:
 def _largest(ratios: Floats) -> float:
     known = ratios[np.isfinite(ratios)]
     return float(known.max()) if len(known) else 0.0
-
-
-def not_learned_from(
-    started: Sequence[tuple[str, str]], chosen: Sequence[str], reasons: Mapping[str, str]
-) -> dict[str, str]:
-    """Why each batch that started, (name, status), was not offered to the learning.
-
-    Raises ValueError for a completed batch that somebody left out without a reason.
-    """
-    left_out = {}
-    for name, status in started:
-        if name in chosen:
-            continue
-        if status == "completed" and not reasons.get(name, "").strip():
-            raise ValueError(f"batch {name} is completed and left out: say why")
-        left_out[name] = reasons.get(name, "").strip() or f"it is {status}"
-    return left_out

@@ -13,6 +13,15 @@ from store.model.times import US_PER_H
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseOfRun:
+    """A phase in hours since the start of the unit procedure."""
+
+    name: str
+    from_h: float
+    to_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedRun:
     """What was measured in one batch: per tag name the hours since its start and the values, of equal length.
 
@@ -21,6 +30,7 @@ class CompletedRun:
 
     batch: str
     tags: Mapping[str, tuple[Floats, Floats]]
+    phases: tuple[PhaseOfRun, ...] = ()  # nothing is learned from them: they are not in the digest
 
     def digest(self) -> bytes:
         """SHA-256 over the batch's name, its tags in order of name and their readings in order of time."""

@@ -9,9 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
-from typing import Any, Self
+from pathlib import Path
+from typing import Self
 
 from analytics.formula import Formula, FormulaInvalid
+from analytics.toml_part import Part
+
+BALANCE_FIELDS = ("name", "check", "accuses", "target", "explained_by", "statistic", "spans_h", "smoothing_h")
+ASSAY_FIELDS = ("assay", "checks", "drawn_before_h", "within_h")
 
 
 class TemplateInvalid(ValueError):
@@ -68,6 +73,7 @@ class Template:
     """A product template."""
 
     name: str
+    text: str  # as it was written
     units: Mapping[str, str]  # unit_of_measure by tag
     balances: tuple[DeclaredBalance, ...]
     assays: tuple[DeclaredAssay, ...]
@@ -75,21 +81,26 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The template of a TOML text. Raises TemplateInvalid."""
+        """The template of a TOML text. Raises TemplateInvalid with line, table and field."""
         try:
             data = tomllib.loads(text)
+            whole = Part(data, text, table="template")
+            whole.refuse_others(("name", "also", "units", "balance", "assay"))
+            units = Part(data.get("units"), text, table="units")
+            tags = {tag: units.text(tag) for tag in units.values}
             template = cls(
-                name=str(data["name"]),
-                units={str(tag): str(unit) for tag, unit in data["units"].items()},
-                balances=tuple(_balance(part) for part in data.get("balance", [])),
-                assays=tuple(DeclaredAssay(**part) for part in data.get("assay", [])),
-                also=tuple(Further(name) for name in data.get("also", [])),
+                name=whole.text("name"),
+                text=text,
+                units=tags,
+                balances=tuple(_balance(part, tags) for part in whole.tables("balance")),
+                assays=tuple(_assay(part, tags) for part in whole.tables("assay")),
+                also=_further(whole),
             )
-        except KeyError as error:
-            raise TemplateInvalid(f"a template needs {error}") from error
-        except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+            template._check()
+        except TemplateInvalid:
+            raise
+        except ValueError as error:
             raise TemplateInvalid(str(error)) from error
-        template._check()
         return template
 
     def unsuited(self, units: Mapping[str, str]) -> list[str]:
@@ -105,19 +116,11 @@ class Template:
     def _check(self) -> None:
         named: set[tuple[str, float, str]] = set()
         for balance in self.balances:
-            for tag in sorted(balance.tags - set(self.units)):
-                raise TemplateInvalid(f"balance {balance.name}: {tag} is not among [units]")
-            if not balance.spans_h or min(balance.spans_h) <= 0:
-                raise TemplateInvalid(f"balance {balance.name}: spans_h {balance.spans_h} need positive hours")
             for span in balance.spans_h:
                 channel = balance.name, span, balance.accuses
                 if channel in named:
                     raise TemplateInvalid(f"balance {balance.name}: {balance.accuses} over {span:g} h stands twice")
                 named.add(channel)
-        for assay in self.assays:
-            for tag in (assay.assay, assay.checks):
-                if tag not in self.units:
-                    raise TemplateInvalid(f"assay {assay.assay}: {tag} is not among [units]")
 
 
 def shipped() -> tuple[Template, ...]:
@@ -135,6 +138,14 @@ def named(name: str) -> Template:
     raise TemplateInvalid(f"there is no template {name}, only {', '.join(part.name for part in shipped())}")
 
 
+def read(path: Path) -> Template:
+    """The template in a file somebody brings. Raises TemplateInvalid with file, line, table and field."""
+    try:
+        return Template.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TemplateInvalid(f"{path}: {error}") from error
+
+
 def fitting(units: Mapping[str, str], templates: Sequence[Template]) -> Template | None:
     """The first template all of whose tags exist in the units it was written for; None without one."""
     return next((template for template in templates if not template.unsuited(units)), None)
@@ -145,21 +156,59 @@ def asking(template: Template | None, also: Iterable[Further]) -> Template | Non
     wanted = tuple(dict.fromkeys((*(() if template is None else template.also), *also)))
     if not wanted:
         return template
-    return replace(template or Template(name="", units={}, balances=(), assays=()), also=wanted)
+    return replace(template or Template(name="", text="", units={}, balances=(), assays=()), also=wanted)
 
 
-def _balance(part: Mapping[str, Any]) -> DeclaredBalance:
-    name = str(part.get("name", "?"))
+def _further(part: Part) -> tuple[Further, ...]:
+    names = part.texts("also") if "also" in part.values else ()
+    for name in names:
+        if name not in {one.value for one in Further}:
+            raise part.wrong("also", f"also {name!r} is none of {', '.join(Further)}")
+    return tuple(Further(name) for name in names)
+
+
+def _balance(part: Part, units: Mapping[str, str]) -> DeclaredBalance:
+    part.refuse_others(BALANCE_FIELDS)
+    statistic = part.text("statistic")
+    if statistic not in {one.value for one in Statistic}:
+        raise part.wrong("statistic", f"statistic {statistic!r} is none of {', '.join(Statistic)}")
+    return DeclaredBalance(
+        name=part.text("name"),
+        accuses=_tag(part, "accuses", units),
+        target=_formula(part, "target", part.text("target"), units),
+        explained_by=tuple(_formula(part, "explained_by", text, units) for text in part.texts("explained_by")),
+        statistic=Statistic(statistic),
+        spans_h=part.spans("spans_h"),
+        smoothing_h=part.hours("smoothing_h") if "smoothing_h" in part.values else 0.0,
+        check=part.text("check"),
+    )
+
+
+def _assay(part: Part, units: Mapping[str, str]) -> DeclaredAssay:
+    part.refuse_others(ASSAY_FIELDS)
+    within_h = part.hours("within_h")
+    if within_h == 0.0:
+        raise part.wrong("within_h", "within_h must be above 0")
+    return DeclaredAssay(
+        assay=_tag(part, "assay", units),
+        checks=_tag(part, "checks", units),
+        drawn_before_h=part.hours("drawn_before_h"),
+        within_h=within_h,
+    )
+
+
+def _tag(part: Part, field: str, units: Mapping[str, str]) -> str:
+    tag = part.text(field)
+    if tag not in units:
+        raise part.wrong(field, f"{tag} is not among [units]")
+    return tag
+
+
+def _formula(part: Part, field: str, text: str, units: Mapping[str, str]) -> Formula:
     try:
-        return DeclaredBalance(
-            name=name,
-            accuses=str(part["accuses"]),
-            target=Formula.parse(part["target"]),
-            explained_by=tuple(Formula.parse(text) for text in part["explained_by"]),
-            statistic=Statistic(part["statistic"]),
-            spans_h=tuple(float(span) for span in part["spans_h"]),
-            smoothing_h=float(part.get("smoothing_h", 0.0)),
-            check=str(part["check"]),
-        )
+        formula = Formula.parse(text)
     except FormulaInvalid as error:
-        raise TemplateInvalid(f"balance {name}: {error}") from error
+        raise part.wrong(field, str(error)) from error
+    for tag in sorted(formula.tags - set(units)):
+        raise part.wrong(field, f"{tag} is not among [units]")
+    return formula

@@ -7,7 +7,7 @@ import numpy as np
 
 from analytics.grid import Grid
 from analytics.learning import learn_new
-from analytics.methods.binomial import exact_interval
+from analytics.methods.binomial import Rate
 from analytics.monitor import BatchMonitor
 from analytics.reference import Blind
 from analytics.runs import CompletedRun
@@ -35,15 +35,6 @@ class PlantTrial:
     reference: tuple[CompletedRun, ...]
     unchanged: tuple[CompletedRun, ...]
     faulty: tuple[FaultyRun, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """A share with its exact 95 % interval."""
-
-    events: int
-    trials: int
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +89,9 @@ def alert_rates(
             found.setdefault(faulty.kind, []).append(delay_h)
     return TrialRates(
         plants=plants,
-        false_alerts=_rate(alarmed, unchanged),
+        false_alerts=Rate.of(alarmed, unchanged),
         detected={
-            kind: _rate(sum(delay is not None for delay in delays), len(delays))
+            kind: Rate.of(sum(delay is not None for delay in delays), len(delays))
             for kind, delays in sorted(found.items())
         },
         delay_median_h={
@@ -129,7 +120,3 @@ def stream_of(run: CompletedRun, tags: Sequence[Tag]) -> Segment:
 
 def _first_drift_h(alerts: Sequence[Alert]) -> float | None:
     return next((alert.raised_us / US_PER_H for alert in alerts if alert.kind is AlertKind.DRIFT), None)
-
-
-def _rate(events: int, trials: int) -> Rate:
-    return Rate(events=events, trials=trials, interval=exact_interval(events, trials))

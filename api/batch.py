@@ -10,11 +10,12 @@ from api.clock import read_clock
 from api.completeness import Completeness, read_completeness
 from api.database import row, rows
 from api.freshness import judge, read_spoken
+from api.material import unlike_reference
 from api.overlay import PhaseHours, hour_of, read_phases
 from api.pseudonyms import without
 from api.series import BatchTag, batch_row, batch_tags
 from api.verdict import Verdict, read_monitors, verdict
-from store.model.batch import BatchStatus
+from store.model.batch import BatchStatus, StartingMaterial
 from store.model.process import ProcessRole
 from store.model.reference import ReferenceRole, ReferenceState
 from store.sql import queries
@@ -44,6 +45,7 @@ class ReferenceRow(BaseModel):
     known_at: datetime
     batches: int
     learned_from_this: bool
+    materials: dict[str, int]  # batches it was learned from by kind of starting material
     changed_inputs: list[str]  # batches it learned from whose readings or intervals were corrected since
 
 
@@ -60,6 +62,8 @@ class BatchDetail(BaseModel):
     unit: str | None
     started: datetime | None
     ended: datetime | None
+    starting_material: StartingMaterial | None
+    unlike_reference: str | None  # what its starting material means for the verdict of its reference
     donor: str | None
     chain_of_identity: str | None
     identity_hidden: bool
@@ -98,10 +102,14 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
     monitors = read_monitors(connection, made["batch_id"])
     monitor = monitors[-1] if monitors else None
     told = verdict(monitor, clock, silent=fresh.silent)
+    references = [ReferenceRow(**found) for found in rows(connection, sql["references"], of_batch)]
+    held = next((one.materials for one in references if one.role is ReferenceRole.NEW), None)
     return BatchDetail(
         **{name: made[name] for name in ("batch", "product", "process", "role", "status")},
         end_reason=made["end_reason"] if identity else without(made["end_reason"], made),
         **{name: made[name] for name in ("required_by", "unit", "started", "ended")},
+        starting_material=made["starting_material"],
+        unlike_reference=unlike_reference(made["starting_material"], held),
         donor=made["donor"] if identity else None,
         chain_of_identity=made["chain_of_identity"] if identity else None,
         identity_hidden=not identity and (made["donor"] is not None or made["chain_of_identity"] is not None),
@@ -120,7 +128,7 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
         software=None if monitor is None else monitor["software"],
         run=None if monitor is None else monitor["run"],
         run_cause=None if monitor is None else monitor["cause"],
-        references=[ReferenceRow(**found) for found in rows(connection, sql["references"], of_batch)],
+        references=references,
         tags=_tags(tags, told, fresh.silent),
         completeness=read_completeness(connection, made),
     )

@@ -17,6 +17,7 @@ from psycopg import Connection
 from api.clock import Clock, read_clock
 from api.database import rows
 from api.freshness import Freshness, judge, read_spoken
+from api.material import unlike_reference
 from api.nodes import Quiet, SilentNode, read_silent_nodes
 from api.rendering import instant
 from api.verdict import Verdict, read_monitors, verdict
@@ -70,6 +71,7 @@ class Tile:
     analysed_until: datetime | None
     analysis_stands_still: bool
     reference: str | None  # digest, hex
+    unlike_reference: str | None  # what the batch's starting material means for the verdict of its reference
     software: str | None
     next_action: str
 
@@ -138,6 +140,7 @@ def tile(row: Mapping[str, Any], clock: Clock, fresh: Freshness, told: Verdict, 
         analysed_until=told.analysed_until,
         analysis_stands_still=told.stands_still,
         reference=row["reference"],
+        unlike_reference=unlike_reference(row["starting_material"], row["materials"]),
         software=row["software"],
         next_action=_next_action(state, row, fresh, told) if node is None else node.next_action,
     )
@@ -186,6 +189,8 @@ def _next_action(state: TileState, row: Mapping[str, Any], fresh: Freshness, tol
             return f"Clock ahead: set the clock behind {_few(fresh.ahead)}"
         case TileState.RUNNING if row["open_alerts"]:
             return f"{row['open_alerts']} acknowledged, waiting for an assessment; carry on"
+        case TileState.RUNNING if unlike_reference(row["starting_material"], row["materials"]):
+            return "Carry on; its starting material is not known to its reference: tell MSAT"
         case TileState.RUNNING:
             return "Carry on"
         case TileState.IDLE:

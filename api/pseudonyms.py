@@ -12,7 +12,7 @@ from typing import Any
 HIDDEN = "[hidden]"
 SHOWN_FIELDS = frozenset(
     {"event", "time", "batch", "position", "product", "process", "required_by", "phase", "reason", "tag", "material",
-     "lot", "comment"}
+     "lot", "comment", "starting_material"}
 )  # fmt: skip
 PSEUDONYM_FIELDS = ("donor", "chain_of_identity")
 PLAIN_TOPICS = ("/readings", "/results")

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from api.database import models, row, rows
 from store.errors import NotFound
+from store.model.batch import StartingMaterial
 from store.model.reference import ReferenceRole, ReferenceState
 from store.sql import queries
 
@@ -18,6 +19,7 @@ class ReferenceRow(BaseModel):
     name: str
     role: ReferenceRole
     process: str  # whose batches it judges
+    unit_kind: str | None  # in units of this kind; null: in all
     state: ReferenceState
     digest: str
     software: str
@@ -31,7 +33,11 @@ class BatchReviewed(BaseModel):
 
     batch: str
     included: bool
-    why: str
+    why: str  # it is left out, or in although it fails a gate
+    failures: list[str] = []  # gates it fails
+    material: StartingMaterial | None = None
+    complete: float | None = None  # usable share of what its worst tag owed
+    worst_tag: str = ""
     largest_ratio: float | None = None  # score over limits that the other batches set
     family: str | None = None
     effect: float | None = None  # median relative move of the limits without it
@@ -51,6 +57,55 @@ class TagReviewed(BaseModel):
     points: int = 0
 
 
+class Rate(BaseModel):
+    """A share with its exact 95 % interval."""
+
+    events: int
+    trials: int
+    interval: tuple[float, float]
+
+
+class PhaseCovered(BaseModel):
+    """The share of a phase's hours in which drift can be judged, by tag."""
+
+    phase: str
+    batches: int
+    from_h: float
+    hours: float
+    blind: float
+    tags: dict[str, float]
+
+
+class OffsetTried(BaseModel):
+    """An offset put into batches, and in how many of them it was found."""
+
+    tag: str
+    size_sd: float
+    size: float
+    found: Rate
+    delay_median_h: float | None
+
+
+class PowerTried(BaseModel):
+    """Offsets in batches that were watched live by what was learned without them."""
+
+    offsets: list[OffsetTried]
+    without_offset: Rate
+    alerted_before: int
+    begins_at_h: list[float]
+    watched_h: float
+
+
+class ProcessOutcomes(BaseModel):
+    """How the batches of a process version came out; every batch that started counts."""
+
+    process: str
+    started: int
+    running: int
+    terminated: Rate  # of those that ended
+    out_of_specification: Rate  # of those that ended and had a final result held against a specification
+
+
 class Packet(BaseModel):
     """What has to be seen before a reference is approved; made when it was drafted."""
 
@@ -63,6 +118,13 @@ class Packet(BaseModel):
     high: float | None = None
     blind: list[tuple[str, float]] = []
     tags: list[TagReviewed] = []
+    phases: list[PhaseCovered] = []
+    power: PowerTried | None = None
+    least_complete: float | None = None
+    materials: dict[str, int] = {}  # batches learned from by kind
+    pooled: str = ""
+    outcomes: list[ProcessOutcomes] = []
+    template: str = ""
 
 
 class ReferenceDecision(BaseModel):

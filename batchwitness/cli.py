@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from analytics.template import Further
 from batchwitness.cli_dashboards import dashboards
-from batchwitness.cli_options import Var
-from store.model.reference import ReferenceRole
+from batchwitness.cli_options import Also, Var
+from batchwitness.cli_references import draft_reference
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dashboards, name="dashboards")
 
 ApiPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_API_PORT", help="Of the API and the pages; 0: a free one.")]
-Also = Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too; repeatable.")]
 MqttPort = Annotated[int, typer.Option(envvar="BATCHWITNESS_MQTT_PORT", help="Of the embedded broker; 0: a free one.")]
 
 
@@ -169,39 +167,7 @@ def configure(
     raise typer.Exit(run(var, file, by=by, reason=reason))
 
 
-@app.command("draft-reference")
-def draft_reference(
-    process: Annotated[str, typer.Argument(help="The process version whose completed batches are learned from.")],
-    by: Annotated[str, typer.Option(help="Who drafts it; somebody else approves it.")],
-    reason: Annotated[str, typer.Option(help="Why.")],
-    var: Var = Path("var"),
-    *,
-    role: Annotated[ReferenceRole, typer.Option(help="new: raises drift; old: what a batch departs from.")] = (
-        ReferenceRole.NEW
-    ),
-    judges: Annotated[str | None, typer.Option(help="The process version it judges, where it is another.")] = None,
-    template: Annotated[str | None, typer.Option(help="What is declared for the product.")] = None,
-    also: Also = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="BATCH=WHY: a completed batch that is not learned from; repeatable.")
-    ] = None,
-) -> None:
-    """Learn a reference from completed batches; it judges nothing before QA has approved it on its page."""
-    from batchwitness.drafting import run
-
-    raise typer.Exit(
-        run(
-            var,
-            process,
-            judges=judges,
-            role=role,
-            template=template,
-            also=also or (),
-            exclude=exclude or [],
-            by=by,
-            reason=reason,
-        )
-    )
+app.command()(draft_reference)
 
 
 @app.command("import")

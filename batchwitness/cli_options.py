@@ -5,4 +5,7 @@ from typing import Annotated
 
 import typer
 
+from analytics.template import Further
+
 Var = Annotated[Path, typer.Option("--var", envvar="BATCHWITNESS_VAR", help="Where everything embedded lives.")]
+Also = Annotated[list[Further] | None, typer.Option(help="Watch this family of channels too; repeatable.")]

@@ -1,8 +1,8 @@
 """The life of a reference after it was drafted: approved by QA, put to use, retired; who, why and when is kept.
 
 A reference is frozen from its draft on. Whoever drafted it never approves it, and nobody approves one whose packet is
-missing or whose bytes are not those of its hash. The audit event, the journal's entry by which analytics learns of a
-use, and the state are one transaction.
+missing or whose bytes are not those that were drafted; nobody puts one to use whose bytes are not those that were
+approved. The audit event, the journal's entry by which analytics learns of a use, and the state are one transaction.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def approve(
             raise Conflict(f"digest {digest} is not that of reference {found['name']}, which is {found['digest']}")
         if not found["review"]:
             raise Conflict(f"reference {found['name']} has no review packet: nobody can know what they approve")
-        if hashlib.sha256(found["model"]).hexdigest() != found["review"]["model"]:
+        if _sha256(found).hex() != found["review"]["model"]:
             raise Conflict(f"the bytes of reference {found['name']} are not those that were drafted")
         _decide(connection, found, ReferenceState.APPROVED, actor=actor, reason=reason)
 
@@ -51,13 +51,17 @@ def approve(
 def put_to_use(connection: psycopg.Connection, reference_id: ReferenceId, *, actor: Actor, reason: str) -> None:
     """Let an approved reference judge batches from now on; the one before it is retired. Batches that run keep theirs.
 
-    Raises NotFound, NotAllowed, Conflict when it is not approved, InputInvalid without a reason.
+    Raises NotFound, NotAllowed, Conflict when it is not approved or no longer what was approved, InputInvalid without
+    a reason.
     """
     _check(actor, MAY_USE, reason)
     with connection.transaction():
         found = _locked(connection, reference_id)
         if found["state"] != ReferenceState.APPROVED:
             raise Conflict(f"reference {found['name']} is {found['state']}; only an approved one is put to use")
+        approved = connection.execute(queries("reference")["approved_as"], found).fetchone()
+        if approved != (found["digest"], _sha256(found)):
+            raise Conflict(f"the bytes of reference {found['name']} are not those that were approved")
         before = connection.execute(queries("reference")["in_use"], found).fetchone()
         if before is not None:
             replaced = _locked(connection, ReferenceId(before[0]))
@@ -108,7 +112,12 @@ def _decide(
     )
     connection.execute(sql["set_state"], decided)
     said = {"actor": actor.name, "reason": reason.strip(), "known_at": known_at}
-    connection.execute(sql["insert_decision"], decided | said)
+    about = {"digest": found["digest"], "model_sha256": _sha256(found)}
+    connection.execute(sql["insert_decision"], decided | said | about)
+
+
+def _sha256(found: dict[str, Any]) -> bytes:
+    return hashlib.sha256(found["model"]).digest()
 
 
 def _tell(connection: psycopg.Connection, found: dict[str, Any], what: str) -> None:

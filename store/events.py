@@ -15,7 +15,8 @@ from psycopg.types.range import Range
 from store.directory import KnownUnit
 from store.draft import Draft, DraftEvent
 from store.errors import PayloadRejected
-from store.fields import batch_name, optional_text, shown, text, time_us, within_window
+from store.fields import batch_name, choice, optional_text, shown, text, time_us, within_window
+from store.model.batch import StartingMaterial
 from store.model.journal import Entry
 from store.model.times import from_us
 from store.payload import dump
@@ -44,6 +45,8 @@ def draft_event(draft: Draft, entry: int, object_: Mapping[str, object], *, item
         optional_text(object_, field)
     if object_.get("required_by") is not None:
         time_us(object_["required_by"], "required_by")
+    if object_.get("starting_material") is not None:
+        choice(object_, "starting_material", StartingMaterial)
     if kind.endswith("_recorded"):
         ended_us = within_window(
             time_us(object_.get("ended"), "ended"), "ended", earliest_us=unit.commissioned_us, received_us=received_us
@@ -167,7 +170,7 @@ def _started_before(cursor: psycopg.Cursor, event: DraftEvent, process_id: int) 
     batch = cursor.execute(queries("event")["batch"], {"name": name}).fetchone()
     if batch is None:
         return None
-    batch_id, batch_process_id, status = batch
+    batch_id, batch_process_id, status, material = batch
     if status != "running":
         raise PayloadRejected("batch_over", f"batch {name} is {status} and cannot start again")
     if batch_process_id != process_id:
@@ -175,6 +178,9 @@ def _started_before(cursor: psycopg.Cursor, event: DraftEvent, process_id: int) 
             "batch_process_differs",
             f"batch {name} was started as another process than {event.body.get('process')}",
         )
+    stated = optional_text(event.body, "starting_material")
+    if stated is not None and material not in {None, stated}:
+        raise PayloadRejected("batch_material_differs", f"batch {name} started from {material}, not from {stated}")
     known: int = batch_id
     return known
 
@@ -198,6 +204,7 @@ def _occupy(
                 "name": name,
                 "process_version_id": process_id,
                 "donor": optional_text(event.body, "donor"),
+                "starting_material": optional_text(event.body, "starting_material"),
                 "chain_of_identity": optional_text(event.body, "chain_of_identity"),
                 "required_by": _required_by(event),
             },
@@ -207,6 +214,9 @@ def _occupy(
         # A result that another chain states right now sees this batch, or is seen here.
         cursor.execute(queries("result")["alone"])
         cursor.execute(sql["assign_results"], {"batch_id": batch_id, "name": name})
+    elif event.body.get("starting_material") is not None:
+        stated = {"batch_id": batch_id, "starting_material": event.body["starting_material"]}
+        cursor.execute(sql["state_material"], stated)
     started = cursor.execute(
         sql["insert_unit_procedure"],
         {

@@ -1,6 +1,23 @@
 """Exact intervals for a share."""
 
+from dataclasses import dataclass
+from typing import Self
+
 from scipy import special
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share with its exact 95 % interval."""
+
+    events: int
+    trials: int
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, events: int, trials: int) -> Self:
+        """So many of so many. Raises ValueError as `exact_interval`."""
+        return cls(events=events, trials=trials, interval=exact_interval(events, trials))
 
 
 def exact_interval(events: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -24,7 +24,9 @@ from api.series import batch_row, batch_tags
 from records.actors import Actor
 from records.corrections_intervals import IntervalChange, correct_intervals
 from records.corrections_readings import ReadingChange, Selection, correct_readings, settle_conflict
+from records.starting_material import correct_starting_material
 from store.errors import BatchwitnessError, InputInvalid, NotFound
+from store.model.batch import StartingMaterial
 from store.model.correction import RevisionKind
 from store.model.reading import Quality
 
@@ -138,6 +140,24 @@ def intervals(
     return posted(act, then=_of(batch), again=again)
 
 
+@router.post("/batches/{batch}/corrections/starting-material")
+def material(
+    request: Request,
+    connection: Writing,
+    actor: Corrector,
+    batch: BatchName,
+    starting_material: Annotated[StartingMaterial, Form()],
+    seen: Annotated[StartingMaterial | Literal[""], Form()] = "",
+    reason: Typed = "",
+) -> Response:
+    """State what the batch started from, or correct it."""
+
+    def act() -> None:
+        correct_starting_material(connection, batch, starting_material, seen=seen or None, actor=actor, reason=reason)
+
+    return posted(act, then=_of(batch), again=partial(_page, request, connection, actor, batch))
+
+
 @router.post("/batches/{batch}/corrections/conflicts/{conflict}")
 def conflict(
     request: Request,
@@ -190,6 +210,7 @@ def _page(
         "corrections.html",
         batch=batch,
         made=made,
+        materials=list(StartingMaterial),
         tags=sorted({found.tag for found in batch_tags(connection, made["batch_id"])}),
         acts=acts.items,
         older=acts.next_cursor,

@@ -38,6 +38,8 @@ from records.actors import Actor
 from records.corrections import Correction
 from records.corrections_intervals import MOST_CHANGES, IntervalChange, correct_intervals
 from records.corrections_readings import ReadingChange, Selection, correct_readings, settle_conflict
+from records.starting_material import correct_starting_material
+from store.model.batch import StartingMaterial
 from store.model.correction import RevisionKind
 from store.model.reading import Quality
 
@@ -86,6 +88,14 @@ class IntervalsChange(BaseModel):
     """All of it, or nothing."""
 
     changes: list[OneInterval] = Field(min_length=1, max_length=MOST_CHANGES)
+    reason: Reason
+
+
+class MaterialChange(BaseModel):
+    """What a batch started from, and what was seen stated before; null: nobody had."""
+
+    starting_material: StartingMaterial
+    seen: StartingMaterial | None
     reason: Reason
 
 
@@ -160,6 +170,16 @@ def correct_some_intervals(connection: Writing, actor: Corrector, change: Interv
         for one in change.changes
     ]
     return _made(correct_intervals(connection, changes, actor=actor, reason=change.reason))
+
+
+@router.post("/batches/{batch}/corrections/starting-material")
+def correct_material(connection: Writing, actor: Corrector, batch: BatchName, change: MaterialChange) -> Made:
+    """State what a batch started from, or correct it. 409 when somebody said otherwise since."""
+    return _made(
+        correct_starting_material(
+            connection, batch, change.starting_material, seen=change.seen, actor=actor, reason=change.reason
+        )
+    )
 
 
 @router.get("/batches/{batch}/conflicts")

@@ -8,6 +8,7 @@ from psycopg import Connection
 from api.auth import APPROVE, CORRECT, SignedIn
 from api.database import Reading, Writing
 from api.forms import Typed, posted, refusing
+from api.power_drawing import draw
 from api.references import read_reference, read_references
 from api.rendering import render
 from api.routes.references import ReferenceNumber
@@ -81,6 +82,7 @@ def _page(
         "reference.html",
         reference=found,
         a_year=a_year,
+        drawing=None if found.packet.power is None else draw(found.packet.power),
         may_approve=APPROVE.lets(actor) and actor.name != found.drafted_by,
         may_use=CORRECT.lets(actor),
         may_retire=APPROVE.lets(actor),

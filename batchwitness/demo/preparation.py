@@ -13,14 +13,15 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from analytics.inputs import completed_batches
-from analytics.references import learn_reference
-from analytics.review import not_learned_from
+from analytics.runner import Runner
+from analytics.settings import AnalyticsSettings
 from analytics.template import named
 from batchwitness.demo.charts import put_charts_to_use
 from batchwitness.demo.history import import_history
 from batchwitness.demo.publishing import Publishing
 from batchwitness.demo.state import DemoState
+from batchwitness.drafting import Order as Draft
+from batchwitness.drafting import draft
 from batchwitness.embedded.stack import Stack
 from batchwitness.importing.mapping import MAPPING_FILE
 from batchwitness.importing.paper_told import paper_sentences
@@ -40,6 +41,7 @@ DEMO = "demo"
 OLD_PROCESS, NEW_PROCESS = "MAN-1.0", "AUTO-2.0"
 STAGES_START_WITHIN = timedelta(seconds=12)  # plant time stands still until everybody can listen
 TRANSPORT_ALLOWANCE_S = 30.0  # host seconds; at demo speed the default would be weeks of plant time
+OFFSETS_TRIED_IN = 6  # batches of the reference: all of them would take a minute
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -93,6 +95,9 @@ class Preparation:
                     load_masterdata(connection, document, by=DEMO, reason="the demo plant", effective_from=since)
             self._add_accounts(stack, connection)
             if self.state.live_messages == 0 and not self._import(stack, stopping):
+                return {}
+            self._count(stack, stopping)
+            if stopping.is_set():
                 return {}
             self._learn(stack, connection)
             if put_charts_to_use(connection, by=DEMO):
@@ -192,40 +197,46 @@ class Preparation:
                 self._console.print(paper_sentences(outcome.paper))
         return outcome.finished
 
+    def _count(self, stack: Stack, stopping: threading.Event) -> None:
+        """Let analytics go through the history: how complete a batch is decides whether it is learned from."""
+        self._console.print("counting what the history holds and lacks …")
+        with psycopg.connect(stack.dsn("batchwitness_analytics"), autocommit=True) as connection:
+            runner = Runner(
+                connect=lambda: connection,
+                settings=AnalyticsSettings(transport_allowance_s=TRANSPORT_ALLOWANCE_S),
+                stopping=stopping.is_set,
+                wait=lambda _within_s: None,
+            )
+            while not stopping.is_set() and runner.step(connection):
+                pass
+
     def _learn(self, stack: Stack, connection: psycopg.Connection) -> None:
         """Learn the two references from the history, once; QA approves them and puts them to use."""
         in_use = {row[0] for row in connection.execute(queries("demo")["references_in_use"])}
-        for role, process, tag_query in (
-            (ReferenceRole.NEW, NEW_PROCESS, "tags_of_process"),
-            (ReferenceRole.OLD, OLD_PROCESS, "corresponding_tags"),
-        ):
+        for role, process in ((ReferenceRole.NEW, NEW_PROCESS), (ReferenceRole.OLD, OLD_PROCESS)):
             if role in in_use:
                 continue
-            self._console.print(f"learning the {role} reference …")
-            batches = completed_batches(connection, process)
-            tags = [row[0] for row in connection.execute(queries("reference")[tag_query], {"process": process})]
-            reference_id = learn_reference(
-                connection,
-                role=role,
+            order = Draft(
+                process=process,
                 judges=NEW_PROCESS,
-                batches=batches,
-                tags=tags,
-                blind=(),
+                role=role,
                 template=named("tcell"),
-                left_out=not_learned_from(
-                    connection.execute(queries("reference")["started"], {"process": process}).fetchall(),
-                    [batch.name for batch in batches],
-                    {},
-                ),
+                try_offsets_in=OFFSETS_TRIED_IN,
                 by=DEMO,
-                reason=f"all completed {process} batches of the demo's history",
+                reason=f"the {process} batches of the demo's history",
             )
+            drafted = draft(connection, order, say=self._console.print, progress=self._trying)
+            reference_id = drafted.reference_id
             reviewer = self._reviewer(stack, connection)
             digest = connection.execute(queries("demo")["digest"], {"reference_id": reference_id}).fetchone()
             assert digest is not None
-            packet = "all batches of the demo's history are in, as the packet says"
+            packet = "every batch of the demo's history is in or out for the reason that the packet says"
             approve(connection, reference_id, digest=digest[0], actor=reviewer, reason=packet)
             put_to_use(connection, reference_id, actor=reviewer, reason="the demo begins")
+
+    def _trying(self, done: int, batches: int) -> None:
+        if done == 0:
+            self._console.print(f"trying in {batches} batches what its limits would find …")
 
     def _reviewer(self, stack: Stack, connection: psycopg.Connection) -> Actor:
         """The demo's QA, who approves what the demo drafts."""

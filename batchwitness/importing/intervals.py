@@ -21,6 +21,7 @@ OF_A_UNIT_PROCEDURE = (
     "process",
     "product",
     "donor",
+    "starting_material",
     "chain_of_identity",
     "required_by",
     "reason",

@@ -11,10 +11,12 @@ import numpy as np
 import orjson
 
 from batchwitness.plant.batches import SimulatedBatch
+from store.model.batch import StartingMaterial
 from store.model.times import US_PER_H, from_us, to_us
 
 PREFIX = "batchwitness/v1"
 PRODUCT = "CT-101"
+STARTING_MATERIAL = StartingMaterial.PATIENT
 NEEDED_AFTER = timedelta(days=14)  # the patient waits: a batch is required this long after its start
 
 
@@ -105,6 +107,7 @@ def _events(placed: PlacedBatch) -> Iterator[Said]:
         "product": PRODUCT,
         "process": spec.process,
         "donor": spec.donor,
+        "starting_material": STARTING_MATERIAL.value,
         "chain_of_identity": f"COI-{spec.name}",
         "required_by": _rfc3339(to_us(placed.started + NEEDED_AFTER)),
     }

@@ -17,7 +17,7 @@ import numpy as np
 
 from batchwitness.plant.equipment import TIMEZONE
 from batchwitness.plant.manual import STAMP_H
-from batchwitness.plant.messages import NEEDED_AFTER, PRODUCT, PlacedBatch
+from batchwitness.plant.messages import NEEDED_AFTER, PRODUCT, STARTING_MATERIAL, PlacedBatch
 from batchwitness.plant.specs import randomness
 from batchwitness.plant.tags import MANUAL_TAGS
 
@@ -95,7 +95,7 @@ def write_paper(placed: Sequence[PlacedBatch], directory: Path) -> Written:
 
 
 INTERVALS = ("unit", "batch", "position", "phase", "started", "ended", "process", "product", "donor",
-             "chain_of_identity", "required_by", "reason")  # fmt: skip
+             "starting_material", "chain_of_identity", "required_by", "reason")  # fmt: skip
 EVENTS = ("unit", "event", "time", "batch", "position", "material", "lot", "comment")
 RESULTS = ("result", "batch", "specimen", "attribute", "method", "value", "unit_of_measure", "sampled_at",
            "measured_at", "status", "replaces", "stated_by")  # fmt: skip
@@ -104,7 +104,8 @@ ENTRIES = ("time", "unit", "position", "tag", "value", "entered_by", "entered_at
 
 def _intervals(one: PlacedBatch) -> Iterable[Sequence[str]]:
     spec, unit = one.batch.spec, _unit(one)
-    about = (spec.process, PRODUCT, spec.donor, f"COI-{spec.name}", _local(one.started + NEEDED_AFTER), "harvested")
+    given = (spec.donor, STARTING_MATERIAL.value, f"COI-{spec.name}")
+    about = (spec.process, PRODUCT, *given, _local(one.started + NEEDED_AFTER), "harvested")
     yield unit, spec.name, one.position, "", _at(one, 0.0), _at(one, one.batch.end_h), *about
     for name, start_h, end_h in one.batch.phases:
         yield unit, spec.name, "", name, _at(one, start_h), _at(one, end_h), *("",) * len(about)

@@ -15,6 +15,14 @@ class BatchStatus(StrEnum):
     TERMINATED = "terminated"
 
 
+class StartingMaterial(StrEnum):
+    """What a batch starts from. Cells of patients behave otherwise than those of healthy donors or of a bank."""
+
+    PATIENT = "patient"
+    HEALTHY_DONOR = "healthy_donor"
+    CELL_BANK = "cell_bank"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One execution of a process (ISA-88). Never a group of messages."""
@@ -23,6 +31,7 @@ class Batch:
     name: str
     process_version_id: ProcessVersionId
     donor: str | None  # pseudonym
+    starting_material: StartingMaterial | None  # None: nobody has stated it
     status: BatchStatus
 
 

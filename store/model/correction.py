@@ -8,6 +8,7 @@ class CorrectionKind(StrEnum):
 
     READINGS = "readings"
     INTERVALS = "intervals"  # of unit procedures and phases, and which batch a unit procedure belongs to
+    STARTING_MATERIAL = "starting_material"  # what a batch started from
 
 
 class RevisionKind(StrEnum):

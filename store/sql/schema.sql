@@ -266,6 +266,8 @@ CREATE TABLE public.batch (
     status text DEFAULT 'running'::text NOT NULL,
     end_reason text,
     registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    starting_material text,
+    CONSTRAINT batch_starting_material_check CHECK ((starting_material = ANY (ARRAY['patient'::text, 'healthy_donor'::text, 'cell_bank'::text]))),
     CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'terminated'::text])))
 );
 
@@ -810,7 +812,7 @@ CREATE TABLE public.correction (
     known_at timestamp with time zone NOT NULL,
     chain_id smallint NOT NULL,
     block_seq bigint NOT NULL,
-    CONSTRAINT correction_kind_check CHECK ((kind = ANY (ARRAY['readings'::text, 'intervals'::text]))),
+    CONSTRAINT correction_kind_check CHECK ((kind = ANY (ARRAY['readings'::text, 'intervals'::text, 'starting_material'::text]))),
     CONSTRAINT correction_reason_check CHECK ((reason <> ''::text))
 );
 
@@ -1570,6 +1572,7 @@ CREATE TABLE public.reference (
     drafted_by text NOT NULL,
     review jsonb NOT NULL,
     known_at timestamp with time zone NOT NULL,
+    unit_kind text,
     CONSTRAINT reference_role_check CHECK ((role = ANY (ARRAY['old'::text, 'new'::text]))),
     CONSTRAINT reference_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'approved'::text, 'in_use'::text, 'retired'::text])))
 );
@@ -1577,7 +1580,10 @@ CREATE TABLE public.reference (
 CREATE TABLE public.reference_batch (
     reference_id integer NOT NULL,
     batch_id integer NOT NULL,
-    input_digest bytea NOT NULL
+    input_digest bytea NOT NULL,
+    starting_material text,
+    unit_procedure_id integer,
+    CONSTRAINT reference_batch_starting_material_check CHECK ((starting_material = ANY (ARRAY['patient'::text, 'healthy_donor'::text, 'cell_bank'::text])))
 );
 
 CREATE TABLE public.reference_decision (
@@ -1586,6 +1592,8 @@ CREATE TABLE public.reference_decision (
     actor text NOT NULL,
     reason text NOT NULL,
     known_at timestamp with time zone NOT NULL,
+    digest bytea NOT NULL,
+    model_sha256 bytea NOT NULL,
     CONSTRAINT reference_decision_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT reference_decision_state_check CHECK ((state = ANY (ARRAY['approved'::text, 'in_use'::text, 'retired'::text])))
 );
@@ -1732,6 +1740,13 @@ ALTER TABLE public.sparkplug_mapping ALTER COLUMN sparkplug_mapping_id ADD GENER
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.starting_material_revision (
+    correction_id bigint NOT NULL,
+    batch_id integer NOT NULL,
+    old_material text,
+    new_material text NOT NULL
 );
 
 CREATE TABLE public.tag (
@@ -2265,6 +2280,9 @@ ALTER TABLE ONLY public.sparkplug_mapping
 ALTER TABLE ONLY public.sparkplug_mapping
     ADD CONSTRAINT sparkplug_mapping_pkey PRIMARY KEY (sparkplug_mapping_id);
 
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_pkey PRIMARY KEY (correction_id);
+
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_tag_new_phase_key UNIQUE NULLS NOT DISTINCT (manufacturing_change_id, tag_new, phase);
 
@@ -2379,7 +2397,7 @@ CREATE UNIQUE INDEX reading_conflict_once ON public.reading_conflict USING btree
 
 CREATE INDEX reading_revision_correction ON public.reading_revision USING btree (correction_id);
 
-CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role) WHERE (state = 'in_use'::text);
+CREATE UNIQUE INDEX reference_in_use ON public.reference USING btree (process_version_id, role, COALESCE(unit_kind, ''::text)) WHERE (state = 'in_use'::text);
 
 CREATE INDEX self_check_chart ON public.self_check USING btree (control_chart_id, finished_time) WHERE (control_chart_id IS NOT NULL);
 
@@ -2394,6 +2412,8 @@ CREATE INDEX sequence_gap_found ON public.sequence_gap USING btree (found_time);
 CREATE INDEX sequence_gap_open ON public.sequence_gap USING btree (publisher, boot, first_seq) WHERE (filled_time IS NULL);
 
 CREATE INDEX signal_batch_batch ON public.signal_batch USING btree (batch_id);
+
+CREATE INDEX starting_material_revision_batch ON public.starting_material_revision USING btree (batch_id);
 
 CREATE UNIQUE INDEX tag_gap_now ON public.tag_gap USING btree (tag_id, unit_procedure_id, from_time) WHERE (filled_time IS NULL);
 
@@ -2668,6 +2688,9 @@ ALTER TABLE ONLY public.reference_batch
 ALTER TABLE ONLY public.reference_batch
     ADD CONSTRAINT reference_batch_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
 
+ALTER TABLE ONLY public.reference_batch
+    ADD CONSTRAINT reference_batch_unit_procedure_id_fkey FOREIGN KEY (unit_procedure_id) REFERENCES public.unit_procedure(unit_procedure_id);
+
 ALTER TABLE ONLY public.reference_decision
     ADD CONSTRAINT reference_decision_reference_id_fkey FOREIGN KEY (reference_id) REFERENCES public.reference(reference_id);
 
@@ -2706,6 +2729,12 @@ ALTER TABLE ONLY public.sparkplug_mapping
 
 ALTER TABLE ONLY public.sparkplug_mapping
     ADD CONSTRAINT sparkplug_mapping_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
+
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(batch_id);
+
+ALTER TABLE ONLY public.starting_material_revision
+    ADD CONSTRAINT starting_material_revision_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES public.correction(correction_id);
 
 ALTER TABLE ONLY public.tag_correspondence
     ADD CONSTRAINT tag_correspondence_manufacturing_change_id_fkey FOREIGN KEY (manufacturing_change_id) REFERENCES public.manufacturing_change(manufacturing_change_id);
@@ -2815,6 +2844,10 @@ GRANT UPDATE(end_reason) ON TABLE public.batch TO batchwitness_ingest;
 GRANT SELECT(end_reason) ON TABLE public.batch TO batchwitness_readonly;
 
 GRANT SELECT(registered_at) ON TABLE public.batch TO batchwitness_readonly;
+
+GRANT UPDATE(starting_material) ON TABLE public.batch TO batchwitness_ingest;
+GRANT UPDATE(starting_material) ON TABLE public.batch TO batchwitness_api;
+GRANT SELECT(starting_material) ON TABLE public.batch TO batchwitness_readonly;
 
 GRANT SELECT ON TABLE public.monitor TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.monitor TO batchwitness_analytics;
@@ -3413,6 +3446,12 @@ GRANT UPDATE(position_id) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 GRANT UPDATE(tag) ON TABLE public.sparkplug_mapping TO batchwitness_api;
 
 GRANT UPDATE(in_force) ON TABLE public.sparkplug_mapping TO batchwitness_api;
+
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_analytics;
+GRANT SELECT,INSERT ON TABLE public.starting_material_revision TO batchwitness_api;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.starting_material_revision TO batchwitness_retain;
 
 GRANT SELECT,INSERT ON TABLE public.tag TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.tag TO batchwitness_analytics;

@@ -17,6 +17,7 @@ import psycopg
 
 from analytics.inputs import completed_batches
 from analytics.references import learn_reference
+from analytics.review import Brief
 from batchwitness.demo.history import import_history
 from batchwitness.embedded import child
 from batchwitness.embedded.database import DATABASE, OWNER
@@ -84,8 +85,10 @@ def prepare(var: Path, story: Story) -> Prepared:
                 tags=[tag.name for tag in AUTOMATED_TAGS],
                 blind=(),
                 template=None,
-                left_out={},
-                **BY,
+                brief=Brief(),
+                try_offsets_in=0,
+                by="test",
+                reason="acceptance",
             )
             use_reference(connection, reference)
         # Analytics goes through the history once, and not anew at the start of every system.

@@ -12,6 +12,7 @@ import pytest
 from analytics.inputs import completed_batches
 from analytics.reference import ReferenceModel
 from analytics.references import learn_reference
+from analytics.review import Brief
 from batchwitness.embedded.postgres import EmbeddedPostgres
 from store.model.reference import ReferenceRole
 from tests.analytics.plant import new_reference, old_reference
@@ -75,7 +76,8 @@ def enter_history(database: Database) -> None:
             tags=sorted(NAMES),
             blind=(),
             template=None,
-            left_out={},
+            brief=Brief(),
+            try_offsets_in=0,
             by="test",
             reason="a reference to test with",
         )
@@ -97,7 +99,10 @@ def batch_messages(
         glucose -= np.where(hours >= fault_h, 4.0, 0.0)
     batch = {"batch": name, "process": "AUTO-2.0"}
     messages: list[tuple[str, object]] = [
-        (f"{unit}/events", {"event": "unit_procedure_started", "time": started.isoformat()} | batch),
+        (
+            f"{unit}/events",
+            {"event": "unit_procedure_started", "time": started.isoformat(), "starting_material": "patient"} | batch,
+        ),
         (f"{unit}/events", {"event": "phase_started", "phase": "expansion", "time": started.isoformat()} | batch),
     ]
     for hour, *values in zip(hours, ph, temperature, glucose, oxygen, strict=True):

@@ -9,6 +9,7 @@ from analytics.monitor import BatchMonitor
 from analytics.plan import TagCorrespondence
 from analytics.reference import ReferenceModel
 from analytics.references import learn_reference
+from analytics.review import Brief
 from analytics.segment import Segment
 from store.model.correction import RevisionKind
 from store.model.reference import ReferenceRole
@@ -191,7 +192,8 @@ def with_old(watched: Watched) -> Watched:
             tags=["glucose"],
             template=None,
             blind=(),
-            left_out={},
+            brief=Brief(),
+            try_offsets_in=0,
             by="test",
             reason="an old process to test with",
         )

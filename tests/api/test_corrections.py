@@ -196,9 +196,14 @@ def test_each_person_may_correct_exactly_what_their_roles_say(
             json={"keep": "stored", "version": 0, "reason": "x"},
             headers=ORIGIN,
         ),
+        anonymous.post(
+            "/v1/batches/CT-1/corrections/starting-material",
+            json={"starting_material": "patient", "seen": None, "reason": "x"},
+            headers=ORIGIN,
+        ),
     ]
     expected = 200 if name in MAY_CORRECT else 403
-    assert [answer.status_code for answer in answers] == [expected] * 3, [answer.text for answer in answers]
+    assert [answer.status_code for answer in answers] == [expected] * 4, [answer.text for answer in answers]
 
 
 def test_no_token_corrects_anything(review: TestClient, batch: Plant) -> None:

@@ -20,7 +20,11 @@ PACKET = {
         {"batch": "CT-1", "included": True, "why": "", "largest_ratio": 1.2, "family": "ewma", "effect": 0.04,
          "largest_effect": 0.3},
         {"batch": "CT-2", "included": False, "why": "wrong medium", "largest_ratio": None, "family": None,
-         "effect": None, "largest_effect": None},
+         "effect": None, "largest_effect": None, "failures": ["nobody has assessed alert 4"]},
+        {"batch": "CT-3", "included": True, "why": "the assay failed, not the batch", "largest_ratio": 0.4,
+         "family": "ewma", "effect": 0.01, "largest_effect": 0.2,
+         "failures": ["viability 61 % is out of specification"],
+         "material": "healthy_donor", "complete": 0.99, "worst_tag": "pH"},
     ],
     "beyond": 1,
     "judged": 24,
@@ -31,6 +35,31 @@ PACKET = {
         {"tag": "pH", "known": 0.9, "from_h": 0.0, "to_h": 260.0, "smallest_offset_sd": 3.1, "smallest_offset": 0.09,
          "found_within_h": 1.0, "points": 0},
     ],
+    "phases": [
+        {"phase": "expansion", "batches": 2, "from_h": 72.0, "hours": 204.0, "blind": 0.01, "tags": {"pH": 0.97}},
+        {"phase": "harvest", "batches": 2, "from_h": 276.0, "hours": 12.0, "blind": 0.0, "tags": {"pH": 0.0}},
+    ],
+    "power": {
+        "offsets": [
+            {"tag": "pH", "size_sd": size, "size": 0.03 * size,
+             "found": {"events": found, "trials": 24, "interval": [low, high]}, "delay_median_h": delay_h}
+            for size, found, low, high, delay_h in ((1.0, 0, 0.0, 0.142, None), (2.0, 12, 0.291, 0.709, 4.5),
+                                                   (3.0, 24, 0.858, 1.0, 1.5))
+        ],
+        "without_offset": {"events": 0, "trials": 24, "interval": [0.0, 0.142]},
+        "alerted_before": 1,
+        "begins_at_h": [72.0, 144.0],
+        "watched_h": 72.0,
+    },
+    "least_complete": 0.95,
+    "materials": {"patient": 22, "healthy_donor": 2},
+    "pooled": "no difference was seen in 20 pairs",
+    "outcomes": [
+        {"process": "AUTO-2.0", "started": 27, "running": 1,
+         "terminated": {"events": 2, "trials": 26, "interval": [0.009, 0.251]},
+         "out_of_specification": {"events": 0, "trials": 0, "interval": [0.0, 1.0]}},
+    ],
+    "template": 'name = "tcell"',
     "model": hashlib.sha256(MODEL).hexdigest(),
 }  # fmt: skip
 
@@ -66,7 +95,10 @@ def test_a_reference_is_told_with_its_packet_and_moved_on_by_people(
     assert [(one["batch"], one["included"], one["why"]) for one in found["packet"]["batches"]] == [
         ("CT-1", True, ""),
         ("CT-2", False, "wrong medium"),
+        ("CT-3", True, "the assay failed, not the batch"),
     ]
+    assert found["packet"]["materials"] == {"patient": 22, "healthy_donor": 2}
+    assert found["packet"]["power"]["offsets"][2]["found"] == {"events": 24, "trials": 24, "interval": [0.858, 1.0]}
     wrong = {"digest": "0" * 64, "reason": "looked through"}
     assert anonymous.post(f"{address}/approve", json=wrong, headers=ORIGIN).status_code == 409
     early = anonymous.post(f"{address}/use", json={"reason": "now"}, headers=ORIGIN)
@@ -117,6 +149,17 @@ def test_an_msat_engineer_reads_the_packet_and_cannot_approve_it(draft: int, pag
     expect(main).to_contain_text("no: wrong medium")
     expect(main).to_contain_text("120 % (ewma)")
     expect(main).to_contain_text("Blind for 2.0 h of expansion")
+    expect(main).to_contain_text("22 patient, 2 healthy donor · pooled no difference was seen in 20 pairs")
+    expect(main).to_contain_text("it fails: nobody has assessed alert 4")
+    let_in = page.get_by_role("row", name="CT-3")
+    expect(let_in).to_contain_text("let in the assay failed, not the batch although viability 61 %")
+    expect(page.get_by_role("row", name="AUTO-2.0")).to_contain_text("2 of 26 0.9 % to 25.1 %")
+    expect(page.get_by_role("row", name="AUTO-2.0")).to_contain_text("none judged")
+    expect(main).to_contain_text("204.0 h of 2 batches, 1.0 % blind")
+    expect(main).to_contain_text("With nothing added 0 of 24 alerted in the same hours")
+    expect(page.locator(".power circle")).to_have_count(3)
+    expect(page.get_by_role("row", name="pH 0.03")).to_contain_text("12 of 2429.1 % to 70.9 %4.5 h")
+    expect(main).to_contain_text('name = "tcell"')
     expect(main).to_contain_text("Somebody of QA who did not draft it approves it")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     page.get_by_label("Batches a year").fill("48")

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from fastapi.testclient import TestClient
 
 from api.clock import Clock
@@ -93,3 +94,34 @@ def test_each_position_of_a_shared_unit_has_a_tile_of_its_own(floor: TestClient,
         )
     names = [tile["unit"] for tile in floor.get("/grafana/floor/units").json()]
     assert names[-2:] == ["INC-01 A", "INC-01 B"]
+
+
+@pytest.mark.parametrize(
+    ("material", "says"),
+    [
+        ("patient", None),
+        ("healthy_donor", "it starts from healthy donor material, of which its reference holds no batch (1 patient)"),
+        (None, "nobody has stated what it starts from, so whether its reference fits (1 patient) is unknown"),
+    ],
+)
+def test_a_batch_from_a_material_that_its_reference_does_not_hold_is_told_so_wherever_it_is_judged(
+    review: TestClient, plant: Plant, material: str | None, says: str | None
+) -> None:
+    add_batch(plant, "CT-0", started=plant.now - timedelta(days=30), ended=plant.now - timedelta(days=18))
+    learned = {"reference_id": plant.references["new"], "batch_id": plant.batches["CT-0"], "input_digest": b"x"}
+    plant.insert("reference_batch", **learned, starting_material="patient")
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=30))
+    add_readings(plant, "CT-1", until_h=30.001)
+    plant.do("UPDATE batch SET starting_material = %s WHERE name = 'CT-1'", material)
+    tile = next(unit for unit in review.get("/v1/units").json()["units"] if unit["unit"] == "BR-01")
+    batch = review.get("/v1/batches/CT-1").json()
+    page, board = review.get("/batches/CT-1").text, review.get("/").text
+    assert (tile["state"], batch["starting_material"]) == ("running", material)
+    if says is None:
+        assert (tile["unlike_reference"], tile["next_action"], batch["unlike_reference"]) == (None, "Carry on", None)
+        assert ("Starting material:" in page, "not in reference" in board) == (False, False)
+    else:
+        assert tile["unlike_reference"].startswith(says)
+        assert tile["next_action"] == "Carry on; its starting material is not known to its reference: tell MSAT"
+        assert batch["unlike_reference"] == tile["unlike_reference"]
+        assert (says in page, "starting material not in reference" in board) == (True, True)

@@ -406,6 +406,8 @@ def test_a_correction_that_cannot_be_is_refused_on_the_page_in_words_and_leaves_
         ("intervals", interval | {"ended": at(-5)[:19], "reason": "x"}, 422, "does not lie after"),
         ("intervals", interval | {"of": "CT-9", "reason": "x"}, 422, "there is no batch named"),
         ("intervals", interval | {"started": at(1)[:19], "version": "0", "reason": "x"}, 409, "look again"),
+        ("starting-material", {"starting_material": "patient", "reason": ""}, 422, "reason: a correction needs one"),
+        ("starting-material", {"starting_material": "patient", "seen": "cell_bank", "reason": "x"}, 409, "look again"),
         ("conflicts/1", {"keep": "stored", "version": "0", "reason": "x"}, 422, "there is no conflict 1"),
     ]
     for action, form, status, said in cases:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 
 from analytics.grid import Grid
+from analytics.methods.binomial import Rate
 from analytics.references import CELL_WIDTH_US
 from analytics.runs import CompletedRun
 from analytics.template import named
-from analytics.trials import FaultyRun, PlantTrial, Rate, alert_rates
+from analytics.trials import FaultyRun, PlantTrial, alert_rates
 from batchwitness.plant.batches import SimulatedBatch
 from batchwitness.plant.equipment import BIOREACTORS
 from batchwitness.plant.masterdata import masterdata

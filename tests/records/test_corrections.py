@@ -19,7 +19,9 @@ from records.corrections_readings import (
     see_selection,
     settle_conflict,
 )
+from records.starting_material import correct_starting_material
 from store.errors import Conflict, InputInvalid, NotAllowed, NotFound
+from store.model.batch import StartingMaterial
 from store.model.correction import RevisionKind
 from store.model.ids import TagId
 from store.model.reading import Quality
@@ -378,3 +380,45 @@ def test_a_day_of_readings_a_second_is_corrected_in_one_act(record: Record, api:
     )
     with pytest.raises(InputInvalid, match="1 to 100000 can be corrected"):
         correct(api, see_selection(api, selection.tag_id, time(0), late), INVALID)
+
+
+def test_record_1_what_a_batch_started_from_is_stated_by_people_and_what_it_was_before_stays(
+    record: Record, api: "psycopg.Connection[Any]"
+) -> None:
+    for seen, material, reason in (
+        (None, StartingMaterial.PATIENT, "the order"),
+        (StartingMaterial.PATIENT, StartingMaterial.HEALTHY_DONOR, "an engineering run"),
+    ):
+        with api.transaction():
+            correct_starting_material(api, "CT-1", material, seen=seen, actor=MIA, reason=reason)
+    assert record.ask("SELECT name, starting_material FROM batch ORDER BY name") == [
+        ("CT-1", "healthy_donor"),
+        ("CT-2", None),
+    ]
+    assert record.ask("SELECT old_material, new_material FROM starting_material_revision ORDER BY correction_id") == [
+        (None, "patient"),
+        ("patient", "healthy_donor"),
+    ]
+    events = [event for event in trail(api, subject="batch:CT-1", limit=10) if event.actor == "mia"]
+    assert [(event.action, event.reason) for event in events] == [
+        ("starting_material_corrected", "the order"),
+        ("starting_material_corrected", "an engineering run"),
+    ]
+
+
+def test_nobody_states_a_starting_material_unseen_unchanged_or_without_the_role(
+    record: Record, api: "psycopg.Connection[Any]"
+) -> None:
+    patient = StartingMaterial.PATIENT
+    for actor in (somebody("operator"), somebody("viewer")):
+        with pytest.raises(NotAllowed):
+            correct_starting_material(api, "CT-1", patient, seen=None, actor=actor, reason="x")
+    with pytest.raises(InputInvalid, match="reason"):
+        correct_starting_material(api, "CT-1", patient, seen=None, actor=MIA, reason=" ")
+    with pytest.raises(NotFound, match="CT-9"):
+        correct_starting_material(api, "CT-9", patient, seen=None, actor=MIA, reason="x")
+    with pytest.raises(Conflict, match="not stated by now"):
+        correct_starting_material(api, "CT-1", patient, seen=patient, actor=MIA, reason="x")
+    correct_starting_material(api, "CT-1", patient, seen=None, actor=MIA, reason="x")
+    with pytest.raises(InputInvalid, match="CT-1 starts from patient already"):
+        correct_starting_material(api, "CT-1", patient, seen=patient, actor=MIA, reason="x")

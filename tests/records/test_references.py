@@ -121,6 +121,18 @@ def test_detect_4_what_was_not_reviewed_as_it_is_cannot_be_approved(desk: Desk) 
         approve(desk.api, ReferenceId(999), digest="0" * 64, actor=QUINN, reason="x")
 
 
+def test_detect_4_what_is_not_what_was_approved_is_not_put_to_use(desk: Desk) -> None:
+    swapped, renamed = desk.draft("swapped"), desk.draft("renamed")
+    for reference in (swapped, renamed):
+        desk.approve(reference)
+    desk.owner.execute("UPDATE reference SET model = 'another' WHERE reference_id = %s", [swapped])
+    desk.owner.execute("UPDATE reference SET digest = 'another' WHERE reference_id = %s", [renamed])
+    for reference in (swapped, renamed):
+        with pytest.raises(Conflict, match="are not those that were approved"):
+            put_to_use(desk.api, reference, actor=MIA, reason="x")
+    assert desk.states() == [("swapped", "approved"), ("renamed", "approved")]
+
+
 def test_a_state_is_reached_in_order_alone(desk: Desk) -> None:
     reference = desk.draft("one")
     with pytest.raises(Conflict, match="is draft; only an approved one"):

@@ -87,6 +87,20 @@ def test_a_batch_may_go_on_in_another_unit(record: Record) -> None:
     assert codes(record) == []
 
 
+def test_what_a_batch_starts_from_is_taken_from_the_first_start_that_states_it(record: Record) -> None:
+    record.take(("BR-01/events", start()), ("BR-01/events", said("unit_procedure_ended", 60)))
+    assert record.ask("SELECT starting_material FROM batch") == [(None,)]
+    record.take(("BR-02/events", start(minute=60, starting_material="healthy_donor")))
+    assert record.ask("SELECT starting_material FROM batch") == [("healthy_donor",)]
+    record.take(
+        ("BR-02/events", said("unit_procedure_ended", 90)),
+        ("BR-01/events", start(minute=90, starting_material="patient")),
+        ("BR-01/events", start("CT-2", 95, starting_material="a stranger")),
+    )
+    assert sorted(codes(record)) == ["batch_material_differs", "unknown_choice"]
+    assert record.ask("SELECT name, starting_material FROM batch") == [("CT-1", "healthy_donor")]
+
+
 def test_a_new_phase_ends_the_running_one(record: Record) -> None:
     record.take(
         ("BR-01/events", start()),

@@ -55,10 +55,12 @@ EXPECTED: dict[str, Rights] = {
     "audit_event": Rights(ingest="select", analytics="select", api="select", retain="select"),
     "audit_head": Rights(ingest="select", analytics="select", api="select", retain="select"),
     "batch": Rights(
-        ingest="select insert update(status end_reason)",
+        ingest="select insert update(status end_reason starting_material)",
         analytics="select",
-        api="select",
-        readonly="select(batch_id name process_version_id required_by status end_reason registered_at)",
+        api="select update(starting_material)",
+        readonly=(
+            "select(batch_id name process_version_id required_by status end_reason registered_at starting_material)"
+        ),
         retain="select",
     ),
     "block": Rights(ingest="select insert", analytics="select", api="select insert", retain="select"),
@@ -271,6 +273,9 @@ EXPECTED: dict[str, Rights] = {
         api="select insert update(unit_id position_id tag in_force)",
         readonly="select",
         retain="select",
+    ),
+    "starting_material_revision": Rights(
+        ingest="select", analytics="select", api="select insert", readonly="select", retain="select"
     ),
     "tag": Rights(ingest="select insert", analytics="select", api="select insert", readonly="select", retain="select"),
     "tag_correspondence": Rights(

@@ -62,9 +62,11 @@ SELECT block_tick.plant_time, block_tick.rate
 FROM intake JOIN block_tick USING (chain_id, seq)
 WHERE intake.ordinal < %(ordinal)s ORDER BY intake.ordinal DESC LIMIT 1;
 
--- references_in_use: The references that judge a process version now.
-SELECT role, reference_id, model, digest FROM reference
-WHERE process_version_id = %(process_version_id)s AND state = 'in_use';
+-- references_in_use: The references that judge a process version in a unit now; one of its kind of unit comes before one of all.
+SELECT DISTINCT ON (role) role, reference_id, model, digest FROM reference
+WHERE process_version_id = %(process_version_id)s AND state = 'in_use'
+    AND (unit_kind IS NULL OR unit_kind = (SELECT kind FROM unit WHERE unit_id = %(unit_id)s))
+ORDER BY role, unit_kind NULLS LAST;
 
 -- monitored_tags: The mapped tags of a unit that speak for a position.
 SELECT tag_id, unit_id, position_id, name, measurand, unit_of_measure, physical_low, physical_high, reporting_mode,

@@ -30,7 +30,7 @@ LIMIT %(limit)s;
 -- detail: One batch by its name, with when and where it was made; pseudonyms are for the caller to hide.
 SELECT batch.batch_id, batch.name AS batch, product.name AS product, process_version.name AS process,
     process_version.process_version_id, process_version.role, batch.status, batch.end_reason, batch.donor,
-    batch.chain_of_identity, batch.required_by, made.unit, made.started, made.ended
+    batch.starting_material, batch.chain_of_identity, batch.required_by, made.unit, made.started, made.ended
 FROM batch
 JOIN process_version USING (process_version_id)
 JOIN product USING (product_id)
@@ -85,6 +85,10 @@ SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest
     EXISTS (SELECT FROM reference_batch
         WHERE reference_batch.reference_id = reference.reference_id AND reference_batch.batch_id = %(batch_id)s)
         AS learned_from_this,
+    coalesce((SELECT jsonb_object_agg(kind, batches) FROM (
+        SELECT coalesce(reference_batch.starting_material, 'not stated') AS kind, count(*) AS batches
+        FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id GROUP BY 1
+    ) AS of_kind), '{}') AS materials,
     ARRAY(SELECT batch.name FROM reference_input_changed JOIN batch USING (batch_id)
         WHERE reference_input_changed.reference_id = reference.reference_id ORDER BY batch.name) AS changed_inputs
 FROM reference

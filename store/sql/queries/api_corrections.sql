@@ -18,6 +18,8 @@ WHERE correction.correction_id < %(below)s AND correction.correction_id IN (
     JOIN unit_procedure ON unit_procedure.unit_procedure_id
         = coalesce(interval_revision.unit_procedure_id, phase.unit_procedure_id)
     WHERE %(batch_id)s IN (unit_procedure.batch_id, interval_revision.old_batch_id, interval_revision.new_batch_id)
+    UNION
+    SELECT correction_id FROM starting_material_revision WHERE batch_id = %(batch_id)s
 )
 ORDER BY correction.correction_id DESC LIMIT %(limit)s;
 

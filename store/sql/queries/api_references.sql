@@ -1,6 +1,6 @@
 -- list: All references, the newest first.
 SELECT reference.reference_id AS reference, reference.name, reference.role, process_version.name AS process,
-    reference.state, encode(reference.digest, 'hex') AS digest, reference.software, reference.drafted_by,
+    reference.unit_kind, reference.state, encode(reference.digest, 'hex') AS digest, reference.software, reference.drafted_by,
     reference.known_at, (
         SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id
     ) AS batches

@@ -69,7 +69,11 @@ SELECT
     batch.name AS batch, product.name AS product, process_version.name AS process, process_version.role,
     lower(occupied.during) AS started,
     phase.name AS phase, phase.started AS phase_started,
-    monitor.software, encode(reference.digest, 'hex') AS reference,
+    monitor.software, encode(reference.digest, 'hex') AS reference, batch.starting_material,
+    (SELECT jsonb_object_agg(kind, batches) FROM (
+        SELECT coalesce(reference_batch.starting_material, 'not stated') AS kind, count(*) AS batches
+        FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id GROUP BY 1
+    ) AS of_kind) AS materials,
     open.alerts AS open_alerts, open.urgent AS urgent_alerts,
     first.alert, first.sentence, first.alert_state, first.alert_lasts, first.decided_by
 FROM unit

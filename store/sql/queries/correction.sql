@@ -142,3 +142,13 @@ WHERE upper_inf(unit_procedure.during)
 GROUP BY batch.batch_id
 HAVING batch.status <> 'running' OR count(*) > 1
 ORDER BY batch.name;
+
+-- lock_material: What a batch starts from, locked until the transaction ends.
+SELECT batch_id, starting_material FROM batch WHERE name = %(batch)s FOR UPDATE;
+
+-- set_material: What a batch starts from.
+UPDATE batch SET starting_material = %(new)s WHERE batch_id = %(batch_id)s;
+
+-- insert_material: What somebody said of it, and what was stated before.
+INSERT INTO starting_material_revision (correction_id, batch_id, old_material, new_material)
+VALUES (%(correction_id)s, %(batch_id)s, %(old)s, %(new)s);

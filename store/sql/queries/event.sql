@@ -8,7 +8,7 @@ VALUES (%(chain_id)s, %(block_seq)s, %(entry)s, %(unit_id)s, %(batch_id)s, %(uni
     %(ended_unit_procedure_id)s, %(kind)s, %(source_time)s, %(received_time)s, %(body)s, %(note)s, %(digest)s);
 
 -- batch: A batch by name.
-SELECT batch_id, process_version_id, status FROM batch WHERE name = %(name)s;
+SELECT batch_id, process_version_id, status, starting_material FROM batch WHERE name = %(name)s;
 
 -- process: The process version of that name, of one product or of any.
 SELECT process_version_id FROM process_version JOIN product USING (product_id)
@@ -31,9 +31,12 @@ FROM unit_procedure JOIN batch USING (batch_id)
 WHERE position_id = %(position_id)s AND upper_inf(during);
 
 -- insert_batch: A batch begins to exist.
-INSERT INTO batch (name, process_version_id, donor, chain_of_identity, required_by)
-VALUES (%(name)s, %(process_version_id)s, %(donor)s, %(chain_of_identity)s, %(required_by)s)
+INSERT INTO batch (name, process_version_id, donor, starting_material, chain_of_identity, required_by)
+VALUES (%(name)s, %(process_version_id)s, %(donor)s, %(starting_material)s, %(chain_of_identity)s, %(required_by)s)
 RETURNING batch_id;
+
+-- state_material: What a batch starts from, told by a later start.
+UPDATE batch SET starting_material = %(starting_material)s WHERE batch_id = %(batch_id)s AND starting_material IS NULL;
 
 -- assign_results: Results that were waiting for a batch of this name.
 UPDATE qc_result SET batch_id = %(batch_id)s WHERE batch = %(name)s AND batch_id IS NULL;

@@ -161,7 +161,7 @@ ORDER BY monitor.run DESC, alert.alert_id
 LIMIT 1;
 
 -- inputs: References that learned from batches which a correction is about.
-SELECT DISTINCT reference_batch.reference_id, reference_batch.batch_id, batch.name
+SELECT DISTINCT reference_batch.reference_id, reference_batch.batch_id, batch.name, reference_batch.unit_procedure_id
 FROM reference_batch JOIN batch USING (batch_id)
 WHERE reference_batch.batch_id IN (
     SELECT unnest(ARRAY[old_batch_id, new_batch_id]) FROM interval_revision WHERE correction_id = %(correction_id)s

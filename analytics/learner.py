@@ -1,0 +1,205 @@
+"""Learning trajectory, families of channels and limits from runs, each run scored by what the others taught."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from analytics.detectors.balance import RESIDUAL_CLIP
+from analytics.detectors.drift import smallest_silent_threshold
+from analytics.grid import Grid
+from analytics.layers import ASSAY, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.learning_courses import CourseLearner
+from analytics.learning_declared import (
+    AssayCourses,
+    BalanceCourses,
+    assay_courses,
+    balance_courses,
+    fitted_pairs,
+    largest_of_balances,
+    with_limits,
+)
+from analytics.learning_steps import SMALLEST_STEP, learn_steps
+from analytics.limits import CLIP, Budget, Family, in_force, limits_without, share_budget
+from analytics.reference import Blind, Rule, TimeConstants, Trajectory, nothing_known
+from analytics.relations import learn_weights, moves, unexplained
+from analytics.runs import CompletedRun, cells_of_runs
+from analytics.segment import Bools, Floats
+from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
+from analytics.template import Template
+
+HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
+
+
+def judged_cells(grid: Grid, blind: Sequence[Blind]) -> Bools:
+    """Which cells lie beyond the declared blind time after the start."""
+    judged: Bools = np.arange(1, grid.cells + 1) * grid.width_h > _blind_h(blind)
+    return judged
+
+
+def _blind_h(blind: Sequence[Blind]) -> float:
+    """How long after the start nothing is judged."""
+    return max((part.hours for part in blind if part.phase is None), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """What does not change while runs are put in and left out."""
+
+    grid: Grid
+    tags: Sequence[str]
+    blind: Sequence[Blind]
+    constants: TimeConstants
+    alpha: float
+    without: Collection[str]
+
+    def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
+        """The trajectory of fewer than 20 runs."""
+        values, _, course = self._begin(runs)
+        if rule is Rule.RANGES_ONLY:
+            return course
+        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        n = len(values)
+        looks = max(1.0, float(own.sum()) * self.grid.hours / HOURS_PER_LOOK)
+        limit = float(special.stdtrit(n - 1, 1.0 - self.alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
+        return replace(
+            course,
+            clip=max(CLIP, 2.0 * limit),
+            limits={PREDICTION: np.where(own, limit, np.nan)},
+        )
+
+    def learned(
+        self, runs: Sequence[CompletedRun], template: Template | None
+    ) -> tuple[Trajectory, dict[str, Family], Budget, list[Trajectory]]:
+        """Relations from all runs; limits from every run scored by the others. Families by name, in order.
+
+        Last what was learned without each run, with the limits that the others set; of the families that rest on whole
+        courses only the scores are, and they watch nothing there.
+        """
+        values, steps, course = self._begin(runs)
+        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
+        maxima, course, without_each = self._open_layers(values, steps, course, own)
+        families = {
+            EWMA: Family(maxima=maxima[:, 0]),
+            BALANCE: Family(maxima=maxima[:, 1]),
+            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
+        }
+        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
+        if sudden is not None:
+            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP)
+            course = replace(course, steps=sudden.course)
+            without_each = [
+                replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)
+            ]
+        balances = () if template is None else template.balances
+        wanted = [balance for balance in balances if balance.name not in self.without]
+        declared = balance_courses(values, self.tags, wanted, self.grid)
+        by_name: dict[str, list[BalanceCourses]] = {}
+        for part in declared:
+            by_name.setdefault(part.balance.name, []).append(part)
+        fitted_without = [[part.without(run).fitted() for part in declared] for run in range(len(runs))]
+        judged = judged_cells(self.grid, course.blind)
+        for name, parts in by_name.items():
+            maxima = largest_of_balances(name, parts, fitted_without, judged, self.constants.declared_h)
+            families[name] = Family(maxima=maxima)
+        assays = assay_courses(runs, () if template is None or ASSAY in self.without else template.assays, self.grid)
+        assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
+        if assays:
+            families[ASSAY] = Family(maxima=self._of_assays(assays, course))
+        courses = CourseLearner(
+            values=values,
+            steps=steps,
+            own=own,
+            tags=self.tags,
+            grid=self.grid,
+            constants=self.constants,
+            judged=judged,
+        ).learned(() if template is None else set(template.also) - set(self.without))
+        families |= courses.families
+        families = {name: family for name, family in families.items() if name not in self.without}
+        if not families:
+            raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
+        budget = share_budget(list(families.values()), self.alpha)
+        limits_of_all = in_force(families, budget.limits)
+        course = with_limits(
+            course, limits_of_all, [part.fitted() for part in declared], fitted_pairs(assays), self.tags
+        )
+        for run, fitted in enumerate(fitted_without):
+            limits = limits_without(families, run, self.alpha)
+            pairs = fitted_pairs(assays, without=run)
+            without_each[run] = with_limits(without_each[run], limits, fitted, pairs, self.tags)
+        return courses.added_to(course, limits_of_all, self.tags), families, budget, without_each
+
+    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
+        values = cells_of_runs(runs, self.grid, self.tags)
+        steps = np.array([resolution(runs, tag) for tag in self.tags])
+        mean, sd = spread_of(values, steps, self.grid.cells_in(self.constants.smoothing_h))
+        course = Trajectory(
+            mean=mean,
+            sd=sd,
+            scale=typical_scale(sd),
+            weights=np.zeros((2, len(self.tags), len(self.tags))),
+            residual_sd=nothing_known(self.grid.cells, len(self.tags)),
+            limits={},
+            constants=self.constants,
+            blind=tuple(self.blind),
+            clip=CLIP,
+        )
+        return values, steps, course
+
+    def _open_layers(
+        self, values: Floats, steps: Floats, course: Trajectory, own: Bools
+    ) -> tuple[Floats, Trajectory, list[Trajectory]]:
+        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags.
+
+        The relations of all, and those without each batch.
+        """
+        batches, _, tags = values.shape
+        constants, grid = self.constants, self.grid
+        window = grid.cells_in(constants.smoothing_h)
+        span = grid.cells_in(constants.balance_window_h)
+        judged = judged_cells(grid, course.blind)
+        left_out_z = np.empty_like(values)
+        residuals = np.empty_like(values)
+        without_each = []
+        for batch in range(batches):
+            others = np.delete(values, batch, axis=0)
+            mean, sd = spread_of(others, steps, window)
+            scale = typical_scale(sd)
+            left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
+            weights = learn_weights(moves(others, mean, scale, span))
+            residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
+            without_each.append(replace(course, mean=mean, sd=sd, scale=scale, weights=weights))
+        residuals[~np.isfinite(values)] = np.nan
+        maxima = np.full((batches, 3, tags), np.nan)
+        for batch in range(batches):
+            z = left_out_z[batch]
+            maxima[batch, 0] = largest(ewma_levels(z, grid, constants.ewma_h), judged)
+            others_residual_sd = residual_sd(np.delete(residuals, batch, axis=0), span)
+            without_each[batch] = replace(without_each[batch], residual_sd=others_residual_sd)
+            scaled = residuals[batch] / others_residual_sd
+            clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
+            maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
+            for slot in np.flatnonzero(own & np.isfinite(z[judged]).any(axis=0)):
+                maxima[batch, 2, slot] = smallest_silent_threshold(z[:, slot].tolist(), judged.tolist())
+        maxima[:, :, ~own] = np.nan
+        of_all = replace(
+            course,
+            weights=learn_weights(moves(values, course.mean, course.scale, span)),
+            residual_sd=residual_sd(residuals, span),
+        )
+        return maxima, of_all, without_each
+
+    def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
+        """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""
+        blind_h = _blind_h(course.blind)
+        rows = []
+        for run in range(len(parts[0].drawn)):
+            row = []
+            for part in parts:
+                fitted = part.fitted(run)
+                assert fitted is not None
+                row += [part.largest(run, fitted, tau_h, blind_h) for tau_h in (0.0, self.constants.assay_h)]
+            rows.append(row)
+        return np.array(rows)
