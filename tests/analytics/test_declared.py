@@ -168,7 +168,7 @@ def test_every_shipped_template_is_whole_and_is_chosen_by_tags_and_units() -> No
         (('explained_by = ["integral(feed)"]', 'explained_by = "feed"'), "line 13: balance volume: explained_by must"),
         (("spans_h = [6, 12]", "spans_h = [6, 12"), "at line 16"),
         (('check = "the pump"', ""), "line 8: balance volume: check is missing"),
-        (('name = "tank"', 'name = "tank"\n    also = ["pace", "mood"]'), "line 2: template: also 'mood' is none of"),
+        (('name = "tank"', 'name = "tank"\n    also = ["pace", "mood"]'), "line 3: template: also 'mood' is none of"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_refused_with_the_place(change: tuple[str, str], why: str) -> None:
