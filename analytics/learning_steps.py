@@ -9,11 +9,12 @@ from analytics.detectors.step import StepCourse, changes_of, scores_of
 from analytics.grid import Grid
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
-from analytics.spread import largest, rolling_max, spread_of
+from analytics.spread import largest, median_down, rolling_max, spread_of
 
 MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
+RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
 JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
 SPREAD_H = 10.0  # width of the rolling maximum over the SD of changes
 # A held tag is noise around its set-point: where it lies says nothing of where it lies a cell later,
@@ -103,10 +104,13 @@ def _is_noise(changes: Floats) -> bool:
 
 
 def _course(changes: Floats, steps: Floats, fine: Grid) -> StepCourse:
-    """Least and greatest mean change around each bin, and the SD of changes."""
+    """Least and greatest mean change around each bin, and the SD of changes; NaN where the recipe changes the tag.
+
+    How far a tag goes there differs from batch to batch by more than two dozen batches show.
+    """
     mean, sd = np.full(changes.shape[1:], np.nan), np.full(changes.shape[1:], np.nan)
     slots = np.flatnonzero(np.isfinite(changes).any(axis=(0, 1)))
     mean[:, slots], sd[:, slots] = spread_of(changes[:, :, slots], steps[slots], fine.cells_in(SPREAD_H))
-    return StepCourse(
-        width_us=fine.width_us, low=-rolling_max(-mean, 2 * JITTER), high=rolling_max(mean, 2 * JITTER), sd=sd
-    )
+    low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
+    by_recipe = np.maximum(np.abs(low), np.abs(high)) > RECIPE_SD * median_down(sd)
+    return StepCourse(width_us=fine.width_us, low=low, high=high, sd=np.where(by_recipe, np.nan, sd))

@@ -41,7 +41,7 @@ DEMO = "demo"
 OLD_PROCESS, NEW_PROCESS = "MAN-1.0", "AUTO-2.0"
 STAGES_START_WITHIN = timedelta(seconds=12)  # plant time stands still until everybody can listen
 TRANSPORT_ALLOWANCE_S = 30.0  # host seconds; at demo speed the default would be weeks of plant time
-OFFSETS_TRIED_IN = 6  # batches of the reference: all of them would take a minute
+OFFSETS_TRIED_IN = 2  # batches of the reference: all of them would take a minute
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
 

@@ -44,4 +44,4 @@ def test_a_rhythm_is_two_alerts_however_often_it_comes_back(model: ReferenceMode
 def test_what_comes_back_after_two_days_is_another_alert(model: ReferenceModel) -> None:
     first, second, *_ = drifts(model, acid_high(between=[(10, 14), (64, 68)]))
     assert [alert.raised_us / US_PER_H for alert in (first, second)] == [10.5, 64.5]
-    assert [(alert.ended_us or 0) / US_PER_H for alert in (first, second)] == [14.0, 68.0]
+    assert [(alert.ended_us or 0) / US_PER_H for alert in (first, second)] == [15.0, 69.0]
