@@ -39,6 +39,7 @@ class Reduction:
     closed: list[ClosedCell]  # in order of index; values are in order of slot
     late: Int64s  # positions of readings whose cell had been closed before them
     watermark_us: Int64s  # after each reading
+    ended_us: int  # the watermark after the tick
 
 
 class CellReducer:
@@ -86,7 +87,7 @@ class CellReducer:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
             self.hold_back(tick)
-        return Reduction(closed=self._close(reached), late=late, watermark_us=reached)
+        return Reduction(closed=self._close(reached), late=late, watermark_us=reached, ended_us=self.watermark_us)
 
     def hold_back(self, tick: Tick) -> None:
         """Let no reading push the watermark further beyond a tick than it allows. No time passes by this."""

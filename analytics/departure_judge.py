@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.aligned import align_points
+from analytics.context import Context
 from analytics.departures import ComparedPoint, Departure, departures_of, prediction_reach
 from analytics.detectors.departure import MatchedPointWatch, PointScore
-from analytics.drift_judge import Context
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
 from analytics.packing import pack, unpack

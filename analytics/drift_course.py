@@ -1,6 +1,7 @@
 """What a batch did so far beside its reference, and what is said of it: onset, evidence and a sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -49,6 +50,22 @@ class DriftCourse:
         self.values: list[Floats] = []  # one row per closed cell
         self.z: list[Floats] = []
         self.scores: list[Floats] = []  # of the last few cells, (layers, tags)
+        self._now: Floats | None = None
+
+    @property
+    def latest(self) -> Floats:
+        """The scores of the last closed cell, (layers, tags), with what is newer than it while that is told."""
+        return self.scores[-1] if self._now is None else self._now
+
+    @contextmanager
+    def as_of_now(self, layer: int, slot: int, score: float) -> Iterator[None]:
+        """While a score of the open cell is told. It is no part of the closed cell's evidence."""
+        self._now = self.scores[-1].copy()
+        self._now[layer, slot] = score
+        try:
+            yield
+        finally:
+            self._now = None
 
     def add(self, values: Floats, z: Floats, scores: Floats) -> None:
         """A cell closed."""
@@ -70,7 +87,7 @@ class DriftCourse:
         others = [self._tags[slot] for slot in order[1:]]
         batches = len(self._reference.inputs)
         since_h = onset * self._reference.grid.width_h
-        score = float(self.scores[-1][layer, top])
+        score = float(self.latest[layer, top])
         if isinstance(detector, AssayDifference):
             pair = next(pair for pair in self._course.assays if pair.checks == self._tags[top].name)
             run = detector.differences(top, 1.0 if score >= 0 else -1.0)
@@ -189,6 +206,7 @@ class DriftCourse:
         """The tags with their shares, the largest first, of sum 1."""
         shares = detector.shares().tolist()
         order = [slot for slot in sorted(range(len(shares)), key=lambda slot: -shares[slot]) if shares[slot] >= NAMED]
+        order = order or [int(np.argmax(shares))]
         named = sum(shares[slot] for slot in order)
         return [(self._tags[slot], shares[slot] / named) for slot in order]
 
@@ -198,7 +216,7 @@ class DriftCourse:
 
     def onset(self, slot: int, layer: int) -> int:
         """The first cell of the present run on one side of the reference, one cell of doubt forgiven."""
-        sign = 1.0 if self.scores[-1][layer, slot] >= 0 else -1.0
+        sign = 1.0 if self.latest[layer, slot] >= 0 else -1.0
         last = len(self.z) - 1
         detector = self._layers[self._names[layer]]
         if isinstance(detector, Balance | Declared | Components | OwnPast | Pace):

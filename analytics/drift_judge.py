@@ -1,7 +1,7 @@
 """From scores to drift alerts: which channels are beyond their limits, and which episode that belongs to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from analytics.aligned import align_trajectory
 from analytics.assay_watch import AssayWatch
 from analytics.blind import BlindTimes
 from analytics.cells import NEVER_US
+from analytics.context import Context
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.declared import Declared
@@ -35,14 +36,6 @@ HOLD_H = 4.0  # an episode is over when every tag was within its limits and near
 RECURS_H = 24.0  # what comes back within a day is one episode from then on: a rhythm of days has one cause
 OUTSIDE_Z = 3.0
 TELL_AGAIN = 1.25  # a score so much larger than last told is news
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What every alert of a batch carries."""
-
-    start_us: int
-    software: str
 
 
 class DriftJudge:
@@ -73,7 +66,9 @@ class DriftJudge:
             start_us=context.start_us,
             width_h=grid.width_h,
         )
-        self.steps = StepWatch(course.steps, course.limits.get(STEP), start_us=context.start_us)
+        self.steps = StepWatch(
+            course.steps, course.limits.get(STEP), start_us=context.start_us, lateness_us=context.lateness_us
+        )
         self._names = tuple(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
         self._blind = BlindTimes(course.blind)
@@ -108,22 +103,26 @@ class DriftJudge:
 
     def stepped(self, closed: ClosedBin) -> list[Alert]:
         """A bin of a held tag closed: a sudden change is told at once and does not wait for the cell."""
+        self.assays.take(closed.position + 1)  # what an alert says of samples must not depend on the segment
         detector = self._layers[STEP]
         assert isinstance(detector, Step)
-        score = detector.note(closed.slot, closed.at, closed.value)
+        judged = not self._blind.cover(closed.end_us)
+        score = detector.note(closed.slot, closed.at, closed.value, judged=judged)
         layer = self._names.index(STEP)
-        sudden = abs(score) >= self.course.limits[layer, closed.slot]
-        if not sudden or not self.course.values or self._blind.cover(closed.end_us):
+        ratio = abs(score) / self.course.limits[layer, closed.slot]
+        if not judged or not ratio >= 1.0 or not self.course.values:
             return []
-        self.course.scores[-1] = self.course.scores[-1].copy()
-        self.course.scores[-1][layer, closed.slot] = score
-        ratios, best_layer = self._compare()
-        beyond = np.arange(len(self._tags)) == closed.slot
-        return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
+        detector.tell(closed.slot)
+        with self.course.as_of_now(layer, closed.slot, score):
+            _, best_layer = self._compare()
+            alone = np.full(self.course.limits.shape, -1.0)  # what else is beyond was told with its cell, or is blind
+            alone[layer, closed.slot] = ratio
+            beyond = alone[layer] >= 1.0
+            return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, alone)
 
     def _compare(self) -> tuple[Floats, Int64s]:
         """Scores over limits, (layers, tags), −1 where nothing is known, and the layer of each tag's largest."""
-        ratios = np.abs(self.course.scores[-1]) / self.course.limits
+        ratios = np.abs(self.course.latest) / self.course.limits
         known = ~np.isnan(ratios)
         ratios = np.where(known, ratios, -1.0)
         self.ratios = np.where(known.any(axis=0), ratios.max(axis=0), np.nan)
@@ -267,7 +266,7 @@ class DriftJudge:
         order = sorted(episode.slots, key=lambda slot: (-ratios[slot], slot))
         top = order[0]
         layer = int(best_layer[top])
-        score = abs(float(self.course.scores[-1][layer, top]))
+        score = abs(float(self.course.latest[layer, top]))
         limit = float(self.course.limits[layer, top])
         # What was once the beginning of an episode stays it, although the newest run of cells may be shorter.
         since_us = episode.alert.onset_us

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from analytics.context import Context
 from analytics.detectors.quality import Doubt
 from analytics.detectors.ranges import Excursion, Spike
 from analytics.detectors.silence import Hush
-from analytics.drift_judge import Context
 from analytics.episodes import AlertBook, Episode
 from analytics.plan import ApprovedRange
 from analytics.sentences import bad_sentence, range_sentence, silence_sentence, spike_sentence

@@ -6,10 +6,10 @@ from typing import NamedTuple, assert_never
 
 import numpy as np
 
+from analytics.context import Context
 from analytics.detectors.quality import QualityWatch
 from analytics.detectors.ranges import Bound, Excursion, RangeWatch, Spike
 from analytics.detectors.silence import Hush, SilenceWatch
-from analytics.drift_judge import Context
 from analytics.episodes import AlertBook
 from analytics.floor_judge import FloorJudge
 from analytics.packing import pack, unpack

@@ -20,7 +20,7 @@ from analytics.learning_declared import (
     largest_of_balances,
     with_limits,
 )
-from analytics.learning_steps import SMALLEST_STEP, learn_steps
+from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, limits_without, share_budget
 from analytics.reference import Blind, Rule, TimeConstants, Trajectory, nothing_known
 from analytics.relations import learn_weights, moves, unexplained
@@ -87,7 +87,7 @@ class Learner:
         }
         sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
         if sudden is not None:
-            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP)
+            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP, most=LARGEST_STEP)
             course = replace(course, steps=sudden.course)
             without_each = [
                 replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)

@@ -46,8 +46,9 @@ def learn_new(
     `tags` are names; a run that lacks one counts as missing there. With fewer than 6 runs the reference carries an
     envelope but no limits; from 6 to 19 prediction limits (advisory); from 20 limits learned from left-out batches
     with one false-alert budget `alpha` a batch over all layers and tags. There, runs whose tags contradict each
-    other as in no other run are set aside with the reason, a tenth of them at most and never so many that fewer than
-    20 are left: limits learned from a batch in which something went wrong would not see the next one. `template`
+    other, or of which a held tag changes, as in no other run are set aside with the reason, a tenth of them at most
+    and never so many that fewer than 20 are left: limits learned from a batch in which something went wrong would not
+    see the next one. `template`
     adds what is declared for the product, `without` names families of channels that are left out.
     Raises ValueError without runs.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.detectors.step import StepCourse, changes_of, scores_of
+from analytics.detectors.step import CLIP, StepCourse, changes_of, scores_of
 from analytics.grid import Grid
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
@@ -25,6 +25,7 @@ LARGE = 0.95
 Z_CLIP = 6.0
 # No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
 SMALLEST_STEP = 6.0  # SD
+LARGEST_STEP = 0.95 * CLIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

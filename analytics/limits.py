@@ -1,5 +1,6 @@
 """One budget of false alerts for a whole batch, shared by the families of channels."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -31,7 +32,8 @@ class Family:
 
     maxima: Floats  # (batches, channels): the largest |score| of every batch, NaN where it was not judged
     offset: float = 0.0  # added before the logarithm
-    least: float = 0.0  # no limit is smaller
+    least: float = 0.0  # no limit is smaller,
+    most: float = math.inf  # and none larger: a score that is clipped must be able to alert
     share: float = 1.0  # of the budget, beside those of the other families
 
 
@@ -66,7 +68,7 @@ def share_budget(families: Sequence[Family], alpha: float) -> Budget:
         if one.gumbel is not None:
             levels[number] = one.gumbel.quantile(1.0 - max(parts[number], SMALLEST_SHARE))
             limit[one.used] = np.exp(one.centre + levels[number] * one.spread) - one.family.offset
-        limits.append(np.maximum(limit, one.family.least))
+        limits.append(np.clip(limit, one.family.least, one.family.most))
     return Budget(limits=tuple(limits), levels=levels, statistics=np.array([one.statistics for one in known]).T)
 
 
@@ -121,16 +123,15 @@ class _Known:
 
 
 def _parts(known: Sequence[_Known], alpha: float) -> list[float]:
-    """What each family has of the budget."""
-    shares = sum(one.family.share for one in known)
-    parts = [alpha * one.family.share / shares for one in known]
-    low = [one.alert_at_least < part for one, part in zip(known, parts, strict=True)]
-    spared = sum(part - one.alert_at_least for one, part, is_low in zip(known, parts, low, strict=True) if is_low)
-    others = sum(one.family.share for one, is_low in zip(known, low, strict=True) if not is_low)
-    return [
-        one.alert_at_least if is_low else part + spared * one.family.share / others
-        for one, part, is_low in zip(known, parts, low, strict=True)
-    ]
+    """What each family has of the budget: its share of what is left by those that cannot use theirs."""
+    parts: dict[int, float] = {}
+    while len(parts) < len(known):
+        left = alpha - sum(parts.values())
+        shares = sum(one.family.share for number, one in enumerate(known) if number not in parts)
+        open_ = {number: left * one.family.share / shares for number, one in enumerate(known) if number not in parts}
+        low = {number: known[number].alert_at_least for number in open_ if known[number].alert_at_least < open_[number]}
+        parts |= low or open_
+    return [parts[number] for number in range(len(known))]
 
 
 def in_force(families: Mapping[str, Family], limits: Sequence[Floats]) -> dict[str, Floats]:

@@ -14,9 +14,10 @@ from typing import Self
 import numpy as np
 
 from analytics.cells import BAD, CellReducer, ClosedCell
+from analytics.context import Context
 from analytics.departure_judge import DepartureJudge
 from analytics.departures import ComparedPoint, Departure
-from analytics.drift_judge import Context, DriftJudge
+from analytics.drift_judge import DriftJudge
 from analytics.episodes import AlertBook
 from analytics.floor_watch import FloorWatch, Step
 from analytics.grid import Grid
@@ -50,7 +51,7 @@ class BatchMonitor:
         self._start = start
         self._tags = start.tags
         tags = len(start.tags)
-        context = Context(start_us=start.start_us, software=start.software)
+        context = Context(start_us=start.start_us, software=start.software, lateness_us=start.lateness_us)
         self.book = AlertBook()
         reference = reference_new or reference_old
         self._grid = reference.grid if reference is not None else GRID_WITHOUT_REFERENCE
@@ -154,7 +155,7 @@ class BatchMonitor:
             steps += [
                 Step(closed.position, STEP_RANK, number, partial(self._drift.stepped, closed))
                 for number, closed in enumerate(
-                    self._drift.steps.closed(segment, slots=slots, usable=usable, reached_us=reduction.watermark_us)
+                    self._drift.steps.closed(segment, reduction, slots=slots, usable=usable)
                 )
             ]
         steps += [
@@ -176,7 +177,10 @@ class BatchMonitor:
     def close(self, ended_us: int) -> list[Alert]:
         """The batch ended: judge the cells that are complete and end what is open."""
         self.ended_us = ended_us
-        told = [alert for cell in self._reducer.finish(ended_us) for alert in self._judge(cell)]
+        told: list[Alert] = []
+        if self._drift is not None:
+            told += [alert for closed in self._drift.steps.finish(ended_us) for alert in self._drift.stepped(closed)]
+        told += [alert for cell in self._reducer.finish(ended_us) for alert in self._judge(cell)]
         told += [self.book.end(episode, max(ended_us, episode.alert.onset_us)) for episode in list(self.book.open)]
         if self._departure is not None:
             self.departures = self._departure.statement(ended_us)

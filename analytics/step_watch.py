@@ -1,9 +1,15 @@
-"""Readings of held tags become bins of a few minutes, each tag by its own readings, in the order of the journal."""
+"""Readings of held tags become bins of a few minutes, one median each, however the readings were grouped.
 
+A bin closes as a cell does, when unit time passes its end plus the allowed lateness; so when a cell is judged all its
+bins have been, and none that lies behind it.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.cells import NEVER_US, Reduction
 from analytics.detectors.step import StepCourse
 from analytics.packing import pack, unpack
 from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
@@ -13,7 +19,7 @@ from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
 class ClosedBin:
     """The median of one tag in one bin."""
 
-    position: int  # in the segment, of the reading that closed it
+    position: int  # in the segment, of the reading that closed it; the segment's length for its tick
     slot: int
     at: int  # its number
     end_us: int
@@ -21,55 +27,54 @@ class ClosedBin:
 
 
 class StepWatch:
-    """The open bin of each held tag. A later reading of the tag closes it; an earlier one came too late for it.
+    """The open bins of the held tags of one batch. What comes when its bin has closed is passed over."""
 
-    A reading whose clock is ahead of unit time counts as of the time it came at: it closes no bin that is not over.
-    """
-
-    def __init__(self, course: StepCourse | None, limits: Floats | None, *, start_us: int) -> None:
+    def __init__(self, course: StepCourse | None, limits: Floats | None, *, start_us: int, lateness_us: int) -> None:
         """`limits` are those of sudden changes, (tags,), NaN for tags that are not held; None where there are none."""
         self._width_us = 1 if course is None else course.width_us
         held = np.empty(0, np.bool_) if course is None or limits is None else ~np.isnan(limits)
         self._held = np.append(held, np.False_)  # slot −1 is nobody's
         self._any = bool(self._held.any())
         self._start_us = start_us
-        self._open: dict[int, tuple[int, list[float]]] = {}  # slot → bin, its values
+        self._lateness_us = lateness_us
+        self._watermark_us = NEVER_US
+        self._closed = 0  # bins with a smaller number are closed
+        self._open: dict[tuple[int, int], list[float]] = {}  # (bin, slot) → its values
 
-    def closed(self, segment: Segment, *, slots: Int32s, usable: Bools, reached_us: Int64s) -> list[ClosedBin]:
-        """The bins that these readings, in journal order, close; `reached_us` is unit time after each."""
+    def closed(self, segment: Segment, reduction: Reduction, *, slots: Int32s, usable: Bools) -> list[ClosedBin]:
+        """The bins that a segment in journal order closes, by the time to which it was reduced."""
         if not self._any:
             return []
         positions = np.flatnonzero(self._held[slots] & usable)
-        if not len(positions):
-            return []
-        bins = (np.minimum(segment.source_times_us, reached_us)[positions] - self._start_us) // self._width_us
-        values = segment.values
-        closed = []
-        for position, slot, at, value in zip(
-            positions.tolist(), slots[positions].tolist(), bins.tolist(), values[positions].tolist(), strict=True
-        ):
-            number, known = self._open.get(slot, (-1, []))
-            if at < 0 or at < number:
-                continue
-            if at > number:
-                if known:
-                    closed.append(self._close(position, slot, number, known))
-                self._open[slot] = (at, [value + 0.0])
-            else:
-                known.append(value + 0.0)
-        return closed
+        if len(positions):
+            bins = (segment.source_times_us[positions] - self._start_us) // self._width_us
+            before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
+            in_time = bins >= np.maximum(self._closed_at(before), self._closed)
+            for slot, at, value in zip(
+                slots[positions[in_time]].tolist(),
+                bins[in_time].tolist(),
+                segment.values[positions[in_time]].tolist(),
+                strict=True,
+            ):
+                self._open.setdefault((at, slot), []).append(value + 0.0)
+        self._watermark_us = reduction.ended_us
+        until = (self._watermark_us - self._start_us - self._lateness_us) // self._width_us
+        return self._close_until(until, reduction.watermark_us)
+
+    def finish(self, ended_us: int) -> list[ClosedBin]:
+        """Close every bin that ended before the batch did."""
+        return self._close_until((ended_us - self._start_us) // self._width_us, np.empty(0, np.int64))
 
     def to_bytes(self) -> bytes:
-        """The open bins; values in order, because that of their arrival does not matter."""
-        slots = sorted(self._open)
-        kept = [sorted(self._open[slot][1]) for slot in slots]
+        """Unit time and the open bins; values in order, because that of their arrival does not matter."""
+        keys = sorted(self._open)
+        kept = [sorted(self._open[key]) for key in keys]
         return pack(
             "step watch",
             1,
-            {},
+            {"watermark_us": self._watermark_us, "closed": self._closed},
             {
-                "slots": np.array(slots, np.int32),
-                "bins": np.array([self._open[slot][0] for slot in slots], np.int64),
+                "keys": np.array(keys, np.int64).reshape(len(keys), 2),
                 "counts": np.array([len(part) for part in kept], np.int64),
                 "values": np.array([value for part in kept for value in part], np.float64),
             },
@@ -77,20 +82,36 @@ class StepWatch:
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        _, arrays = unpack("step watch", 1, data)
+        fields, arrays = unpack("step watch", 1, data)
+        self._watermark_us, self._closed = fields["watermark_us"], fields["closed"]
         parts = np.split(arrays["values"], np.cumsum(arrays["counts"])[:-1]) if len(arrays["counts"]) else []
         self._open = {
-            slot: (number, part.tolist())
-            for slot, number, part in zip(arrays["slots"].tolist(), arrays["bins"].tolist(), parts, strict=True)
+            (at, slot): part.tolist() for (at, slot), part in zip(arrays["keys"].tolist(), parts, strict=True)
         }
 
-    def _close(self, position: int, slot: int, number: int, known: list[float]) -> ClosedBin:
-        ordered = sorted(known)
-        lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-        return ClosedBin(
-            position=position,
-            slot=slot,
-            at=number,
-            end_us=self._start_us + (number + 1) * self._width_us,
-            value=lower + (upper - lower) * 0.5,
-        )
+    def _closed_at(self, watermark_us: Int64s) -> Int64s:
+        """How many bins are closed at each watermark."""
+        return (watermark_us - self._start_us - self._lateness_us) // self._width_us
+
+    def _close_until(self, until: int, reached_us: Int64s) -> list[ClosedBin]:
+        if until <= self._closed:
+            return []
+        self._closed = until
+        due = sorted(key for key in self._open if key[0] < until)
+        ends = [self._start_us + (at + 1) * self._width_us for at, _ in due]
+        positions = np.searchsorted(reached_us, np.array(ends, np.int64) + self._lateness_us, side="left")
+        return [
+            ClosedBin(position=position, slot=slot, at=at, end_us=end_us, value=median(self._open.pop((at, slot))))
+            for position, end_us, (at, slot) in zip(positions.tolist(), ends, due, strict=True)
+        ]
+
+
+def median(values: Sequence[float]) -> float:
+    """The median as cells have it.
+
+    >>> median([3.0, 1.0, 2.0, 4.0])
+    2.5
+    """
+    ordered = sorted(values)
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return lower + (upper - lower) * 0.5

@@ -47,9 +47,14 @@ class Step:
         self._bins = np.full((tags, KEPT), -1, np.int64)
         self._excess = np.full(tags, np.nan)  # of the newest bin
         self._peak = np.full(tags, np.nan)  # since the last cell
+        self._at_peak = np.full((tags, 3), np.nan)  # level before, level then, number of the first bin of that level
+        self._told = np.full((tags, 3), np.nan)  # the same of what was last said
 
-    def note(self, slot: int, at: int, value: float) -> float:
-        """The score of a slot with its bin number `at` closed, signed; NaN while it is not known."""
+    def note(self, slot: int, at: int, value: float, *, judged: bool = True) -> float:
+        """The score of a slot with its bin number `at` closed, signed; NaN while it is not known.
+
+        What is not `judged` has no part in the row of its cell.
+        """
         before = int(self._bins[slot, -1])
         self._values[slot, :-1], self._values[slot, -1] = self._values[slot, 1:].copy(), value
         self._bins[slot, :-1], self._bins[slot, -1] = self._bins[slot, 1:].copy(), at
@@ -58,43 +63,59 @@ class Step:
         if first < 0 or at - first >= LONGEST or not 0 <= at < len(self._course.sd):
             return float("nan")
         course = self._course
+        level_before, level_now = self._levels(slot)
         excess = excess_of(
-            self.change(slot), float(course.low[at, slot]), float(course.high[at, slot]), float(course.sd[at, slot])
+            level_now - level_before,
+            float(course.low[at, slot]),
+            float(course.high[at, slot]),
+            float(course.sd[at, slot]),
         )
         self._excess[slot] = excess
         if at - before > CONFIRM_WITHIN:
             return float("nan")
         score = lesser(last, excess)
-        if math.isnan(self._peak[slot]) or abs(score) > abs(self._peak[slot]):
+        if judged and not math.isnan(score) and not abs(score) <= abs(self._peak[slot]):  # no peak yet is NaN
             self._peak[slot] = score
+            self._at_peak[slot] = (*self._levels(slot), float(self._bins[slot, BEFORE]))
         return score
 
     def update(self, cell: int, row: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
         """The largest scores of the bins since the last cell, (tags,), signed; NaN where there was none."""
         peak, self._peak = self._peak, np.full(len(self._peak), np.nan)
+        self._told = np.where(np.isnan(peak)[:, None], self._told, self._at_peak)
         return peak
 
-    def change(self, slot: int) -> float:
-        """The newest change of a slot, in the tag's unit."""
-        before, now = self.levels(slot)
-        return now - before
+    def tell(self, slot: int) -> None:
+        """What is said of a slot from now on is the largest change since the last cell."""
+        self._told[slot] = self._at_peak[slot]
 
     def levels(self, slot: int) -> tuple[float, float]:
-        """The level before and now, in the tag's unit."""
+        """The level before and after the change that was last told, in the tag's unit."""
+        before, after, _ = self._told[slot].tolist()
+        return before, after
+
+    def began_us(self, slot: int) -> int:
+        """When the first bin of the level after that change began, µs after the start."""
+        return int(self._told[slot, 2]) * self._course.width_us
+
+    def _levels(self, slot: int) -> tuple[float, float]:
         values = self._values[slot].tolist()
         return sorted(values[:BEFORE])[BEFORE // 2], sorted(values[BEFORE:])[NOW // 2]
 
-    def began_us(self, slot: int) -> int:
-        """When the first bin of the level now began, µs after the start."""
-        return int(self._bins[slot, BEFORE]) * self._course.width_us
-
     def to_bytes(self) -> bytes:
-        """The last bins of every tag, the newest excess and the peak since the last cell."""
+        """The last bins of every tag, the newest excess, the peak since the last cell and what the last one was."""
         return pack(
             "step",
             1,
             {},
-            {"values": self._values, "bins": self._bins, "excess": self._excess, "peak": self._peak},
+            {
+                "values": self._values,
+                "bins": self._bins,
+                "excess": self._excess,
+                "peak": self._peak,
+                "at peak": self._at_peak,
+                "told": self._told,
+            },
         )
 
     def restore(self, data: bytes) -> Self:
@@ -102,6 +123,7 @@ class Step:
         _, arrays = unpack("step", 1, data)
         self._values, self._bins = arrays["values"], arrays["bins"]
         self._excess, self._peak = arrays["excess"], arrays["peak"]
+        self._at_peak, self._told = arrays["at peak"], arrays["told"]
         return self
 
 

@@ -30,6 +30,13 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.control_limit_retired_once() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'these limits were retired by % already', OLD.retired_by USING ERRCODE = 'check_violation';
+END $$;
+
 CREATE TABLE public.qc_result (
     qc_result_id bigint NOT NULL,
     result text NOT NULL,
@@ -142,6 +149,20 @@ CREATE FUNCTION public.sampling_plan_known(as_known_at timestamp with time zone)
     FROM sampling_plan WHERE known_at <= as_known_at
     ORDER BY process_version_id, attribute, specimen, known_at DESC
 $$;
+
+CREATE FUNCTION public.starting_material_corrected() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.starting_material IS DISTINCT FROM (
+        SELECT new_material FROM starting_material_revision
+        WHERE batch_id = NEW.batch_id ORDER BY correction_id DESC LIMIT 1
+    ) THEN
+        RAISE EXCEPTION 'the starting material of batch % is changed without a correction', NEW.name
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE TABLE public.actor (
     actor_id integer NOT NULL,
@@ -2423,7 +2444,11 @@ CREATE INDEX tag_gap_reach ON public.tag_gap USING btree (tag_id, COALESCE(befor
 
 CREATE INDEX unit_procedure_batch ON public.unit_procedure USING btree (batch_id);
 
+CREATE TRIGGER control_limit_retired_once BEFORE UPDATE OF retired_from, retired_by, retired_chain_id, retired_block_seq ON public.control_limit FOR EACH ROW WHEN ((old.retired_from IS NOT NULL)) EXECUTE FUNCTION public.control_limit_retired_once();
+
 CREATE TRIGGER phase_revised AFTER INSERT OR UPDATE ON public.phase FOR EACH ROW EXECUTE FUNCTION public.record_interval_revision();
+
+CREATE CONSTRAINT TRIGGER starting_material_corrected AFTER UPDATE OF starting_material ON public.batch DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.starting_material IS NOT NULL) AND (new.starting_material IS DISTINCT FROM old.starting_material))) EXECUTE FUNCTION public.starting_material_corrected();
 
 CREATE TRIGGER unit_procedure_revised AFTER INSERT OR UPDATE ON public.unit_procedure FOR EACH ROW EXECUTE FUNCTION public.record_interval_revision();
 

@@ -79,6 +79,24 @@ def test_DETECT_1_declared_layers_do_not_depend_on_how_the_stream_was_cut(model:
     assert {alert.detector for alert in told} & {"assay", "assays"}
 
 
+def test_DETECT_1_what_a_sudden_change_says_of_samples_does_not_depend_on_the_cut(model: ReferenceModel) -> None:
+    after_h = 64.3  # a sample is told at 64.5, in the same cell
+    run = tank.run_of(503, sensor=0.1)
+    times_h, values = run.tags["acid"]
+    run = replace(run, tags={**run.tags, "acid": (times_h, values + np.where(times_h >= after_h, 2.0, 0.0))})
+    hours = tank.stream_of(run).source_times_us / US_PER_H
+    stream = tank.stream_of(run).at(np.flatnonzero(hours < 68.0))
+    expected = tank.monitor(model).feed(stream)
+    assert {"acid", "pH"} <= {tag for alert in expected for tag in alert.tags}
+    before = tank.monitor(model)
+    first = int(np.searchsorted(stream.source_times_us, round(64.0 * US_PER_H)))
+    begun = before.feed(stream.at(np.arange(first)))
+    for edge in range(first, len(stream), 3):
+        rest = type(before).from_bytes(before.to_bytes(), reference_new=model, reference_old=None)
+        told = rest.feed(stream.at(np.arange(first, edge))) + rest.feed(stream.at(np.arange(edge, len(stream))))
+        assert begun + told == expected
+
+
 def test_a_sample_told_two_days_late_is_compared_and_one_told_later_is_not(model: ReferenceModel) -> None:
     assert model.trajectory is not None
     for late_h, compared in ((30.0, True), (60.0, False)):

@@ -234,6 +234,15 @@ def test_what_a_family_cannot_use_of_the_budget_goes_to_the_others() -> None:
     np.testing.assert_allclose(less[0], alone[0], rtol=1e-6)
 
 
+def test_nothing_of_the_budget_is_lost_when_several_families_cannot_use_theirs() -> None:
+    maxima = np.random.default_rng(7).lognormal(1.0, 0.2, (24, 9))
+    free = Family(maxima=maxima[:, :3])
+    alone = share_budget([free], 0.04).limits[0]
+    far = Family(maxima=maxima[:, 3:6], least=100.0)
+    farther = Family(maxima=maxima[:, 6:], least=1000.0)
+    np.testing.assert_allclose(share_budget([far, free, farther], 0.04).limits[1], alone, rtol=1e-6)
+
+
 def test_a_family_whose_limits_are_beyond_the_least_has_its_even_part() -> None:
     maxima = np.random.default_rng(6).lognormal(1.0, 0.2, (24, 6))
     free = [Family(maxima=maxima[:, :3]), Family(maxima=maxima[:, 3:])]

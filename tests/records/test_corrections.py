@@ -406,6 +406,17 @@ def test_record_1_what_a_batch_started_from_is_stated_by_people_and_what_it_was_
     ]
 
 
+def test_record_1_a_starting_material_that_was_stated_is_not_changed_without_a_correction(
+    record: Record, api: "psycopg.Connection[Any]"
+) -> None:
+    correct_starting_material(api, "CT-1", StartingMaterial.PATIENT, seen=None, actor=MIA, reason="the order")
+    api.commit()
+    api.execute("UPDATE batch SET starting_material = 'cell_bank' WHERE name = 'CT-1'")
+    with pytest.raises(psycopg.errors.CheckViolation, match="CT-1 is changed without a correction"):
+        api.commit()
+    assert record.ask("SELECT starting_material FROM batch WHERE name = 'CT-1'") == [("patient",)]
+
+
 def test_nobody_states_a_starting_material_unseen_unchanged_or_without_the_role(
     record: Record, api: "psycopg.Connection[Any]"
 ) -> None:

@@ -103,3 +103,13 @@ ALTER TABLE self_check
     ADD COLUMN control_chart_id integer REFERENCES control_chart,
     ADD CHECK (num_nonnulls(monitor_id, control_chart_id) = 1);
 CREATE INDEX self_check_chart ON self_check (control_chart_id, finished_time) WHERE control_chart_id IS NOT NULL;
+
+-- A retirement is said once.
+CREATE FUNCTION control_limit_retired_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'these limits were retired by % already', OLD.retired_by USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER control_limit_retired_once
+    BEFORE UPDATE OF retired_from, retired_by, retired_chain_id, retired_block_seq ON control_limit
+    FOR EACH ROW WHEN (OLD.retired_from IS NOT NULL)
+    EXECUTE FUNCTION control_limit_retired_once();

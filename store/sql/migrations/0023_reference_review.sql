@@ -18,6 +18,23 @@ CREATE INDEX starting_material_revision_batch ON starting_material_revision (bat
 GRANT INSERT ON starting_material_revision TO batchwitness_api;
 GRANT SELECT ON starting_material_revision TO batchwitness_readonly, batchwitness_retain;
 
+-- What was stated is changed by a correction or not at all, whoever asks for it.
+CREATE FUNCTION starting_material_corrected() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.starting_material IS DISTINCT FROM (
+        SELECT new_material FROM starting_material_revision
+        WHERE batch_id = NEW.batch_id ORDER BY correction_id DESC LIMIT 1
+    ) THEN
+        RAISE EXCEPTION 'the starting material of batch % is changed without a correction', NEW.name
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER starting_material_corrected AFTER UPDATE OF starting_material ON batch
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.starting_material IS NOT NULL AND NEW.starting_material IS DISTINCT FROM OLD.starting_material)
+    EXECUTE FUNCTION starting_material_corrected();
+
 ALTER TABLE reference_batch
     ADD COLUMN starting_material text  -- as it was stated when the reference was drafted
         CHECK (starting_material IN ('patient', 'healthy_donor', 'cell_bank')),

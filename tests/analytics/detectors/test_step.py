@@ -12,7 +12,8 @@ from analytics.detectors.step import CLIP, Step, StepCourse, changes_of, scores_
 from analytics.grid import Grid
 from analytics.layers import STEP
 from analytics.learning import learn_new
-from analytics.learning_steps import bins_in_cell
+from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, bins_in_cell
+from analytics.limits import Family, share_budget
 from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
@@ -45,7 +46,7 @@ def reference() -> ReferenceModel:
     return learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=1.0)])
 
 
-def monitor(reference: ReferenceModel) -> BatchMonitor:
+def monitor(reference: ReferenceModel, *, lateness_s: int = 0) -> BatchMonitor:
     return BatchMonitor.start(
         batch="CT-1",
         start_us=START_US,
@@ -55,6 +56,7 @@ def monitor(reference: ReferenceModel) -> BatchMonitor:
         ranges=(),
         correspondences=(),
         software="test",
+        lateness_us=lateness_s * 1_000_000,
     )
 
 
@@ -121,6 +123,74 @@ def test_a_clock_that_is_ahead_does_not_hide_a_change(reference: ReferenceModel)
         if number == 5 * PER_HOUR:
             told += watched.feed(lone_reading(START_US + 30 * US_PER_H))
     assert drifts(told)[0].detector == STEP
+
+
+def test_a_change_after_which_the_tag_says_no_more_is_told_when_its_bins_are_over(reference: ReferenceModel) -> None:
+    run = run_of(99, at_h=10.02, change=-8.0)
+    times_h, values = run.tags["agitation"]
+    said = times_h < 10.4
+    run = replace(run, tags={**run.tags, "agitation": (times_h[said], values[said])})
+    watched, told, unit_h = monitor(reference), [], 0.0
+    for piece in pieces(stream_of(run, TAGS), range(0, 2 * HOURS * PER_HOUR, 2)):
+        told += drifts(watched.feed(piece))
+        if told:
+            unit_h = (int(piece.source_times_us.max()) - START_US) / US_PER_H
+            break
+    assert told[0].detector == STEP
+    assert unit_h < 10.6
+
+
+def test_a_batch_that_ends_is_judged_to_its_last_whole_bin(reference: ReferenceModel) -> None:
+    run = run_of(99, at_h=10.02, change=-8.0)
+    short = {name: (times_h[times_h < 10.3], values[times_h < 10.3]) for name, (times_h, values) in run.tags.items()}
+    watched = monitor(reference)
+    told = watched.feed(stream_of(replace(run, tags=short), TAGS))
+    assert drifts(told) == []
+    assert drifts(watched.close(START_US + round(10.35 * US_PER_H)))[0].detector == STEP
+
+
+def test_what_comes_too_late_for_its_bin_raises_nothing(reference: ReferenceModel) -> None:
+    """A buffer that is sent after ten hours, with a change in it: nothing is told of hours that are over."""
+    run = run_of(99, at_h=8.02, change=-8.0)
+    whole = stream_of(run, TAGS)
+    held = (whole.tag_ids == 100) & (whole.source_times_us < START_US + 15 * US_PER_H)
+    held &= whole.source_times_us > START_US + 5 * US_PER_H
+    early = np.flatnonzero(whole.source_times_us <= START_US + 15 * US_PER_H)
+    watched = monitor(reference)
+    watched.feed(whole.at(early[~held[early]]))
+    late = watched.feed(whole.at(np.flatnonzero(held)))
+    assert [alert for alert in drifts(late) if alert.detector == STEP] == []
+
+
+def test_a_change_in_blind_time_is_not_told_with_the_next_cell(reference: ReferenceModel) -> None:
+    assert reference.trajectory is not None
+    blind = replace(reference, trajectory=replace(reference.trajectory, blind=(Blind(phase="feed", hours=2.0),)))
+    watched = monitor(blind, lateness_s=900)
+    whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
+    first = whole.source_times_us < START_US + 10 * US_PER_H
+    watched.feed(whole.at(np.flatnonzero(first)))
+    watched.phase("feed", START_US + 10 * US_PER_H)
+    rest = watched.feed(whole.at(np.flatnonzero(~first)))
+    assert all(alert.raised_us > START_US + 12 * US_PER_H for alert in drifts(rest))
+
+
+def test_what_a_cell_tells_of_a_change_is_its_largest_and_not_its_newest() -> None:
+    flat = np.zeros((BINS, 1))
+    detector = Step(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
+    for at in range(40):
+        detector.note(0, at, 0.0 if at < 20 else 9.0)
+        if at == 26:
+            assert detector.update(0, np.zeros(1))[0] == 9.0
+    assert detector.levels(0) == (0.0, 9.0)
+    assert detector.began_us(0) in {20, 21}
+
+
+def test_a_limit_beyond_which_no_score_can_come_is_brought_within_reach() -> None:
+    maxima = np.random.default_rng(1).lognormal(1.2, 0.15, (20, 3))
+    maxima[3, 1] = CLIP
+    other = Family(maxima=np.random.default_rng(2).lognormal(1.0, 0.2, (20, 4)))
+    steps = Family(maxima=maxima, least=SMALLEST_STEP, most=LARGEST_STEP)
+    assert (share_budget([other, other, steps], 0.03).limits[2] <= LARGEST_STEP).all()
 
 
 def ticked(segment: Segment) -> Segment:
