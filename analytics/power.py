@@ -18,8 +18,7 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import ReferenceModel, Trajectory
 from analytics.runs import CompletedRun
 from analytics.segment import Floats, Segment
-from analytics.trials import stream_of
-from store.model.alert import Alert, AlertKind
+from analytics.trials import first_drift_h, stream_of
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
@@ -133,7 +132,7 @@ class _Watched:
             tags=tags,
             state=monitor.to_bytes(),
             begins_h=begins_h,
-            alerted=_first_drift_h(told) is not None,
+            alerted=first_drift_h(told) is not None,
             blind=bool(blind_cells(course.blind, run.phases, model.grid)[min(begins, model.grid.cells - 1)]),
         )
 
@@ -151,7 +150,7 @@ class _Watched:
         monitor = BatchMonitor.from_bytes(self.state, reference_new=self.reference, reference_old=None)
         stream = stream_of(run, self.tags)
         for from_h in np.arange(self.begins_h, self.begins_h + WATCHED_H, LOOKS_EVERY_H).tolist():
-            raised_h = _first_drift_h(monitor.feed(_between(stream, from_h, from_h + LOOKS_EVERY_H)))
+            raised_h = first_drift_h(monitor.feed(_between(stream, from_h, from_h + LOOKS_EVERY_H)))
             if raised_h is not None:
                 return max(0.0, raised_h - self.begins_h)
         return None
@@ -218,10 +217,6 @@ def _between(stream: Segment, from_h: float, to_h: float) -> Segment:
         values=stream.values[first:last],
         qualities=stream.qualities[first:last],
     )
-
-
-def _first_drift_h(alerts: Sequence[Alert]) -> float | None:
-    return next((alert.raised_us / US_PER_H for alert in alerts if alert.kind is AlertKind.DRIFT), None)
 
 
 def _tag(number: int, name: str) -> Tag:

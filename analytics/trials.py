@@ -77,7 +77,7 @@ def alert_rates(
                 correspondences=(),
                 software="trials",
             )
-            return _first_drift_h(monitor.feed(stream_of(run, tags)))
+            return first_drift_h(monitor.feed(stream_of(run, tags)))
 
         for run in trial.unchanged:
             unchanged += 1
@@ -118,5 +118,6 @@ def stream_of(run: CompletedRun, tags: Sequence[Tag]) -> Segment:
     )
 
 
-def _first_drift_h(alerts: Sequence[Alert]) -> float | None:
+def first_drift_h(alerts: Sequence[Alert]) -> float | None:
+    """The process hour of a batch that starts at 0 µs at which its first drift alert was raised."""
     return next((alert.raised_us / US_PER_H for alert in alerts if alert.kind is AlertKind.DRIFT), None)

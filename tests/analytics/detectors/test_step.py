@@ -171,6 +171,7 @@ def test_a_change_in_blind_time_is_not_told_with_the_next_cell(reference: Refere
     watched.feed(whole.at(np.flatnonzero(first)))
     watched.phase("feed", START_US + 10 * US_PER_H)
     rest = watched.feed(whole.at(np.flatnonzero(~first)))
+    assert drifts(rest), "what lasts beyond the blind time is told by the other layers"
     assert all(alert.raised_us > START_US + 12 * US_PER_H for alert in drifts(rest))
 
 
