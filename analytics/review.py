@@ -178,9 +178,12 @@ def _judged(evidence: Evidence, alpha: float) -> dict[str, _Judged]:
         ratios = {name: _largest(one.maxima[row] / limits[name]) for name, one in evidence.families.items()}
         top = max(ratios, key=lambda name: ratios[name])
         moves = np.abs(np.concatenate([limits[name] / whole[name] - 1.0 for name in whole]))
-        moves = moves[np.isfinite(moves)]
+        moves = moves[np.isfinite(moves) & (moves > 0.0)]  # one at the least or the most it may be says nothing
         found[batch] = _Judged(
-            ratio=ratios[top], family=top, effect=float(np.median(moves)), largest_effect=_largest(moves)
+            ratio=ratios[top],
+            family=top,
+            effect=float(np.median(moves)) if len(moves) else 0.0,
+            largest_effect=_largest(moves),
         )
     return found
 
