@@ -15,11 +15,13 @@ from store.errors import PayloadRejected, StoreUnavailable
 from store.events import draft_event
 from store.fields import shown
 from store.model.journal import Entry, EntryKind
-from store.payload import excerpt, parse_payload, too_large
+from store.payload import excerpt, needs_care, parse_payload, too_large
 from store.publishers import refused_publisher
 from store.readings import draft_readings
 from store.results import draft_result
 from store.sequences import draft_sequence
+
+SMALL = 4_096  # bytes of a payload that is looked at together with others
 
 log = structlog.get_logger()
 
@@ -37,9 +39,10 @@ class Decoder:
     def draft(self, deliveries: Sequence[Delivery]) -> Draft:
         """Decode deliveries in arrival order. Raises StoreUnavailable only."""
         self.directory.refresh(self.connection)
-        draft = Draft()
-        for delivery in deliveries:
-            self._decode(draft, delivery)
+        draft = Draft(entries=list(map(_entry, deliveries)))
+        careful = needs_care(delivery.payload for delivery in deliveries if len(delivery.payload) <= SMALL)
+        for index, delivery in enumerate(deliveries):
+            self._decode(draft, index, delivery, careful=careful or len(delivery.payload) > SMALL)
         return draft
 
     def quarantine_whole(self, delivery: Delivery, reason: str, *, refused: bool) -> Draft:
@@ -48,14 +51,12 @@ class Decoder:
         draft.reject(0, "", "store_rejected" if refused else "not_committed", reason, excerpt(delivery.payload))
         return draft
 
-    def _decode(self, draft: Draft, delivery: Delivery) -> None:
-        index = len(draft.entries)
-        draft.entries.append(_entry(delivery))
+    def _decode(self, draft: Draft, index: int, delivery: Delivery, *, careful: bool) -> None:
         objects: Sequence[object] = ()
         try:
             if delivery.whole_bytes:
                 raise too_large(delivery.whole_bytes)
-            objects = parse_payload(delivery.payload)
+            objects = parse_payload(delivery.payload, careful=careful)
             kind, unit = self._place(delivery.topic)
         except PayloadRejected as rejection:
             if is_check(delivery.topic, self.prefix):
@@ -64,7 +65,7 @@ class Decoder:
             for object_ in objects:  # put aside, they have used their numbers all the same
                 if isinstance(object_, dict):
                     with suppress(PayloadRejected):
-                        draft_sequence(draft, object_, None, object_.get("time"))
+                        draft_sequence(draft, index, object_, None)
             return
         for number, object_ in enumerate(objects):
             item = f"[{number}]" if len(objects) > 1 else ""
@@ -102,7 +103,7 @@ class Decoder:
             )
         refusal = refused_publisher(object_, unit, self.directory)
         if refusal is None or refusal.code != "unknown_publisher":  # a stranger's numbers are nobody's gaps
-            draft_sequence(draft, object_, None if refusal else unit.unit_id, object_.get("time"))
+            draft_sequence(draft, index, object_, None if refusal else unit.unit_id)
         if refusal is not None:
             raise refusal
         match kind:
@@ -117,4 +118,5 @@ class Decoder:
 
 
 def _entry(delivery: Delivery) -> Entry:
-    return Entry(EntryKind.MESSAGE, delivery.topic, delivery.payload, delivery.received_us)
+    # As Entry itself does it, in half the time.
+    return tuple.__new__(Entry, (EntryKind.MESSAGE, delivery[0], delivery[1], delivery[2]))

@@ -68,7 +68,10 @@ class PacketReader:
         while end - at >= need:
             first, length, body = buffer[at], buffer[at + 1], at + 2
             if length & MORE:
-                length, body = _variable(buffer, at + 1, end)
+                if body < end and buffer[body] < MORE:  # as nearly all have it: two bytes
+                    length, body = length & 0x7F | buffer[body] << 7, body + 1
+                else:
+                    length, body = _variable(buffer, at + 1, end)
                 if body > end:
                     need = end - at + 1
                     break
@@ -76,17 +79,10 @@ class PacketReader:
             if stop > end:
                 need = stop - at
                 if length > MOST_BYTES + MOST_HEAD and first & TYPE == PUBLISH:
-                    need = body - at + MOST_HEAD
-                    if end - at >= need:
-                        self._passing = self._begin(buffer, first, body, stop)
-                        at, need = end, 2
-                        self._pass(packets, self._passing, buffer[self._passing.began : end], received_us)
+                    at, need = self._let_pass(packets, buffer, at, body, stop, received_us)
                 break
             if first & TYPE == PUBLISH:
-                try:
-                    self._publish(packets, buffer, first, body, stop, received_us)
-                except IndexError:
-                    raise MalformedPacket("a PUBLISH is shorter than its own lengths") from None
+                self._publish(packets, buffer, first, body, stop, received_us)
             else:
                 packets.others.append((first, buffer[body:stop]))
             at = stop
@@ -95,13 +91,17 @@ class PacketReader:
         return packets
 
     def _publish(self, packets: Packets, buffer: bytes, first: int, at: int, stop: int, received_us: int) -> None:
-        topic, mid, at = self._head(buffer, first, at, stop)
+        try:
+            topic, mid, at = self._head(buffer, first, at, stop)
+        except IndexError:
+            raise MalformedPacket("a PUBLISH is shorter than its own lengths") from None
         if at > stop:
             raise MalformedPacket("a PUBLISH is shorter than its own lengths")
         payload, whole_bytes = buffer[at:stop], 0
         if stop - at > MOST_BYTES:
             payload, whole_bytes = _cut(payload), stop - at
-        delivery = Delivery(topic, payload, received_us, mid, self._generation, whole_bytes)
+        # As Delivery itself does it, in half the time.
+        delivery = tuple.__new__(Delivery, (topic, payload, received_us, mid, self._generation, whole_bytes))
         (packets.retained if first & RETAIN else packets.deliveries).append(delivery)
 
     def _head(self, buffer: bytes, first: int, at: int, stop: int) -> tuple[str, int, int]:
@@ -120,6 +120,17 @@ class PacketReader:
                 length, at = _variable(buffer, at - 1, stop)
             at += length
         return self._topics.get(name) or self._topic(name), mid, at
+
+    def _let_pass(
+        self, packets: Packets, buffer: bytes, at: int, body: int, stop: int, received_us: int
+    ) -> tuple[int, int]:
+        """Begin to let a packet pass that is too large, once its head is there: what is read, what is needed next."""
+        end, need = len(buffer), body - at + MOST_HEAD
+        if end - at < need:
+            return at, need
+        self._passing = self._begin(buffer, buffer[at], body, stop)
+        self._pass(packets, self._passing, buffer[self._passing.began : end], received_us)
+        return end, 2
 
     def _begin(self, buffer: bytes, first: int, at: int, stop: int) -> "_Passing":
         topic, mid, payload_at = self._head(buffer, first, at, stop)

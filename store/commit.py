@@ -26,7 +26,7 @@ from store.journal import (
 from store.model.times import from_us
 from store.payload import dump
 from store.quarantine import MOST_REFUSED, write_quarantine
-from store.reading_rows import OrderedReadings, StoredReadings, order_readings, write_readings
+from store.reading_rows import AlreadyStored, OrderedReadings, StoredReadings, order_readings, write_readings
 from store.results import write_result
 from store.sequences import note_sequences
 from store.sql import queries
@@ -80,16 +80,50 @@ def commit(
     prepared = prepared or prepare(draft)
     sealed = prepared.sealed if prepared.sealed.entries == len(draft.entries) else seal(draft.entries)
     committed_us = instant_of_commit(lease, time.time_ns() // 1000 if host_us is None else host_us)
+    block = _Block(
+        lease=lease,
+        draft=draft,
+        sealed=sealed,
+        readings=prepared.readings,
+        committed_us=committed_us,
+        actor=actor,
+        most_refused=most_refused,
+    )
     with translated():
+        try:
+            committed, digest = block.write(connection, some_stored=False)
+        except AlreadyStored:
+            committed, digest = block.write(connection, some_stored=True)
+        advance(lease, committed.seq, digest, committed_us)
+    return committed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What one transaction is to hold."""
+
+    lease: ChainLease
+    draft: Draft
+    sealed: Sealed
+    readings: OrderedReadings
+    committed_us: int
+    actor: str
+    most_refused: int | None
+
+    def write(self, connection: psycopg.Connection, *, some_stored: bool) -> tuple[Committed, bytes]:
+        """All of it or nothing: what became of it, and the digest of the block. Raises AlreadyStored."""
+        lease, draft, committed_us = self.lease, self.draft, self.committed_us
         with connection.transaction(), connection.cursor() as cursor:
-            seq = lease.seq + 1
-            readings = write_readings(cursor, prepared.readings, chain_id=lease.chain_id, seq=seq)
-            seq, digest = append_block(cursor, lease, sealed, readings=readings.stored, committed_us=committed_us)
-            _write_units(cursor, readings, chain_id=lease.chain_id, seq=seq)
+            readings = write_readings(
+                cursor, self.readings, chain_id=lease.chain_id, seq=lease.seq + 1, some_stored=some_stored
+            )
+            seq, digest = append_block(
+                cursor, lease, self.sealed, readings=readings.stored, committed_us=committed_us, units=readings.units
+            )
             if draft.tick is not None:
                 append_tick(cursor, lease, seq, draft.tick)
             events = _write_events(cursor, draft, lease=lease, seq=seq)
-            results = _write_results(cursor, draft, lease=lease, seq=seq, actor=actor)
+            results = _write_results(cursor, draft, lease=lease, seq=seq, actor=self.actor)
             if draft.listening is not None:
                 append_listening(cursor, lease, seq, draft.listening)
             _write_again(cursor, readings, chain_id=lease.chain_id, seq=seq)
@@ -103,33 +137,19 @@ def commit(
                 lease=lease,
                 seq=seq,
                 minute=from_us(committed_us).replace(second=0, microsecond=0),
-                most=most_refused,
+                most=self.most_refused,
             )
-        advance(lease, seq, digest, committed_us)
-    return Committed(
-        seq=seq,
-        stored=readings.stored,
-        duplicates=readings.duplicates,
-        conflicts=readings.conflicts,
-        events=events,
-        results=results,
-        quarantined=put_aside.quarantined,
-        held_back=put_aside.held_back,
-    )
-
-
-def _write_units(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: int, seq: int) -> None:
-    for body in readings.units:
-        cursor.execute(
-            queries("journal")["insert_unit"],
-            {
-                "chain_id": chain_id,
-                "seq": seq,
-                "unit_id": body.unit_id,
-                "readings": body.readings,
-                "rows": body.rows,
-            },
+        committed = Committed(
+            seq=seq,
+            stored=readings.stored,
+            duplicates=readings.duplicates,
+            conflicts=readings.conflicts,
+            events=events,
+            results=results,
+            quarantined=put_aside.quarantined,
+            held_back=put_aside.held_back,
         )
+        return committed, digest
 
 
 def _write_again(cursor: psycopg.Cursor, readings: StoredReadings, *, chain_id: int, seq: int) -> None:

@@ -101,7 +101,7 @@ def time_us(value: object, field: str) -> int:
     )
 
 
-def within_window(us: int, field: str, *, earliest_us: int, received_us: int) -> int:
+def within_window(us: int, field: str, earliest_us: int, received_us: int) -> int:
     """Refuse a time from before the unit existed or more than 24 h ahead of its receipt."""
     if us > received_us + FUTURE_ALLOWANCE_US:
         raise PayloadRejected(

@@ -42,6 +42,15 @@ class ChainLease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitBody:
+    """The readings that a block newly stored of one unit, as the journal keeps them."""
+
+    unit_id: int
+    readings: int
+    rows: bytes  # as `store.rows` lays them out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """Entries as a block keeps them."""
 
@@ -76,38 +85,43 @@ def claim_chain(connection: psycopg.Connection, *, name: str, kind: str, holder:
 
 
 def append_block(
-    cursor: psycopg.Cursor, lease: ChainLease, sealed: Sealed, *, readings: int, committed_us: int
+    cursor: psycopg.Cursor,
+    lease: ChainLease,
+    sealed: Sealed,
+    *,
+    readings: int,
+    committed_us: int,
+    units: Sequence[UnitBody] = (),
 ) -> tuple[int, bytes]:
     """Append the next block in the caller's transaction; return its seq and digest.
 
     The lease itself moves only by `advance`, once the transaction has committed. Raises ChainLost.
     """
-    sql = queries("journal")
     seq = lease.seq + 1
     header = HEADER.pack(MAGIC, lease.chain_id, seq, lease.epoch, committed_us, sealed.entries, readings)
     digest = sha256(lease.digest + header + sealed.root).digest()
     cursor.execute(
-        sql["advance_chain"],
-        {"chain_id": lease.chain_id, "epoch": lease.epoch, "previous": lease.seq, "seq": seq, "digest": digest},
-    )
-    if cursor.rowcount != 1:
-        raise ChainLost(f"chain {lease.name}: another process holds it, or it is no longer at block {lease.seq}")
-    cursor.execute(
-        sql["insert_block"],
+        queries("journal")["append"],
         {
             "chain_id": lease.chain_id,
-            "seq": seq,
             "epoch": lease.epoch,
+            "previous": lease.seq,
+            "seq": seq,
+            "digest": digest,
             "committed_time": from_us(committed_us),
             "entries": sealed.entries,
             "readings": readings,
             "merkle_root": sealed.root,
             "previous_digest": lease.digest,
             "header": header,
-            "digest": digest,
+            "raw": sealed.raw,
+            "unit_ids": [body.unit_id for body in units],
+            "unit_readings": [body.readings for body in units],
+            "unit_rows": [body.rows for body in units],
         },
     )
-    cursor.execute(sql["insert_body"], {"chain_id": lease.chain_id, "seq": seq, "raw": sealed.raw})
+    if cursor.rowcount != 1:
+        raise ChainLost(f"chain {lease.name}: another process holds it, or it is no longer at block {lease.seq}")
     return seq, digest
 
 

@@ -27,7 +27,8 @@ def root(leaves: Sequence[bytes]) -> bytes:
         return EMPTY_ROOT
     level = list(leaves)
     while len(level) > 1:
-        pairs = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        nodes = iter(level)
+        pairs = [sha256(b"\x01" + left + right).digest() for left, right in zip(nodes, nodes, strict=False)]
         if len(level) % 2:
             pairs.append(level[-1])
         level = pairs

@@ -1,7 +1,7 @@
 """Write a draft's readings: each once, duplicates noticed, differing values kept as conflicts.
 
 Rows go straight into the table by binary COPY. Only when one of them is already there does the block take the slow
-way through a temporary table, which tells exactly which rows were new.
+way, in a transaction of its own, through a temporary table, which tells exactly which rows were new.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import psycopg
 
 from store.draft import ReadingColumns
+from store.journal import UnitBody
 from store.model.journal import Entry
 from store.model.times import from_us
 from store.rows import UnitRows, encode_rows
@@ -44,15 +45,6 @@ class Again:
     unit_id: int
     time_us: int
     tag_ids: list[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitBody:
-    """The readings that a block newly stored of one unit, as the journal keeps them."""
-
-    unit_id: int
-    readings: int
-    rows: bytes  # as `store.rows` lays them out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +108,25 @@ def order_readings(columns: ReadingColumns, entries: Sequence[Entry]) -> Ordered
     )
 
 
-def write_readings(cursor: psycopg.Cursor, ordered: OrderedReadings, *, chain_id: int, seq: int) -> StoredReadings:
-    """Write readings in the caller's transaction and say which were new."""
+class AlreadyStored(Exception):
+    """The record holds one of these readings; the transaction is void, and the next one must look which."""
+
+
+def write_readings(
+    cursor: psycopg.Cursor, ordered: OrderedReadings, *, chain_id: int, seq: int, some_stored: bool
+) -> StoredReadings:
+    """Write readings in the caller's transaction and say which were new.
+
+    Raises AlreadyStored where the record holds one of them, unless `some_stored` says so.
+    """
     readings, rows, stored = ordered.readings, ordered.rows, ordered.first
     rows["chain_id"], rows["block_seq"] = chain_id, seq
     units = ordered.units
-    if len(rows) and not _copied(cursor, rows):
+    if some_stored:
         stored = stored[_staged(cursor, rows, readings.time_us[stored], readings.tag_id[stored])]
         units = _bodies(readings, ordered.unit_id, stored)
+    elif len(rows):
+        _copy(cursor, rows)
     is_new = np.zeros(len(readings.entry), dtype=bool)
     is_new[stored] = True
     again = np.flatnonzero(~is_new)
@@ -182,13 +185,12 @@ def _by_object(ordered: OrderedReadings, again: npt.NDArray[np.intp]) -> tuple[A
     )
 
 
-def _copied(cursor: psycopg.Cursor, rows: npt.NDArray[np.void]) -> bool:
+def _copy(cursor: psycopg.Cursor, rows: npt.NDArray[np.void]) -> None:
     try:
-        with cursor.connection.transaction(), cursor.copy(queries("reading")["copy"]) as copy:
+        with cursor.copy(queries("reading")["copy"]) as copy:
             _write_rows(copy, rows)
     except psycopg.errors.UniqueViolation:
-        return False
-    return True
+        raise AlreadyStored from None
 
 
 def _staged(

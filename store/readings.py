@@ -31,21 +31,17 @@ def draft_readings(
 
     Raises PayloadRejected when nothing of the object can be taken (no time, no values).
     """
-    received_us = draft.entries[entry].received_us
     source_us = within_window(
-        time_us(object_.get("time"), "time"),
-        "time",
-        earliest_us=unit.commissioned_us,
-        received_us=received_us,
+        time_us(object_.get("time"), "time"), "time", unit.commissioned_us, draft.entries[entry].received_us
     )
     values = object_.get("values")
     if not isinstance(values, dict) or len(values) > MOST_VALUES:
         raise PayloadRejected(
             "wrong_type", f"values must be an object of up to {MOST_VALUES} tags, not {shown(values)}"
         )
-    position_id = _position(object_, unit)
+    position_id = None if object_.get("position") is None else _position(object_, unit)
     names, numbers = tuple(values), values.values()
-    shape = unit.shape(position_id, names)
+    shape = unit.shapes.get((position_id, names)) or unit.shape(position_id, names)
     if (
         shape is not None
         and NUMBERS.issuperset(map(type, numbers))
@@ -105,9 +101,7 @@ def draft_value(
     draft.readings.add(entry, unit.unit_id, source_us, [tag.tag_id], [number], [quality if in_range else Quality.BAD])
 
 
-def _position(object_: Mapping[str, object], unit: KnownUnit) -> PositionId | None:
-    if object_.get("position") is None:
-        return None
+def _position(object_: Mapping[str, object], unit: KnownUnit) -> PositionId:
     name = text(object_, "position")
     if name not in unit.positions:
         raise PayloadRejected("unknown_position", f"position {shown(name)} is not one of this unit")

@@ -3,7 +3,7 @@
 Beside the numbers stand the source times of the messages around a hole: the readings that were lost lie between them.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,22 +22,23 @@ MOST_BEGUN_BY_ONE = 100  # boots of one publisher in that time
 MOST_BEGUN = 1_000  # of all publishers
 
 
-def draft_sequence(draft: Draft, object_: Mapping[str, object], unit_id: UnitId | None, time: object) -> None:
+def draft_sequence(draft: Draft, entry: int, object_: Mapping[str, object], unit_id: UnitId | None) -> None:
     """Note the sequence number of an object that states one, of whatever topic, with the time it states if it does.
 
     `unit_id` is None where the publisher may not speak for the unit. Raises PayloadRejected.
     """
-    publisher, boot, seq = object_.get("publisher"), object_.get("boot"), object_.get("seq")
+    get = object_.get
+    publisher, boot, seq = get("publisher"), get("boot"), get("seq")
     if type(publisher) is str and type(boot) is int and type(seq) is int and 0 <= seq < 2**63:
         heard = draft.sequences.get((publisher, boot))
         if heard is not None:  # these two have been looked at in this draft
-            heard[seq] = unit_id, time
+            heard[seq] = unit_id, get("time")
             return
     if "publisher" not in object_ and "seq" not in object_ and "boot" not in object_:
         return
     key, seq = (text(object_, "publisher"), whole_number(object_, "boot")), whole_number(object_, "seq")
-    draft.sequences.setdefault(key, {})[seq] = unit_id, time
-    draft.speakers.setdefault(key, len(draft.entries) - 1)
+    draft.sequences.setdefault(key, {})[seq] = unit_id, get("time")
+    draft.speakers.setdefault(key, entry)
 
 
 def note_sequences(cursor: psycopg.Cursor, draft: Draft, *, found_time: datetime) -> None:
@@ -46,31 +47,40 @@ def note_sequences(cursor: psycopg.Cursor, draft: Draft, *, found_time: datetime
     Who begins to count too often is not followed: that goes into the draft's quarantine, what was said is stored.
     """
     sql = queries("sequence")
-    begun: Counter[str] | None = None
-    for (publisher, boot), numbered in draft.sequences.items():
-        key = {"publisher": publisher, "boot": boot, "found_time": found_time}
-        row = cursor.execute(sql["publisher"], key).fetchone()
-        if row is None:
-            if begun is None:
-                begun = Counter(dict(cursor.execute(sql["begun"], {"since": found_time - BEGUN_WITHIN}).fetchall()))
-            if begun[publisher] >= MOST_BEGUN_BY_ONE or begun.total() >= MOST_BEGUN:
-                _do_not_follow(draft, publisher, boot, by_one=begun[publisher] >= MOST_BEGUN_BY_ONE)
-                continue
-            begun[publisher] += 1
-        for unit_id in sorted({unit_id for unit_id, _ in numbered.values() if unit_id is not None}):
-            cursor.execute(sql["add_unit"], key | {"unit_id": unit_id})
-        seen = sorted(numbered)
-        last, last_time = (seen[0] - 1, None) if row is None else row
-        late = [number for number in seen if number <= last]
-        new = [number for number in seen if number > last]
-        if new:
-            reached = key | {"first_seq": seen[0], "last_seq": new[-1], "last_time": _time(numbered, new[-1])}
-            cursor.execute(sql["set_publisher"], reached)
-        around = _Around(numbered, before={last: last_time})
-        for first_missing, last_missing in missing(last, new):
+    boots = sorted(draft.sequences)
+    known = {
+        (publisher, boot): (last, last_time)
+        for publisher, boot, last, last_time in cursor.execute(
+            sql["publishers"], {"publishers": [name for name, _ in boots], "boots": [boot for _, boot in boots]}
+        )
+    }
+    followed = _followed(cursor, draft, [boot for boot in boots if boot not in known], found_time)
+    heard = [
+        _Heard(publisher, boot, draft.sequences[publisher, boot], known.get((publisher, boot)))
+        for publisher, boot in boots
+        if (publisher, boot) in known or (publisher, boot) in followed
+    ]
+    speaks = sorted({(one.publisher, unit_id) for one in heard for unit_id in one.units()})
+    cursor.execute(
+        sql["move_on"],
+        {
+            "found_time": found_time,
+            "speakers": [publisher for publisher, _ in speaks],
+            "unit_ids": [unit_id for _, unit_id in speaks],
+            "publishers": [one.publisher for one in heard],
+            "boots": [one.boot for one in heard],
+            "first_seqs": [one.seen[0] for one in heard],
+            "last_seqs": [one.new[-1] if one.new else one.last for one in heard],
+            "last_times": [_time(one.numbered, one.new[-1]) if one.new else one.last_time for one in heard],
+        },
+    )
+    for one in heard:
+        key = {"publisher": one.publisher, "boot": one.boot, "found_time": found_time}
+        around = _Around(one.numbered, before={one.last: one.last_time})
+        for first_missing, last_missing in missing(one.last, one.new):
             cursor.execute(sql["insert_gap"], key | around.gap(first_missing, last_missing))
-        if late:
-            _fill(cursor, key, late, numbered)
+        if one.late:
+            _fill(cursor, key, one.late, one.numbered)
 
 
 def missing(last: int, arrived: Iterable[int]) -> list[tuple[int, int]]:
@@ -118,6 +128,43 @@ class _Around:
 
     def _time(self, number: int) -> datetime | None:
         return self._before[number] if number in self._before else _time(self._numbered, number)
+
+
+class _Heard:
+    """What a block holds of one boot of a publisher, beside what was known of it."""
+
+    def __init__(
+        self, publisher: str, boot: int, numbered: Mapping[int, Numbered], known: tuple[int, datetime | None] | None
+    ) -> None:
+        self.publisher = publisher
+        self.boot = boot
+        self.numbered = numbered
+        self.seen = sorted(numbered)
+        self.last, self.last_time = (self.seen[0] - 1, None) if known is None else known
+        until = bisect_right(self.seen, self.last)
+        self.late, self.new = self.seen[:until], self.seen[until:]
+
+    def units(self) -> set[UnitId]:
+        """The units it spoke for."""
+        return {unit_id for unit_id, _ in self.numbered.values() if unit_id is not None}
+
+
+def _followed(
+    cursor: psycopg.Cursor, draft: Draft, beginning: Iterable[tuple[str, int]], found_time: datetime
+) -> set[tuple[str, int]]:
+    """Those of the boots that begin to count which are followed; the others go into the quarantine."""
+    followed: set[tuple[str, int]] = set()
+    begun: Counter[str] | None = None
+    for publisher, boot in beginning:
+        if begun is None:
+            since = {"since": found_time - BEGUN_WITHIN}
+            begun = Counter(dict(cursor.execute(queries("sequence")["begun"], since).fetchall()))
+        if begun[publisher] >= MOST_BEGUN_BY_ONE or begun.total() >= MOST_BEGUN:
+            _do_not_follow(draft, publisher, boot, by_one=begun[publisher] >= MOST_BEGUN_BY_ONE)
+            continue
+        begun[publisher] += 1
+        followed.add((publisher, boot))
+    return followed
 
 
 def _do_not_follow(draft: Draft, publisher: str, boot: int, *, by_one: bool) -> None:

@@ -6,21 +6,27 @@ UPDATE chain SET epoch = epoch + 1, holder = %(holder)s, claimed_at = clock_time
 RETURNING chain_id, epoch, seq, digest,
     (SELECT committed_time FROM block WHERE block.chain_id = chain.chain_id AND block.seq = chain.seq) AS committed_time;
 
--- advance_chain: Move a chain on by one block, if its epoch is still mine.
-UPDATE chain SET seq = %(seq)s, digest = %(digest)s
-WHERE chain_id = %(chain_id)s AND epoch = %(epoch)s AND seq = %(previous)s;
-
--- insert_block: The header of a block.
-INSERT INTO block (chain_id, seq, epoch, committed_time, entries, readings, merkle_root, previous_digest, header, digest)
-VALUES (%(chain_id)s, %(seq)s, %(epoch)s, %(committed_time)s, %(entries)s, %(readings)s, %(merkle_root)s,
-    %(previous_digest)s, %(header)s, %(digest)s);
-
--- insert_body: The entries of a block as they came.
-INSERT INTO block_body (chain_id, seq, raw) VALUES (%(chain_id)s, %(seq)s, %(raw)s);
-
--- insert_unit: What a block newly stored of one unit.
-INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows)
-VALUES (%(chain_id)s, %(seq)s, %(unit_id)s, %(readings)s, %(rows)s);
+-- append: Move a chain on by one block and write it, with what it newly stored of units; no row: it is not mine any more.
+WITH advanced AS (
+    UPDATE chain SET seq = %(seq)s, digest = %(digest)s
+    WHERE chain_id = %(chain_id)s AND epoch = %(epoch)s AND seq = %(previous)s
+    RETURNING chain_id, seq, epoch, digest
+), header AS (
+    INSERT INTO block (chain_id, seq, epoch, committed_time, entries, readings, merkle_root, previous_digest, header,
+        digest)
+    SELECT chain_id, seq, epoch, %(committed_time)s, %(entries)s, %(readings)s, %(merkle_root)s, %(previous_digest)s,
+        %(header)s, digest
+    FROM advanced
+), body AS (
+    INSERT INTO block_body (chain_id, seq, raw) SELECT chain_id, seq, %(raw)s FROM advanced
+), units AS (
+    INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows)
+    SELECT chain_id, seq, stored.unit_id, stored.readings, stored.rows
+    FROM advanced,
+        unnest(%(unit_ids)b::integer[], %(unit_readings)b::integer[], %(unit_rows)b::bytea[])
+            AS stored (unit_id, readings, rows)
+)
+SELECT seq FROM advanced;
 
 -- insert_tick: The time a block told.
 INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate)

@@ -1,14 +1,21 @@
--- publisher: The newest sequence number of a publisher since its boot, locked.
-SELECT last_seq, last_time FROM publisher WHERE publisher = %(publisher)s AND boot = %(boot)s FOR UPDATE;
+-- publishers: The newest sequence numbers of publishers since their boots, locked.
+SELECT publisher.publisher, publisher.boot, publisher.last_seq, publisher.last_time
+FROM unnest(%(publishers)b::text[], %(boots)b::bigint[]) AS heard (publisher, boot)
+JOIN publisher USING (publisher, boot)
+ORDER BY publisher.publisher, publisher.boot FOR UPDATE OF publisher;
 
--- set_publisher: Move a publisher on.
+-- move_on: Move publishers on, and note for which units they speak.
+WITH units AS (
+    INSERT INTO publisher_unit (publisher, unit_id, found_time)
+    SELECT spoken.publisher, spoken.unit_id, %(found_time)s
+    FROM unnest(%(speakers)b::text[], %(unit_ids)b::integer[]) AS spoken (publisher, unit_id)
+    ON CONFLICT DO NOTHING
+)
 INSERT INTO publisher (publisher, boot, first_seq, last_seq, last_time, first_heard)
-VALUES (%(publisher)s, %(boot)s, %(first_seq)s, %(last_seq)s, %(last_time)s, %(found_time)s)
+SELECT publisher, boot, first_seq, last_seq, last_time, %(found_time)s
+FROM unnest(%(publishers)b::text[], %(boots)b::bigint[], %(first_seqs)b::bigint[], %(last_seqs)b::bigint[],
+    %(last_times)b::timestamptz[]) AS heard (publisher, boot, first_seq, last_seq, last_time)
 ON CONFLICT (publisher, boot) DO UPDATE SET last_seq = excluded.last_seq, last_time = excluded.last_time;
-
--- add_unit: A publisher speaks for a unit.
-INSERT INTO publisher_unit (publisher, unit_id, found_time) VALUES (%(publisher)s, %(unit_id)s, %(found_time)s)
-ON CONFLICT DO NOTHING;
 
 -- begun: How often each publisher began to count since an instant.
 SELECT publisher, count(*) FROM publisher WHERE first_heard > %(since)s GROUP BY publisher;
