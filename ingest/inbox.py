@@ -53,7 +53,7 @@ class Inbox:
         """Up to `most` deliveries in arrival order; empty when none came in time."""
         deadline = time.monotonic() + within_s
         with self._changed:
-            while not self._deliveries and not self._closed:
+            while not self._deliveries:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     return []
@@ -65,7 +65,7 @@ class Inbox:
             return taken
 
     def close(self) -> None:
-        """Let everybody who waits go."""
+        """Take no more, and let go who waits for room."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
