@@ -1,8 +1,9 @@
 """The life of a reference after it was drafted: approved by QA, put to use, retired; who, why and when is kept.
 
 A reference is frozen from its draft on. Whoever drafted it never approves it, and nobody approves one whose packet is
-missing or whose bytes are not those that were drafted; nobody puts one to use whose bytes are not those that were
-approved. The audit event, the journal's entry by which analytics learns of a use, and the state are one transaction.
+missing or whose bytes are not those that were drafted; nobody puts one to use whose bytes or packet are not those that
+were approved. The audit event, the journal's entry by which analytics learns of a use, and the state are one
+transaction.
 """
 
 import hashlib
@@ -60,8 +61,8 @@ def put_to_use(connection: psycopg.Connection, reference_id: ReferenceId, *, act
         if found["state"] != ReferenceState.APPROVED:
             raise Conflict(f"reference {found['name']} is {found['state']}; only an approved one is put to use")
         approved = connection.execute(queries("reference")["approved_as"], found).fetchone()
-        if approved != (found["digest"], _sha256(found)):
-            raise Conflict(f"the bytes of reference {found['name']} are not those that were approved")
+        if approved != (found["digest"], _sha256(found), found["packet_sha256"]):
+            raise Conflict(f"reference {found['name']} or its review packet is not what was approved")
         before = connection.execute(queries("reference")["in_use"], found).fetchone()
         if before is not None:
             replaced = _locked(connection, ReferenceId(before[0]))
@@ -107,12 +108,17 @@ def _decide(
         action=f"reference {str(state).replace('_', ' ')}",
         subject=f"reference:{found['reference_id']}",
         old={"state": found["state"]},
-        new={"state": str(state), "name": found["name"], "digest": found["digest"]},
+        new={
+            "state": str(state),
+            "name": found["name"],
+            "digest": found["digest"],
+            "packet": found["packet_sha256"].hex(),
+        },
         reason=reason.strip(),
     )
     connection.execute(sql["set_state"], decided)
     said = {"actor": actor.name, "reason": reason.strip(), "known_at": known_at}
-    about = {"digest": found["digest"], "model_sha256": _sha256(found)}
+    about = {"digest": found["digest"], "model_sha256": _sha256(found), "packet_sha256": found["packet_sha256"]}
     connection.execute(sql["insert_decision"], decided | said | about)
 
 

@@ -97,11 +97,12 @@ def append_block(
 
     The lease itself moves only by `advance`, once the transaction has committed. Raises ChainLost.
     """
+    sql = queries("journal")
     seq = lease.seq + 1
     header = HEADER.pack(MAGIC, lease.chain_id, seq, lease.epoch, committed_us, sealed.entries, readings)
     digest = sha256(lease.digest + header + sealed.root).digest()
     cursor.execute(
-        queries("journal")["append"],
+        sql["append"],
         {
             "chain_id": lease.chain_id,
             "epoch": lease.epoch,
@@ -115,13 +116,21 @@ def append_block(
             "previous_digest": lease.digest,
             "header": header,
             "raw": sealed.raw,
-            "unit_ids": [body.unit_id for body in units],
-            "unit_readings": [body.readings for body in units],
-            "unit_rows": [body.rows for body in units],
         },
     )
     if cursor.rowcount != 1:
         raise ChainLost(f"chain {lease.name}: another process holds it, or it is no longer at block {lease.seq}")
+    if units:
+        cursor.execute(
+            sql["insert_units"],
+            {
+                "chain_id": lease.chain_id,
+                "seq": seq,
+                "unit_ids": [body.unit_id for body in units],
+                "readings": [body.readings for body in units],
+                "rows": [body.rows for body in units],
+            },
+        )
     return seq, digest
 
 

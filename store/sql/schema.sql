@@ -1615,6 +1615,7 @@ CREATE TABLE public.reference_decision (
     known_at timestamp with time zone NOT NULL,
     digest bytea NOT NULL,
     model_sha256 bytea NOT NULL,
+    packet_sha256 bytea NOT NULL,
     CONSTRAINT reference_decision_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT reference_decision_state_check CHECK ((state = ANY (ARRAY['approved'::text, 'in_use'::text, 'retired'::text])))
 );

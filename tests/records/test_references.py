@@ -122,15 +122,18 @@ def test_detect_4_what_was_not_reviewed_as_it_is_cannot_be_approved(desk: Desk) 
 
 
 def test_detect_4_what_is_not_what_was_approved_is_not_put_to_use(desk: Desk) -> None:
-    swapped, renamed = desk.draft("swapped"), desk.draft("renamed")
-    for reference in (swapped, renamed):
+    swapped, renamed, retold = desk.draft("swapped"), desk.draft("renamed"), desk.draft("retold")
+    for reference in (swapped, renamed, retold):
         desk.approve(reference)
+    desk.owner.execute(
+        "UPDATE reference SET review = jsonb_set(review, '{batches}', '[1]') WHERE reference_id = %s", [retold]
+    )
     desk.owner.execute("UPDATE reference SET model = 'another' WHERE reference_id = %s", [swapped])
     desk.owner.execute("UPDATE reference SET digest = 'another' WHERE reference_id = %s", [renamed])
-    for reference in (swapped, renamed):
-        with pytest.raises(Conflict, match="are not those that were approved"):
+    for reference in (swapped, renamed, retold):
+        with pytest.raises(Conflict, match="is not what was approved"):
             put_to_use(desk.api, reference, actor=MIA, reason="x")
-    assert desk.states() == [("swapped", "approved"), ("renamed", "approved")]
+    assert desk.states() == [("swapped", "approved"), ("renamed", "approved"), ("retold", "approved")]
 
 
 def test_a_state_is_reached_in_order_alone(desk: Desk) -> None:

@@ -142,8 +142,9 @@ INSERT INTO qc_replicate (qc_result_id, position, value_text, value_number, vali
 INSERT INTO reference (reference_id, name, role, process_version_id, state, model, digest, software, drafted_by, review,
     known_at)
 OVERRIDING SYSTEM VALUE VALUES (1, 'new 1', 'new', 2, 'in_use', '\x00', '\x01', '1', 'mia', '{"batches": []}', '2026-01-15Z');
-INSERT INTO reference_decision (reference_id, state, actor, reason, known_at, digest, model_sha256)
-VALUES (1, 'approved', 'quinn', 'fit', '2026-01-15Z', '\x01', '\x02');
+INSERT INTO reference_decision (reference_id, state, actor, reason, known_at, digest, model_sha256,
+    packet_sha256)
+VALUES (1, 'approved', 'quinn', 'fit', '2026-01-15Z', '\x01', '\x02', '\x03');
 INSERT INTO reference_batch (reference_id, batch_id, input_digest, starting_material) VALUES (1, 1, '\x01', 'patient');
 INSERT INTO reference_input (reference_id, batch_id, correction_id, input_digest) VALUES (1, 1, 1, '\x02');
 INSERT INTO intake (ordinal, chain_id, seq) VALUES (1, 1, 1), (2, 1, 2);

@@ -6,7 +6,7 @@ UPDATE chain SET epoch = epoch + 1, holder = %(holder)s, claimed_at = clock_time
 RETURNING chain_id, epoch, seq, digest,
     (SELECT committed_time FROM block WHERE block.chain_id = chain.chain_id AND block.seq = chain.seq) AS committed_time;
 
--- append: Move a chain on by one block and write it, with what it newly stored of units; no row: it is not mine any more.
+-- append: Move a chain on by one block and write it; no row says that its epoch is not mine any more.
 WITH advanced AS (
     UPDATE chain SET seq = %(seq)s, digest = %(digest)s
     WHERE chain_id = %(chain_id)s AND epoch = %(epoch)s AND seq = %(previous)s
@@ -19,14 +19,13 @@ WITH advanced AS (
     FROM advanced
 ), body AS (
     INSERT INTO block_body (chain_id, seq, raw) SELECT chain_id, seq, %(raw)s FROM advanced
-), units AS (
-    INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows)
-    SELECT chain_id, seq, stored.unit_id, stored.readings, stored.rows
-    FROM advanced,
-        unnest(%(unit_ids)b::integer[], %(unit_readings)b::integer[], %(unit_rows)b::bytea[])
-            AS stored (unit_id, readings, rows)
 )
 SELECT seq FROM advanced;
+
+-- insert_units: What a block newly stored of units.
+INSERT INTO block_unit (chain_id, seq, unit_id, readings, rows)
+SELECT %(chain_id)s, %(seq)s, stored.unit_id, stored.readings, stored.rows
+FROM unnest(%(unit_ids)b::integer[], %(readings)b::integer[], %(rows)b::bytea[]) AS stored (unit_id, readings, rows);
 
 -- insert_tick: The time a block told.
 INSERT INTO block_tick (chain_id, seq, plant_time, host_time, rate)

@@ -115,7 +115,8 @@ SELECT %(reference_id)s, batch_id, %(unit_procedure_id)s, %(input_digest)s, star
 FROM batch WHERE batch_id = %(batch_id)s;
 
 -- state: A reference as somebody decides about it.
-SELECT reference_id, name, role, process_version_id, unit_kind, state, encode(digest, 'hex') AS digest, drafted_by, review, model
+SELECT reference_id, name, role, process_version_id, unit_kind, state, encode(digest, 'hex') AS digest, drafted_by, review,
+    model, sha256(convert_to(review::text, 'UTF8')) AS packet_sha256
 FROM reference
 WHERE reference_id = %(reference_id)s FOR UPDATE;
 
@@ -128,10 +129,11 @@ WHERE process_version_id = %(process_version_id)s AND role = %(role)s AND state 
 -- set_state: Move a reference on in its life.
 UPDATE reference SET state = %(state)s WHERE reference_id = %(reference_id)s;
 
--- insert_decision: Who moved a reference on, why, and which bytes they decided about.
-INSERT INTO reference_decision (reference_id, state, actor, reason, known_at, digest, model_sha256)
-VALUES (%(reference_id)s, %(state)s, %(actor)s, %(reason)s, %(known_at)s, decode(%(digest)s, 'hex'), %(model_sha256)s);
+-- insert_decision: Who moved a reference on, why, and which bytes and which packet they decided about.
+INSERT INTO reference_decision (reference_id, state, actor, reason, known_at, digest, model_sha256, packet_sha256)
+VALUES (%(reference_id)s, %(state)s, %(actor)s, %(reason)s, %(known_at)s, decode(%(digest)s, 'hex'), %(model_sha256)s,
+    %(packet_sha256)s);
 
 -- approved_as: What a reference was when it was approved.
-SELECT encode(digest, 'hex'), model_sha256 FROM reference_decision
+SELECT encode(digest, 'hex'), model_sha256, packet_sha256 FROM reference_decision
 WHERE reference_id = %(reference_id)s AND state = 'approved';
