@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from analytics.playing import read_run, replay
+from analytics.pinned import replay
+from analytics.playing import read_run
 from analytics.software import software
 from records.audit import verify
 from records.corrections_intervals import IntervalChange, correct_intervals
