@@ -64,7 +64,8 @@ def turn_of(connection: psycopg.Connection, *, position: int, until: int) -> int
 def take_over(connection: psycopg.Connection, claim: Claim, position: int) -> int | None:
     """Let a revision be the run that watches, in the caller's transaction; returns the run that it ends.
 
-    None where that run has gone on meanwhile, or another process moves it just now: then it catches up once more.
+    None where that run has gone on meanwhile, another process moves it just now or follows corrections, which may end
+    it: then it catches up once more.
     """
     sql = queries("rerun")
     at = {"unit_procedure_id": claim.unit_procedure_id, "position": position}

@@ -137,7 +137,7 @@ def _taken_up(
             log.info("watched anew by another version", batch=claim.batch, run=claim.run, position=claim.position)
             return None
         search = Search(connection, read_run(connection, claim.monitor_id))
-    until = min(claim.reach, search.position + settings.analytics_blocks)
+    until = search.position + settings.analytics_blocks  # not only as far as the run may go: its correction lies beyond
     played = search.go_on(connection, turn_of(connection, position=search.position, until=until))
     if played is None:
         cache.searches[claim.monitor_id] = search

@@ -187,6 +187,20 @@ def test_several_workers_share_a_revision(watched: Watched) -> None:
 
 
 @pytest.mark.usefixtures("short_rounds")
+def test_a_revision_does_not_take_over_while_corrections_are_followed(watched: Watched) -> None:
+    messages = with_buffer()
+    take(watched, running(messages, until_h=SETTLED_H))
+    begun(watched)
+    with watched.database.connect("owner", autocommit=False) as other:
+        other.execute("SELECT FROM consumer WHERE name = 'batches' FOR UPDATE")  # another process follows them
+        watched.analyse()
+        assert runs(watched)[1] == (2, "late_readings", False, False, True)
+    take(watched, running(messages, from_h=SETTLED_H, until_h=15.0))
+    watched.analyse()
+    assert runs(watched) == JUDGED
+
+
+@pytest.mark.usefixtures("short_rounds")
 def test_a_batch_that_ends_while_a_revision_catches_up_is_judged_by_a_run_over_all_of_it(watched: Watched) -> None:
     take(watched, same_batch("BR-01", "CT-INTIME"))
     messages = with_buffer()

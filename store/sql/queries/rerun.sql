@@ -138,10 +138,11 @@ SELECT max(run) FROM monitor WHERE unit_procedure_id = %(unit_procedure_id)s;
 -- give_up: A run that watches anew judges everything a revision would: what catches up beside it goes no further.
 UPDATE monitor SET closed = true WHERE unit_procedure_id = %(unit_procedure_id)s AND beside AND NOT closed;
 
--- watching_at: The run that watches a unit procedure, locked, where it has come exactly so far.
-SELECT monitor_id FROM monitor
-WHERE unit_procedure_id = %(unit_procedure_id)s AND until_ordinal IS NULL AND position = %(position)s
-FOR UPDATE SKIP LOCKED;
+-- watching_at: The run that watches a unit procedure, locked, where it has come exactly so far; none while corrections are followed, which end runs too.
+SELECT monitor.monitor_id FROM monitor CROSS JOIN consumer
+WHERE monitor.unit_procedure_id = %(unit_procedure_id)s AND monitor.until_ordinal IS NULL
+    AND monitor.position = %(position)s AND consumer.name = 'batches'
+FOR UPDATE OF monitor SKIP LOCKED FOR SHARE OF consumer SKIP LOCKED;
 
 -- take_over: A revision that has caught up is the run that watches.
 UPDATE monitor SET beside = false, until_ordinal = NULL, watches_since = clock_timestamp()
