@@ -2,32 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from analytics.segment import Floats, Int64s
+from analytics.segment import Floats
+from store.model.score import NEAR
+
+
+class Scored(NamedTuple):
+    """A tag, a score of it over its limit (1 and more is beyond), and the layer that gave it."""
+
+    tag: str
+    ratio: float
+    layer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredCell:
-    """The tags that were judged, of each the largest score over its limit (1 and more is beyond) and its layer."""
+    """The tags that were judged."""
 
     cell: int
     ended_us: int
-    tags: tuple[str, ...]
-    ratios: tuple[float, ...]
-    layers: tuple[str, ...]
+    nearest: tuple[Scored, ...]  # of each tag the largest
+    further: tuple[Scored, ...]  # of each tag its other layers that came near their limits, the nearest first
 
     @classmethod
     def of(
-        cls, cell: int, ended_us: int, ratios: Floats, best_layer: Int64s, *, tags: Sequence[str], layers: Sequence[str]
+        cls, cell: int, ended_us: int, ratios: Floats, *, tags: Sequence[str], layers: Sequence[str]
     ) -> "ScoredCell":
-        """`ratios` and `best_layer` hold a number for each of `tags`; NaN: it was not judged."""
-        judged = np.flatnonzero(~np.isnan(ratios)).tolist()
-        return cls(
-            cell=cell,
-            ended_us=ended_us,
-            tags=tuple(tags[slot] for slot in judged),
-            ratios=tuple(float(ratios[slot]) for slot in judged),
-            layers=tuple(layers[int(best_layer[slot])] for slot in judged),
-        )
+        """`ratios` are (layers, tags); negative: it was not judged."""
+        found: tuple[list[Scored], list[Scored]] = [], []
+        for slot, tag in enumerate(tags):
+            order = np.argsort(-ratios[:, slot], kind="stable").tolist()
+            for rank, layer in enumerate(order):
+                ratio = float(ratios[layer, slot])
+                if ratio < (NEAR if rank else 0.0):
+                    break
+                found[min(rank, 1)].append(Scored(tag, ratio, layers[layer]))
+        return cls(cell=cell, ended_us=ended_us, nearest=tuple(found[0]), further=tuple(found[1]))

@@ -180,12 +180,15 @@ def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], 
                     "monitor_id": claim.monitor_id,
                     "cell": cell.cell,
                     "ended_time": from_us(cell.ended_us),
-                    "tags": list(cell.tags),
-                    "ratio": [_drawable(ratio) for ratio in cell.ratios],
-                    "layer": list(cell.layers),
+                    "tags": [one.tag for one in cell.nearest],
+                    "ratio": [_drawable(one.ratio) for one in cell.nearest],
+                    "layer": [one.layer for one in cell.nearest],
+                    "further_tag": [one.tag for one in cell.further],
+                    "further_ratio": [_drawable(one.ratio) for one in cell.further],
+                    "further_layer": [one.layer for one in cell.further],
                 }
                 for cell in scored
-                if cell.tags
+                if cell.nearest
             ],
         )
 

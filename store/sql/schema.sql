@@ -1259,8 +1259,12 @@ CREATE TABLE public.monitor_score (
     tags text[] NOT NULL,
     ratio real[] NOT NULL,
     layer text[] NOT NULL,
+    further_tag text[] DEFAULT '{}'::text[] NOT NULL,
+    further_ratio real[] DEFAULT '{}'::real[] NOT NULL,
+    further_layer text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT monitor_score_cell_check CHECK ((cell >= 0)),
-    CONSTRAINT monitor_score_check CHECK (((cardinality(tags) = cardinality(ratio)) AND (cardinality(tags) = cardinality(layer))))
+    CONSTRAINT monitor_score_check CHECK (((cardinality(tags) = cardinality(ratio)) AND (cardinality(tags) = cardinality(layer)))),
+    CONSTRAINT monitor_score_check1 CHECK (((cardinality(further_tag) = cardinality(further_ratio)) AND (cardinality(further_tag) = cardinality(further_layer))))
 );
 
 CREATE TABLE public.out_of_order (
