@@ -32,12 +32,16 @@ class ScoredCell:
         cls, cell: int, ended_us: int, ratios: Floats, *, tags: Sequence[str], layers: Sequence[str]
     ) -> "ScoredCell":
         """`ratios` are (layers, tags); negative: it was not judged."""
-        found: tuple[list[Scored], list[Scored]] = [], []
-        for slot, tag in enumerate(tags):
-            order = np.argsort(-ratios[:, slot], kind="stable").tolist()
-            for rank, layer in enumerate(order):
-                ratio = float(ratios[layer, slot])
-                if ratio < (NEAR if rank else 0.0):
-                    break
-                found[min(rank, 1)].append(Scored(tag, ratio, layers[layer]))
-        return cls(cell=cell, ended_us=ended_us, nearest=tuple(found[0]), further=tuple(found[1]))
+        best = np.argmax(ratios, axis=0).tolist()
+        near = [(layer, slot) for layer, slot in np.argwhere(ratios >= NEAR).tolist() if layer != best[slot]]
+        near.sort(key=lambda one: (one[1], -ratios[one], one[0]))
+
+        def scored(layer: int, slot: int) -> Scored:
+            return Scored(tags[slot], float(ratios[layer, slot]), layers[layer])
+
+        return cls(
+            cell=cell,
+            ended_us=ended_us,
+            nearest=tuple(scored(layer, slot) for slot, layer in enumerate(best) if ratios[layer, slot] >= 0.0),
+            further=tuple(scored(layer, slot) for layer, slot in near),
+        )

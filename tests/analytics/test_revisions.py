@@ -241,6 +241,24 @@ def test_a_correction_gives_up_a_revision_because_its_own_run_judges_the_same(wa
 
 
 @pytest.mark.usefixtures("short_rounds")
+def test_an_upgrade_gives_up_a_revision_of_the_older_version_and_judges_what_came_late(watched: Watched) -> None:
+    take(watched, running(same_batch("BR-01", "CT-INTIME")))
+    messages = with_buffer()
+    take(watched, running(messages, until_h=SETTLED_H))
+    begun(watched)
+    older = "UPDATE monitor SET software = 'batchwitness 0.0.1' FROM batch WHERE batch.batch_id = monitor.batch_id"
+    watched.record.owner.execute(f"{older} AND batch.name = 'CT-LATE'")
+    take(watched, running(messages, from_h=SETTLED_H))
+    watched.analyse()
+    assert runs(watched) == [
+        (1, None, True, False, False),
+        (2, "late_readings", True, False, True),
+        (3, "upgrade", False, True, False),
+    ]
+    assert told(watched, "CT-LATE") == told(watched, "CT-INTIME")
+
+
+@pytest.mark.usefixtures("short_rounds")
 def test_a_revision_that_fails_is_told_and_the_batch_is_watched_as_before(watched: Watched) -> None:
     messages = with_buffer()
     first = running(messages, until_h=SETTLED_H)
