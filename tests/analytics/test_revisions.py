@@ -276,6 +276,24 @@ def test_a_revision_that_fails_is_told_and_the_batch_is_watched_as_before(watche
     assert runs(watched)[-1] == (3, "late_readings", True, True, False)
 
 
+@pytest.mark.usefixtures("short_rounds")
+def test_a_revision_takes_over_from_a_run_that_failed_meanwhile(watched: Watched) -> None:
+    take(watched, running(same_batch("BR-01", "CT-INTIME")))
+    messages = with_buffer()
+    take(watched, running(messages, until_h=SETTLED_H))
+    begun(watched)
+    watched.record.owner.execute("UPDATE monitor SET state = 'rubbish' WHERE late_until IS NULL AND run = 1")
+    take(watched, running(messages, from_h=SETTLED_H))
+    watched.analyse()
+    assert runs(watched) == JUDGED
+    asked = (
+        "SELECT run, superseded FROM alert_now JOIN batch USING (batch_id)"
+        " WHERE detector = 'monitor_failed' AND batch.name = %s"
+    )
+    assert watched.record.ask(asked, "CT-LATE") == [(1, True)]
+    assert told(watched, "CT-LATE") != []
+
+
 def test_a_tag_that_is_always_late_leads_to_one_revision_a_pause(watched: Watched) -> None:
     said: list[Message] = []
     waiting: list[Message] = []
