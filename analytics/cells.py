@@ -42,6 +42,16 @@ class Reduction:
     ended_us: int  # the watermark after the tick
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """Readings that came after their cell had closed: stored, but not judged. Times are unit time."""
+
+    readings: int
+    first_us: int | None  # when the first of them came; None: none has
+    last_us: int | None
+    reached_us: int  # unit time now
+
+
 class CellReducer:
     """The open cells of one batch. Slots number the tags; slot −1 is a reading of a tag nobody watches."""
 
@@ -54,6 +64,7 @@ class CellReducer:
         self.ceiling_us: int | None = None  # the farthest a reading may push the watermark
         self.closed = 0  # cells with a smaller index are closed
         self.late_counts = np.zeros(slots, np.int64)
+        self._late_us: tuple[int, int] | None = None  # unit time at which the first and the last of them came
         self._pending: list[tuple[Int64s, Int32s, Floats]] = []
 
     def feed(self, segment: Segment, slots: Int32s) -> Reduction:
@@ -76,6 +87,8 @@ class CellReducer:
             taken = np.flatnonzero(known & (cells >= closed_before) & usable)
             if len(late):
                 np.add.at(self.late_counts, slots[late], 1)
+                first_us, last_us = int(before[late[0]]), int(before[late[-1]])
+                self._late_us = (first_us if self._late_us is None else self._late_us[0], last_us)
             if len(taken):
                 # Adding zero turns −0.0 into 0.0, which would otherwise keep the order of arrival in its sign.
                 self._pending.append((cells[taken], slots[taken], segment.values[taken] + 0.0))
@@ -88,6 +101,14 @@ class CellReducer:
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
             self.hold_back(tick)
         return Reduction(closed=self._close(reached), late=late, watermark_us=reached, ended_us=self.watermark_us)
+
+    @property
+    def late(self) -> Late:
+        """What came too late so far."""
+        first_us, last_us = self._late_us or (None, None)
+        return Late(
+            readings=int(self.late_counts.sum()), first_us=first_us, last_us=last_us, reached_us=self.watermark_us
+        )
 
     def hold_back(self, tick: Tick) -> None:
         """Let no reading push the watermark further beyond a tick than it allows. No time passes by this."""
@@ -104,7 +125,7 @@ class CellReducer:
         order = np.lexsort((values, slots, cells))
         return pack(
             "cells",
-            1,
+            2,
             {
                 "watermark_us": self.watermark_us,
                 "ceiling_us": self.ceiling_us,
@@ -113,6 +134,7 @@ class CellReducer:
                 "lateness_us": self.lateness_us,
                 "width_us": self.grid.width_us,
                 "cells": self.grid.cells,
+                "late_us": self._late_us,
             },
             {
                 "cells": cells[order],
@@ -125,7 +147,7 @@ class CellReducer:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The reducer those bytes describe."""
-        fields, arrays = unpack("cells", 1, data)
+        fields, arrays = unpack("cells", 2, data)
         reducer = cls(
             grid=Grid(width_us=fields["width_us"], cells=fields["cells"]),
             start_us=fields["start_us"],
@@ -136,6 +158,7 @@ class CellReducer:
         reducer.ceiling_us = fields["ceiling_us"]
         reducer.closed = fields["closed"]
         reducer.late_counts = arrays["late"]
+        reducer._late_us = None if fields["late_us"] is None else tuple(fields["late_us"])
         if len(arrays["cells"]):
             reducer._pending = [(arrays["cells"], arrays["slots"], arrays["values"])]
         return reducer

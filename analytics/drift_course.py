@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from analytics.detectors.declared import Declared
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
-from analytics.layers import Layer
+from analytics.layers import STEP, Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
 from analytics.segment import Floats, Int64s
 from analytics.sentences import (
@@ -240,11 +241,14 @@ class DriftCourse:
         return first
 
     def evidence(self, order: list[int], best_layer: Int64s) -> tuple[dict[str, float | int | str], ...]:
-        """The latest cells of the four worst tags, with what each layer said."""
+        """The latest cells of the four worst tags, with what each layer said, and the bins of a sudden change."""
         last = len(self.values) - 1
         rows: list[dict[str, float | int | str]] = []
         for slot in order[:4]:
             layer = int(best_layer[slot])
+            detector = self._layers[self._names[layer]]
+            if isinstance(detector, Step):
+                rows += self._bins(detector, slot, float(self.limits[layer, slot]))
             for back in range(len(self.scores) - 1, -1, -1):
                 cell = last - back
                 value, z = float(self.values[cell][slot]), float(self.z[cell][slot])
@@ -263,3 +267,20 @@ class DriftCourse:
                     }
                 )
         return tuple(rows)
+
+    def _bins(self, detector: Step, slot: int, limit: float) -> Iterator[dict[str, float | int | str]]:
+        """The bins a sudden change rests on: the score is the lesser excess of the last two."""
+        seen = detector.seen(slot)
+        for one in seen:
+            row: dict[str, float | int | str] = {
+                "tag": self._tags[slot].name,
+                "cell": (one.end_us - 1) // self._reference.grid.width_us,
+                "value": one.value,
+                "layer": STEP,
+                "bin_end_h": one.end_us / US_PER_H,
+            }
+            if one.change is not None:
+                row |= asdict(one.change)
+            if one is seen[-1]:
+                row |= {"score": detector.score_told(slot), "limit": limit}
+            yield row

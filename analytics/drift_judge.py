@@ -92,9 +92,7 @@ class DriftJudge:
             return []
         ratios, best_layer = self._compare()
         self.scored.append(
-            ScoredCell.of(
-                cell, end_us, self.ratios, best_layer, tags=[tag.name for tag in self._tags], layers=self._names
-            )
+            ScoredCell.of(cell, end_us, ratios, tags=[tag.name for tag in self._tags], layers=self._names)
         )
         beyond = np.zeros(len(self._tags), np.bool_) if self._blind.cover(end_us) else self.ratios >= 1.0
         if not beyond.any() and not self._book.open:

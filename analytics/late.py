@@ -5,12 +5,13 @@ unit time had reached it, and is not seen a second time where it came. So the ne
 time, and is itself the same whenever it is played again.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.cells import CellReducer
+from analytics.cells import NEVER_US, CellReducer
 from analytics.grid import Grid
 from analytics.segment import Int64s, Segment, Tick
 from analytics.slots import Slots
@@ -56,7 +57,9 @@ class LateSeeker:
         self._reducer = CellReducer(grid=grid, start_us=start_us, lateness_us=lateness_us, slots=len(tags))
         self._late: list[Segment] = []
         self._fed: list[tuple[Int64s, Int64s]] = []  # of the block that is being fed: entries, unit time after each
-        self._reached: list[tuple[Int64s, Int64s, Int64s]] = []  # ordinals, entries, unit time after each
+        # Where unit time moved on, of a long batch one row for each second: ordinals, entries, unit time after each.
+        self._ordinals, self._entries, self._reached = array("q"), array("q"), array("q")
+        self._last = (0, 0)  # ordinal and entry of what was fed last
         self.ended_us: int | None = None
 
     def hold_back(self, tick: Tick) -> None:
@@ -86,7 +89,12 @@ class LateSeeker:
         last = int(self._fed[-1][0][-1]) if self._fed else 0
         self._fed.append((np.array([last], np.int64), np.array([self._reducer.watermark_us], np.int64)))
         entries, reached = (np.concatenate(column) for column in zip(*self._fed, strict=True))
-        self._reached.append((np.full(len(entries), ordinal, np.int64), entries, reached))
+        before = np.concatenate(([self._reached[-1] if self._reached else NEVER_US], reached[:-1]))
+        moved = np.flatnonzero(reached > before)
+        self._ordinals.extend([ordinal] * len(moved))
+        self._entries.frombytes(entries[moved].tobytes())
+        self._reached.frombytes(reached[moved].tobytes())
+        self._last = (ordinal, last)
         self._fed = []
 
     def after_the_end(self, segment: Segment) -> None:
@@ -107,9 +115,12 @@ class LateSeeker:
             return NOTHING_MOVED
         tag_id = np.concatenate([part.tag_ids for part in self._late])
         time_us = np.concatenate([part.source_times_us for part in self._late])
-        ordinals, entries, reached = (np.concatenate(column) for column in zip(*self._reached, strict=True))
         # What unit time never reached belongs to the last entry before the end.
-        place = np.minimum(np.searchsorted(reached, time_us), len(reached) - 1)
+        ordinals, entries = (
+            np.append(np.frombuffer(column, np.int64), last)
+            for column, last in zip((self._ordinals, self._entries), self._last, strict=True)
+        )
+        place = np.searchsorted(np.frombuffer(self._reached, np.int64), time_us)
         rows = UnitRows(
             entry=entries[place].astype(np.uint32),
             tag_id=tag_id,

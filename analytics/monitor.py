@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.cells import BAD, CellReducer, ClosedCell
+from analytics.cells import BAD, CellReducer, ClosedCell, Late
 from analytics.context import Context
 from analytics.departure_judge import DepartureJudge
 from analytics.departures import ComparedPoint, Departure
@@ -119,9 +119,9 @@ class BatchMonitor:
         return cls(start, reference_new, reference_old)
 
     @property
-    def late_readings(self) -> int:
+    def late(self) -> Late:
         """Readings that came after their cell had closed. They are stored, but were not judged."""
-        return int(self._reducer.late_counts.sum())
+        return self._reducer.late
 
     def seeker(self) -> LateSeeker:
         """What finds the readings that come too late for this monitor, from its beginning."""

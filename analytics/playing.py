@@ -1,16 +1,16 @@
 """Play a stretch of the intake to one run of a monitor: the same live, after a restart or in a year."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import psycopg
 
 from analytics.configuration import Configuration
-from analytics.corrections import Corrections, corrections_at
+from analytics.corrections import Corrections
 from analytics.intake import Stretch
-from analytics.late import NOTHING_MOVED, LateSeeker, Moved
+from analytics.late import NOTHING_MOVED, Moved
 from analytics.monitor import BatchMonitor
 from analytics.packing import UnknownFormat
 from analytics.reference import ReferenceModel, digest_of
@@ -103,49 +103,6 @@ def read_run(connection: psycopg.Connection, monitor_id: int) -> Run:
     return run._replace(configuration=Configuration.from_fields(row[Run._fields.index("configuration")]))
 
 
-def replay(connection: psycopg.Connection, run: Run) -> Iterator[tuple[int, list[Alert], bool]]:
-    """A run once more from its beginning, as far as it has come."""
-    run.verify()
-    stretch = Stretch(after=run.started_ordinal - 1, until=run.position)
-    yield from play(connection, run.begin(), stretch, played_by(connection, run))
-
-
-def played_by(connection: psycopg.Connection, run: Run) -> Played:
-    """What a run watches, with what had been corrected and what had come late by the ordinal it is pinned to."""
-    tags = [tag.tag_id for tag in run.configuration.tags]
-    played = Played(
-        unit_id=run.unit_id,
-        unit_procedure_id=run.unit_procedure_id,
-        transport_allowance_s=run.configuration.transport_allowance_s,
-        corrections=corrections_at(connection, run.unit_procedure_id, run.corrected_ordinal, tags),
-    )
-    return replace(played, moved=_moved(connection, run, played))
-
-
-def _moved(connection: psycopg.Connection, run: Run, played: Played) -> Moved:
-    """What came late for a run up to the ordinal it is pinned to: found by playing once what came until then."""
-    if run.corrected_ordinal is None:
-        return NOTHING_MOVED
-    seeker = run.begin().seeker()
-    if run.configuration.first_tick is not None:
-        seeker.hold_back(run.configuration.first_tick)
-    last = run.started_ordinal - 1
-    for ordinal, _, _ in play(connection, seeker, Stretch(after=last, until=run.corrected_ordinal), played):
-        seeker.passed(ordinal)
-        last = ordinal
-    if seeker.ended_us is not None:
-        play_beyond(connection, seeker, Stretch(after=last, until=run.corrected_ordinal), played)
-    return seeker.moved()
-
-
-def play_beyond(connection: psycopg.Connection, seeker: LateSeeker, stretch: Stretch, played: Played) -> None:
-    """Show a seeker what came for a batch after its end."""
-    beyond = {"after": stretch.after, "until": stretch.until, "unit_id": played.unit_id}
-    for _, rows, _, _ in connection.execute(queries("analytics")["unit_blocks"], beyond):
-        if rows is not None:
-            seeker.after_the_end(_segment(played.corrections.readings(decode_rows(rows))))
-
-
 def play(
     connection: psycopg.Connection, monitor: Watching, stretch: Stretch, played: Played
 ) -> Iterator[tuple[int, list[Alert], bool]]:
@@ -174,7 +131,7 @@ def play(
     if ends_at is not None and stretch.until == ends_at:
         assert corrections.ended_us is not None
         rows_left = played.moved.block(ends_at, None)
-        alerts = [] if rows_left is None else monitor.feed(_segment(rows_left))
+        alerts = [] if rows_left is None else monitor.feed(segment_of(rows_left))
         yield ends_at, alerts + monitor.close(corrections.ended_us), True
 
 
@@ -194,7 +151,7 @@ def feed_block(
         else:
             alerts += monitor.close(happening.time_us)
             if rows is not None and first < len(rows.entry):
-                monitor.after_the_end(_segment(rows.between(first, len(rows.entry))))
+                monitor.after_the_end(segment_of(rows.between(first, len(rows.entry))))
             return alerts, True
     if rows is not None:
         alerts += _feed(monitor, rows, first, len(rows.entry))
@@ -261,10 +218,11 @@ def _happenings(connection: psycopg.Connection, stretch: Stretch, played: Played
 def _feed(monitor: Watching, rows: UnitRows, first: int, last: int) -> list[Alert]:
     if first == last:
         return []
-    return monitor.feed(_segment(rows.between(first, last)))
+    return monitor.feed(segment_of(rows.between(first, last)))
 
 
-def _segment(rows: UnitRows) -> Segment:
+def segment_of(rows: UnitRows) -> Segment:
+    """Rows of a unit as the analytics take them."""
     return Segment(
         ordinals=rows.entry.astype(np.int64),
         tag_ids=rows.tag_id,

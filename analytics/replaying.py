@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from analytics.playing import read_run, replay
+from analytics.pinned import replay
+from analytics.playing import read_run
 from store.model.alert import Alert
 from store.model.times import from_us
 from store.sql import queries

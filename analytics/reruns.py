@@ -7,6 +7,7 @@ runs stay.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -88,13 +89,28 @@ def end_run(connection: psycopg.Connection, monitor_id: int, ordinal: int) -> No
 
 
 def run_again(
-    connection: psycopg.Connection, monitor_id: int, ordinal: int, settings: AnalyticsSettings, cause: Cause
+    connection: psycopg.Connection,
+    monitor_id: int,
+    ordinal: int,
+    settings: AnalyticsSettings,
+    cause: Cause,
+    *,
+    late_until: datetime | None = None,
 ) -> None:
-    """Begin the next run of a run that has been ended, with what was known up to an ordinal of the intake."""
+    """Begin the next run of a run, with what was known up to an ordinal of the intake.
+
+    The run has been ended, and a revision of it is given up; or, where `late_until` says the unit time at that ordinal,
+    the run goes on and the next one is a revision that catches up beside it.
+    """
     sql = queries("rerun")
     before = read_run(connection, monitor_id)
+    of_procedure = {"unit_procedure_id": before.unit_procedure_id}
+    if late_until is None:
+        connection.execute(sql["give_up"], of_procedure)
+    newest = connection.execute(sql["newest_run"], of_procedure).fetchone()
+    assert newest is not None
     interval = interval_at(connection, before.unit_procedure_id, ordinal)
-    run = before._replace(run=before.run + 1, batch_id=interval.batch_id, batch=interval.batch, software=software())
+    run = before._replace(run=newest[0] + 1, batch_id=interval.batch_id, batch=interval.batch, software=software())
     if interval.process_version_id != before.configuration.process_version_id:
         made = setup(
             connection,
@@ -121,6 +137,8 @@ def run_again(
             "run": run.run,
             "corrected_ordinal": ordinal,
             "cause": str(cause),
+            "beside": late_until is not None,
+            "late_until": late_until,
             "reference_new_id": run.reference_new_id,
             "reference_old_id": run.reference_old_id,
             "software": run.software,

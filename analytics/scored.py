@@ -2,32 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from analytics.segment import Floats, Int64s
+from analytics.segment import Floats
+from store.model.score import NEAR
+
+
+class Scored(NamedTuple):
+    """A tag, a score of it over its limit (1 and more is beyond), and the layer that gave it."""
+
+    tag: str
+    ratio: float
+    layer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredCell:
-    """The tags that were judged, of each the largest score over its limit (1 and more is beyond) and its layer."""
+    """The tags that were judged."""
 
     cell: int
     ended_us: int
-    tags: tuple[str, ...]
-    ratios: tuple[float, ...]
-    layers: tuple[str, ...]
+    nearest: tuple[Scored, ...]  # of each tag the largest
+    further: tuple[Scored, ...]  # of each tag its other layers that came near their limits, the nearest first
 
     @classmethod
     def of(
-        cls, cell: int, ended_us: int, ratios: Floats, best_layer: Int64s, *, tags: Sequence[str], layers: Sequence[str]
+        cls, cell: int, ended_us: int, ratios: Floats, *, tags: Sequence[str], layers: Sequence[str]
     ) -> "ScoredCell":
-        """`ratios` and `best_layer` hold a number for each of `tags`; NaN: it was not judged."""
-        judged = np.flatnonzero(~np.isnan(ratios)).tolist()
+        """`ratios` are (layers, tags); negative: it was not judged."""
+        best = np.argmax(ratios, axis=0).tolist()
+        near = [(layer, slot) for layer, slot in np.argwhere(ratios >= NEAR).tolist() if layer != best[slot]]
+        near.sort(key=lambda one: (one[1], -ratios[one], one[0]))
+
+        def scored(layer: int, slot: int) -> Scored:
+            return Scored(tags[slot], float(ratios[layer, slot]), layers[layer])
+
         return cls(
             cell=cell,
             ended_us=ended_us,
-            tags=tuple(tags[slot] for slot in judged),
-            ratios=tuple(float(ratios[slot]) for slot in judged),
-            layers=tuple(layers[int(best_layer[slot])] for slot in judged),
+            nearest=tuple(scored(layer, slot) for slot, layer in enumerate(best) if ratios[layer, slot] >= 0.0),
+            further=tuple(scored(layer, slot) for layer, slot in near),
         )

@@ -18,6 +18,18 @@ class AnalyticsSettings(BaseSettings):
         description="How long a message may be on its way, in host seconds, before a tick concludes anything from "
         "its absence.",
     )
+    late_settling_s: float = Field(
+        default=900.0,
+        ge=0,
+        description="How long, in unit time, no late reading may have come before a running batch's late readings are "
+        "judged.",
+    )
+    revision_pause_s: float = Field(
+        default=6 * 3600.0,
+        gt=0,
+        description="How long, in unit time, a running batch is left before its late readings are judged again, and "
+        "the longest that they wait while more keep coming.",
+    )
     analytics_blocks: int = Field(
         default=500, ge=1, le=10_000, description="Most journal blocks a monitor takes in one transaction."
     )

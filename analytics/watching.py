@@ -3,17 +3,21 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
+from analytics.alert_rows import write_alert
+from analytics.claims import Claim, next_claim
 from analytics.departures import ComparedPoint, Departure
 from analytics.intake import Stretch, position_of
 from analytics.monitor import BatchMonitor
-from analytics.playing import Played, model_of, play, play_beyond, played_by, read_run
+from analytics.pinned import Search, play_beyond
+from analytics.playing import Played, model_of, play, read_run
 from analytics.reruns import Cause, end_run, run_again, run_on_under_this_version
+from analytics.revisions import begin_revision, is_due, take_over, turn_of, watching_run
 from analytics.scored import ScoredCell
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
@@ -39,6 +43,7 @@ class MonitorCache:
     """Monitors in memory by number: saves reading run, models and state, never decides anything."""
 
     kept: dict[int, Kept] = field(default_factory=dict)
+    searches: dict[int, Search] = field(default_factory=dict)  # what came late is being looked for
 
 
 def advance_monitor(
@@ -46,66 +51,52 @@ def advance_monitor(
 ) -> bool:
     """Move the monitor that is farthest behind on; False when none needs it.
 
-    Those that keep up come before those that catch up after a correction. One that cannot go on is set aside with an
-    alert, so that one batch never blinds the others.
+    Those that keep up come before those that catch up after a correction, and these before revisions. One that cannot
+    go on is set aside with an alert, so that one batch never blinds the others.
     """
     with connection.transaction():
-        row = connection.execute(queries("analytics")["claim_monitor"], {"head": head}).fetchone()
-        if row is None:
+        claimed = next_claim(connection, head)
+        if claimed is None:
             return False
-        claim = Claim(*row)
         try:
             with connection.transaction():
-                _advance(connection, claim, head, settings, cache)
+                _advance(connection, claimed, settings, cache)
         except psycopg.OperationalError:
             raise  # the store is unavailable, the monitor is not to blame
         except Exception as error:
-            log.exception("monitor failed", batch=claim.batch, position=claim.position)
-            cache.kept.pop(claim.monitor_id, None)
-            _set_aside(connection, claim, error)
+            log.exception("monitor failed", batch=claimed.batch, run=claimed.run, position=claimed.position)
+            cache.kept.pop(claimed.monitor_id, None)
+            cache.searches.pop(claimed.monitor_id, None)
+            _set_aside(connection, claimed, error)
     return True
 
 
-class Claim(NamedTuple):
-    """A locked monitor row with what is needed to go on."""
-
-    monitor_id: int
-    unit_procedure_id: int
-    run: int
-    batch_id: int
-    batch: str
-    unit_id: int
-    position: int
-    until_ordinal: int | None
-
-
-def _advance(
-    connection: psycopg.Connection, claim: Claim, head: int, settings: AnalyticsSettings, cache: MonitorCache
-) -> None:
-    kept = cache.kept.pop(claim.monitor_id, None)
-    if kept is None or kept.position != claim.position:
-        superseded = claim.until_ordinal is not None
-        if run_on_under_this_version(connection, claim.monitor_id, superseded=superseded, settings=settings):
-            log.info("watched anew by another version", batch=claim.batch, run=claim.run, position=claim.position)
-            return
-        kept = _read(connection, claim)
+def _advance(connection: psycopg.Connection, claim: Claim, settings: AnalyticsSettings, cache: MonitorCache) -> None:
+    kept = _taken_up(connection, claim, settings, cache)
+    if kept is None:
+        return
     monitor, played = kept.monitor, kept.played
-    until = min(head, claim.position + settings.analytics_blocks)
-    if claim.until_ordinal is not None:
-        until = min(until, claim.until_ordinal)
-    closed = until == claim.until_ordinal
-    again = False
+    until = min(claim.reach, claim.position + settings.analytics_blocks)
+    if claim.beside:
+        until = turn_of(connection, position=claim.position, until=until)
+    closed = until == claim.until_ordinal and not claim.beside
+    again = revised = False
     for ordinal, alerts, ended in play(connection, monitor, Stretch(after=claim.position, until=until), played):
         for alert in alerts:
             write_alert(connection, alert, claim, ordinal=ordinal)
         if ended:
             _write_departures(connection, monitor.departures, claim, ordinal=ordinal)
         closed = closed or ended
-        if ended and claim.until_ordinal is None:
+        if ended and claim.watches:
             _note_what_came_after(connection, monitor, played, claim, ordinal)
-            # Not while it runs: until another run had caught up, nobody would say how the batch stands.
-            again = monitor.late_readings > 0 and ordinal > played.corrections.ordinal
+            again = monitor.late.readings > 0 and ordinal > played.corrections.ordinal
             until = ordinal if again else until
+        elif claim.watches and not revised and is_due(monitor.late, claim.late_until, settings):
+            revised = True
+            if begin_revision(connection, claim, ordinal, monitor.late, settings):
+                log.info(
+                    "late readings are scored beside", batch=claim.batch, run=claim.run, late=monitor.late.readings
+                )
     _write_scored(connection, monitor.take_scored(), claim)
     _write_compared(connection, monitor.take_compared(), claim)
     connection.execute(
@@ -120,12 +111,38 @@ def _advance(
     )
     if again:
         log.info(
-            "late readings are scored by another run", batch=claim.batch, run=claim.run, late=monitor.late_readings
+            "late readings are scored by another run", batch=claim.batch, run=claim.run, late=monitor.late.readings
         )
         end_run(connection, claim.monitor_id, until)
         run_again(connection, claim.monitor_id, until, settings, Cause.LATE_READINGS)
+    if claim.beside and until == claim.reach:
+        ended_run = take_over(connection, claim, until)
+        if ended_run is not None:
+            log.info("a revision watches now", batch=claim.batch, run=claim.run, position=until)
+            cache.kept.pop(ended_run, None)
     if not closed:
         cache.kept[claim.monitor_id] = Kept(until, monitor, played)
+
+
+def _taken_up(
+    connection: psycopg.Connection, claim: Claim, settings: AnalyticsSettings, cache: MonitorCache
+) -> Kept | None:
+    """The monitor where it stands; None when another run begins in its place, or what came late is still looked for."""
+    kept = cache.kept.pop(claim.monitor_id, None)
+    if kept is not None and kept.position == claim.position:
+        return kept
+    search = cache.searches.pop(claim.monitor_id, None)
+    if search is None:
+        if run_on_under_this_version(connection, claim.monitor_id, superseded=not claim.watches, settings=settings):
+            log.info("watched anew by another version", batch=claim.batch, run=claim.run, position=claim.position)
+            return None
+        search = Search(connection, read_run(connection, claim.monitor_id))
+    until = search.position + settings.analytics_blocks  # not only as far as the run may go: its correction lies beyond
+    played = search.go_on(connection, turn_of(connection, position=search.position, until=until))
+    if played is None:
+        cache.searches[claim.monitor_id] = search
+        return None
+    return _read(connection, claim, played)
 
 
 def _note_what_came_after(
@@ -142,16 +159,16 @@ def _note_what_came_after(
         connection.execute(queries("rerun")["note_late"], {"monitor_id": claim.monitor_id, "ordinal": reach})
 
 
-def _read(connection: psycopg.Connection, claim: Claim) -> Kept:
-    """A monitor as it is stored, with the corrections its run is pinned to."""
+def _read(connection: psycopg.Connection, claim: Claim, played: Played) -> Kept:
+    """A monitor as it is stored."""
     run = read_run(connection, claim.monitor_id)
     run.verify()
-    row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": claim.monitor_id}).fetchone()
+    row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": run.monitor_id}).fetchone()
     assert row is not None
     monitor = BatchMonitor.from_bytes(
         row[0], reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
     )
-    return Kept(claim.position, monitor, played_by(connection, run))
+    return Kept(claim.position, monitor, played)
 
 
 def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], claim: Claim) -> None:
@@ -163,12 +180,15 @@ def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], 
                     "monitor_id": claim.monitor_id,
                     "cell": cell.cell,
                     "ended_time": from_us(cell.ended_us),
-                    "tags": list(cell.tags),
-                    "ratio": [_drawable(ratio) for ratio in cell.ratios],
-                    "layer": list(cell.layers),
+                    "tags": [one.tag for one in cell.nearest],
+                    "ratio": [_drawable(one.ratio) for one in cell.nearest],
+                    "layer": [one.layer for one in cell.nearest],
+                    "further_tag": [one.tag for one in cell.further],
+                    "further_ratio": [_drawable(one.ratio) for one in cell.further],
+                    "further_layer": [one.layer for one in cell.further],
                 }
                 for cell in scored
-                if cell.tags
+                if cell.nearest
             ],
         )
 
@@ -215,11 +235,19 @@ def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -
     sql = queries("analytics")
     why = f"{type(error).__name__}: {error}"[:500]
     connection.execute(sql["fail_monitor"], {"monitor_id": claim.monitor_id, "failure": why})
+    if claim.beside:
+        what = f"What came late for {claim.batch} is not judged before it ends: the run that judged it failed ({why}). "
+        what += "It is watched as before, without the late readings; report the failure."
+        told_by = claim._replace(monitor_id=watching_run(connection, claim.unit_procedure_id))
+    else:
+        what = f"Nobody watches {claim.batch} any more: its monitor failed ({why}). Its data are recorded as before; "
+        what += "judge it by hand and report the failure."
+        told_by = claim
     now_us = time.time_ns() // 1000
     alert = Alert(
         ordinal=0,
         kind=AlertKind.SILENCE,
-        severity=AlertSeverity.HIGH,
+        severity=AlertSeverity.MEDIUM if claim.beside else AlertSeverity.HIGH,
         detector="monitor_failed",
         tags=(),
         raised_us=now_us,
@@ -227,58 +255,7 @@ def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -
         phase_time_h=0.0,
         score=1.0,
         limit=0.0,
-        sentence=f"Nobody watches {claim.batch} any more: its monitor failed ({why}). Its data are recorded as before; "
-        "judge it by hand and report the failure.",
+        sentence=what,
         software=software(),
     )
-    write_alert(connection, alert, claim, ordinal=claim.position)
-
-
-def write_alert(connection: psycopg.Connection, alert: Alert, claim: Claim, *, ordinal: int) -> None:
-    """Raise an alert, or add what became of it, in the caller's transaction."""
-    sql = queries("analytics")
-    asked = {"monitor_id": claim.monitor_id, "ordinal": alert.ordinal}
-    known = connection.execute(sql["alert_of_monitor"], asked).fetchone()
-    common: dict[str, Any] = {
-        "severity": str(alert.severity),
-        "detector": alert.detector,
-        "tags": list(alert.tags),
-        "score": alert.score,
-        "limit_value": alert.limit,
-        "sentence": alert.sentence,
-        "contributions": Jsonb(alert.contributions),
-        "cells": Jsonb(alert.cells),
-        "intake_ordinal": ordinal,
-    }
-    if known is None:
-        raised = common | {
-            "monitor_id": claim.monitor_id,
-            "batch_id": claim.batch_id,
-            "unit_id": claim.unit_id,
-            "ordinal": alert.ordinal,
-            "kind": str(alert.kind),
-            "raised_time": from_us(alert.raised_us),
-            "onset_time": from_us(alert.onset_us),
-            "phase_time_h": alert.phase_time_h,
-            "reference_digest": alert.reference_digest,
-            "software": alert.software,
-        }
-        raised |= {"same_as": _same_as(connection, raised, claim)}
-        known = connection.execute(sql["insert_alert"], raised).fetchone()
-        if alert.ended_us is None:
-            return
-        assert known is not None
-        known = (known[0], 0)
-    ended = None if alert.ended_us is None else from_us(alert.ended_us)
-    connection.execute(
-        sql["update_alert"], common | {"alert_id": known[0], "version": known[1] + 1, "ended_time": ended}
-    )
-
-
-def _same_as(connection: psycopg.Connection, raised: dict[str, Any], claim: Claim) -> int | None:
-    """The alert of an earlier run that is raised again just as it was."""
-    if claim.run == 1:
-        return None
-    asked = raised | {"unit_procedure_id": claim.unit_procedure_id, "run": claim.run}
-    row = connection.execute(queries("rerun")["same_as"], asked).fetchone()
-    return None if row is None else int(row[0])
+    write_alert(connection, alert, told_by, ordinal=claim.position)

@@ -10,6 +10,7 @@ from api.clock import read_clock
 from api.completeness import Completeness, read_completeness
 from api.database import row, rows
 from api.freshness import judge, read_spoken
+from api.late import LateReadings, read_late
 from api.material import unlike_reference
 from api.overlay import PhaseHours, hour_of, read_phases
 from api.pseudonyms import without
@@ -82,6 +83,7 @@ class BatchDetail(BaseModel):
     software: str | None
     run: int | None  # of its monitor
     run_cause: str | None  # why one after the first began: correction, upgrade, late_readings
+    late: LateReadings | None  # null: nobody watches it
     references: list[ReferenceRow]
     tags: list[TagRow]
     completeness: Completeness
@@ -128,6 +130,7 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
         software=None if monitor is None else monitor["software"],
         run=None if monitor is None else monitor["run"],
         run_cause=None if monitor is None else monitor["cause"],
+        late=read_late(connection, made["batch_id"]),
         references=references,
         tags=_tags(tags, told, fresh.silent),
         completeness=read_completeness(connection, made),

@@ -1,38 +1,51 @@
 """What stood out while a drift lasted: over cells, and ranked over the episode as a whole.
 
 A share is a share of the scores over their limits, of all tags that came near a limit or beyond it in a cell; each tag
-counts with the layer in which it came nearest. It says where the monitor saw something, not what caused it.
+counts with the layer in which it came nearest, so that what several layers see is not counted several times. Which
+others came near is said of each tag and cell, and of the episode. It says where the monitor saw something, not what
+caused it.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection
 from pydantic import BaseModel
 
 from api.database import Row, rows
 from api.overlay import hour_of
+from store.model.score import NEAR
 from store.sql import queries
 
-NEAR = 0.75  # of a limit; what stays farther from it tells nothing, and many such tags would drown the few that do
+Parts = dict[str, list[tuple[str, float]]]  # of a cell: layers and scores over limits of the tags that came near
 NAMED = 4  # tags that the sentence names
 
 
-class RankedTag(BaseModel):
-    """One tag over the cells of an episode."""
+class RankedLayer(BaseModel):
+    """One layer of a tag over the cells of an episode."""
 
-    tag: str
-    share: float  # of the sum over the episode; those of all tags sum to 1
-    of_alert: bool  # whether the alert names it
+    layer: str
     near: int  # cells in which it came near its limit or beyond
     beyond: int
     largest: float  # score over limit
     largest_h: float
-    layer: str  # that gave the largest
+
+
+class RankedTag(RankedLayer):
+    """One tag over the cells of an episode, by the layer that came nearest in each; `layer` gave the largest."""
+
+    tag: str
+    share: float  # of the sum over the episode; those of all tags sum to 1
+    of_alert: bool  # whether the alert names it
+    layers: list[RankedLayer]  # all that came near a limit, the one that came farthest first
 
 
 class Contributions(BaseModel):
-    """Shares by cell, `share[tag][cell]`, null where the tag was not near; those of a cell sum to 1."""
+    """Shares by cell, `share[tag][cell]`, null where the tag was not near; those of a cell sum to 1.
+
+    `layers[tag][cell]` names the layers of the tag that were near, the nearest first.
+    """
 
     near: float
     from_h: float  # of the episode
@@ -42,6 +55,7 @@ class Contributions(BaseModel):
     hours: list[float]  # ends of the cells of the whole batch
     tags: list[str]  # in the order of `ranked`, then those that were near only at other times
     share: list[list[float | None]]
+    layers: list[list[list[str]]]
     ranked: list[RankedTag]
     sentence: str
 
@@ -69,40 +83,57 @@ def read_contributions(
         hours=hours,
         tags=names,
         share=[[_share(cell, tag) for cell in parts] for tag in names],
+        layers=[[[layer for layer, _ in cell.get(tag, ())] for cell in parts] for tag in names],
         ranked=ranked,
         sentence=_sentence(ranked, from_h, to_h, len(inside), counted, any_kept=bool(cells)),
     )
 
 
-def _parts(cell: Row) -> dict[str, tuple[float, str]]:
-    """Score over limit and layer of the tags that came near."""
-    told = zip(cell["tags"], cell["ratio"], cell["layer"], strict=True)
-    return {tag: (ratio, layer) for tag, ratio, layer in told if ratio >= NEAR}
+def _parts(cell: Row) -> Parts:
+    told = [*zip(cell["tags"], cell["layer"], cell["ratio"], strict=True)]
+    told += zip(cell["further_tag"], cell["further_layer"], cell["further_ratio"], strict=True)
+    parts: Parts = {}
+    for tag, layer, ratio in sorted(told, key=lambda one: -one[2]):
+        if ratio >= NEAR:
+            parts.setdefault(tag, []).append((layer, ratio))
+    return parts
 
 
-def _share(cell: dict[str, tuple[float, str]], tag: str) -> float | None:
-    return cell[tag][0] / sum(ratio for ratio, _ in cell.values()) if tag in cell else None
+def _share(cell: Parts, tag: str) -> float | None:
+    return _nearest(cell[tag]) / sum(map(_nearest, cell.values())) if tag in cell else None
 
 
-def _ranked(episode: Sequence[tuple[float, dict[str, tuple[float, str]]]], tags: Sequence[str]) -> list[RankedTag]:
-    total = sum(ratio for _, cell in episode for ratio, _ in cell.values())
+def _nearest(layers: Sequence[tuple[str, float]]) -> float:
+    return layers[0][1]
+
+
+def _ranked(episode: Sequence[tuple[float, Parts]], tags: Sequence[str]) -> list[RankedTag]:
+    total = sum(_nearest(layers) for _, cell in episode for layers in cell.values())
     found = []
     for name in {tag for _, cell in episode for tag in cell}:
-        own = [(hour, *cell[name]) for hour, cell in episode if name in cell]
-        largest_h, largest, layer = max(own, key=lambda one: one[1])
+        own = [(hour, *cell[name][0]) for hour, cell in episode if name in cell]
+        by_layer: dict[str, list[tuple[float, str, float]]] = {}
+        for hour, cell in episode:
+            for layer, ratio in cell.get(name, ()):
+                by_layer.setdefault(layer, []).append((hour, layer, ratio))
+        layers = [RankedLayer(**_over(one)) for one in by_layer.values()]
         found.append(
             RankedTag(
+                **_over(own),
                 tag=name,
-                share=sum(ratio for _, ratio, _ in own) / total,
+                share=sum(ratio for _, _, ratio in own) / total,
                 of_alert=name in tags,
-                near=len(own),
-                beyond=sum(ratio >= 1.0 for _, ratio, _ in own),
-                largest=largest,
-                largest_h=largest_h,
-                layer=layer,
+                layers=sorted(layers, key=lambda one: (-one.largest, one.layer)),
             )
         )
     return sorted(found, key=lambda one: (-one.share, one.tag))
+
+
+def _over(scores: Sequence[tuple[float, str, float]]) -> dict[str, Any]:
+    """What hours, layers and ratios come to over an episode."""
+    largest_h, layer, largest = max(scores, key=lambda one: one[2])
+    beyond = sum(ratio >= 1.0 for _, _, ratio in scores)
+    return {"layer": layer, "near": len(scores), "beyond": beyond, "largest": largest, "largest_h": largest_h}
 
 
 def _sentence(

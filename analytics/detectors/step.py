@@ -17,6 +17,7 @@ from analytics.segment import Floats
 NOW = 3  # bins whose median is the level now: deaf to one wild reading
 BEFORE = 5  # bins before them, whose median is the level it is compared with
 KEPT = NOW + BEFORE
+WINDOW = KEPT + 1  # bins on which a score rests: those of two neighbouring changes
 LONGEST = 2 * KEPT  # bins: over a longer time, with holes, a change is not sudden
 CONFIRM_WITHIN = 2  # bins after which the change before confirms nothing any more
 CLIP = 30.0  # SD
@@ -32,6 +33,27 @@ class StepCourse:
     sd: Floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One of the two changes a score rests on, with its newest bin closed. In the tag's unit, `excess` in SD."""
+
+    before: float
+    after: float
+    low: float  # what reference batches change there at least, and at most
+    high: float
+    sd: float
+    excess: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenBin:
+    """A bin that a score rests on, and the change that was judged when it closed; None: it was not looked at."""
+
+    end_us: int  # after the start
+    value: float
+    change: Change | None
+
+
 class Step:
     """By how many SD the median of the last 3 bins left that of the 5 before them, beyond what the reference does.
 
@@ -43,12 +65,13 @@ class Step:
     def __init__(self, course: StepCourse) -> None:
         self._course = course
         tags = course.sd.shape[1]
-        self._values = np.full((tags, KEPT), np.nan)  # of the last known bins, the newest last
-        self._bins = np.full((tags, KEPT), -1, np.int64)
+        self._values = np.full((tags, WINDOW), np.nan)  # of the last known bins, the newest last
+        self._bins = np.full((tags, WINDOW), -1, np.int64)
         self._excess = np.full(tags, np.nan)  # of the newest bin
-        self._peak = np.full(tags, np.nan)  # since the last cell
-        self._at_peak = np.full((tags, 3), np.nan)  # level before, level then, number of the first bin of that level
-        self._told = np.full((tags, 3), np.nan)  # the same of what was last said
+        self._peak = np.full(tags, np.nan)  # largest score since the last cell, and the bins then
+        self._peak_values, self._peak_bins = self._values.copy(), self._bins.copy()
+        self._told = np.full(tags, np.nan)  # the same of what was last said
+        self._told_values, self._told_bins = self._values.copy(), self._bins.copy()
 
     def note(self, slot: int, at: int, value: float, *, judged: bool = True) -> float:
         """The score of a slot with its bin number `at` closed, signed; NaN while it is not known.
@@ -59,72 +82,101 @@ class Step:
         self._values[slot, :-1], self._values[slot, -1] = self._values[slot, 1:].copy(), value
         self._bins[slot, :-1], self._bins[slot, -1] = self._bins[slot, 1:].copy(), at
         last, self._excess[slot] = float(self._excess[slot]), np.nan
-        first = int(self._bins[slot, 0])
+        first = int(self._bins[slot, -KEPT])
         if first < 0 or at - first >= LONGEST or not 0 <= at < len(self._course.sd):
             return float("nan")
-        course = self._course
-        level_before, level_now = self._levels(slot)
-        excess = excess_of(
-            level_now - level_before,
-            float(course.low[at, slot]),
-            float(course.high[at, slot]),
-            float(course.sd[at, slot]),
-        )
+        excess = self._change(slot, at, self._values[slot, -KEPT:].tolist()).excess
         self._excess[slot] = excess
         if at - before > CONFIRM_WITHIN:
             return float("nan")
         score = lesser(last, excess)
         if judged and not math.isnan(score) and not abs(score) <= abs(self._peak[slot]):  # no peak yet is NaN
             self._peak[slot] = score
-            self._at_peak[slot] = (*self._levels(slot), float(self._bins[slot, BEFORE]))
+            self._peak_values[slot], self._peak_bins[slot] = self._values[slot], self._bins[slot]
         return score
 
     def update(self, cell: int, row: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
         """The largest scores of the bins since the last cell, (tags,), signed; NaN where there was none."""
         peak, self._peak = self._peak, np.full(len(self._peak), np.nan)
-        self._told = np.where(np.isnan(peak)[:, None], self._told, self._at_peak)
+        for slot in np.flatnonzero(~np.isnan(peak)).tolist():
+            self._say(slot, float(peak[slot]))
         return peak
 
     def tell(self, slot: int) -> None:
         """What is said of a slot from now on is the largest change since the last cell."""
-        self._told[slot] = self._at_peak[slot]
+        self._say(slot, float(self._peak[slot]))
 
     def levels(self, slot: int) -> tuple[float, float]:
         """The level before and after the change that was last told, in the tag's unit."""
-        before, after, _ = self._told[slot].tolist()
-        return before, after
+        return levels_of(self._told_values[slot, -KEPT:].tolist())
 
     def began_us(self, slot: int) -> int:
         """When the first bin of the level after that change began, µs after the start."""
-        return int(self._told[slot, 2]) * self._course.width_us
+        return int(self._told_bins[slot, -NOW]) * self._course.width_us
 
-    def _levels(self, slot: int) -> tuple[float, float]:
-        values = self._values[slot].tolist()
-        return sorted(values[:BEFORE])[BEFORE // 2], sorted(values[BEFORE:])[NOW // 2]
+    def score_told(self, slot: int) -> float:
+        """The score of that change, signed."""
+        return float(self._told[slot])
+
+    def seen(self, slot: int) -> tuple[SeenBin, ...]:
+        """The bins on which that score rests, the newest last; the last two each with the change judged at it."""
+        values, bins = self._told_values[slot].tolist(), self._told_bins[slot].tolist()
+        changes = {
+            last: self._change(slot, bins[last], values[last + 1 - KEPT : last + 1])
+            for last in (WINDOW - 2, WINDOW - 1)
+        }
+        return tuple(
+            SeenBin(end_us=(at + 1) * self._course.width_us, value=value, change=changes.get(number))
+            for number, (at, value) in enumerate(zip(bins, values, strict=True))
+        )
+
+    def _say(self, slot: int, score: float) -> None:
+        self._told[slot] = score
+        self._told_values[slot], self._told_bins[slot] = self._peak_values[slot], self._peak_bins[slot]
+
+    def _change(self, slot: int, at: int, values: list[float]) -> Change:
+        low, high, sd = (float(part[at, slot]) for part in (self._course.low, self._course.high, self._course.sd))
+        before, after = levels_of(values)
+        excess = excess_of(after - before, low, high, sd)
+        return Change(before=before, after=after, low=low, high=high, sd=sd, excess=excess)
 
     def to_bytes(self) -> bytes:
-        """The last bins of every tag, the newest excess, the peak since the last cell and what the last one was."""
+        """The last bins of every tag, the newest excess, the peak since the last cell and what was last said."""
         return pack(
             "step",
-            1,
+            2,
             {},
             {
                 "values": self._values,
                 "bins": self._bins,
                 "excess": self._excess,
                 "peak": self._peak,
-                "at peak": self._at_peak,
+                "peak values": self._peak_values,
+                "peak bins": self._peak_bins,
                 "told": self._told,
+                "told values": self._told_values,
+                "told bins": self._told_bins,
             },
         )
 
     def restore(self, data: bytes) -> Self:
         """This detector in the state those bytes describe."""
-        _, arrays = unpack("step", 1, data)
+        _, arrays = unpack("step", 2, data)
         self._values, self._bins = arrays["values"], arrays["bins"]
         self._excess, self._peak = arrays["excess"], arrays["peak"]
-        self._at_peak, self._told = arrays["at peak"], arrays["told"]
+        self._peak_values, self._peak_bins = arrays["peak values"], arrays["peak bins"]
+        self._told = arrays["told"]
+        self._told_values, self._told_bins = arrays["told values"], arrays["told bins"]
         return self
+
+
+def levels_of(values: list[float]) -> tuple[float, float]:
+    """The level before and the level now of the last bins of a tag.
+
+    >>> levels_of([1.0, 1.0, 9.0, 1.0, 1.0, 5.0, 5.0, 0.0])
+    (1.0, 5.0)
+    """
+    return sorted(values[:BEFORE])[BEFORE // 2], sorted(values[BEFORE:])[NOW // 2]
 
 
 def excess_of(change: float, low: float, high: float, sd: float) -> float:

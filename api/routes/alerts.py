@@ -22,6 +22,9 @@ from store.sql import queries
 
 MOST_VERSIONS = 2**31 - 1
 
+# Of an earlier run, where the alert of the later one is shown; or of a revision that does not watch.
+ELSEWHERE = (AlertOutcome.RAISED_AGAIN, AlertOutcome.REPLACED, AlertOutcome.NOT_TOLD)
+
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
 
@@ -51,7 +54,7 @@ class AlertRow(BaseModel):
     version: int  # how often it changed since it was raised
     spread_to: list[str]  # tags or batches it did not have when somebody decided about it; then it is raised again
     run: int | None  # of its monitor; a correction begins another
-    superseded: bool  # a later run has taken the place of the one that raised it
+    superseded: bool  # a later run has taken the place of the one that raised it, or its own has not caught up yet
     outcome: AlertOutcome | None = None  # what the correction did to it; null: not asked for, or nothing to say
     earlier_alert: int | None = None  # the alert of an earlier run that it is, or takes the place of
     chart: int | None  # of a signal, as is the version of its limits
@@ -113,6 +116,8 @@ class AlertDetail(AlertRow):
     ordinal: int
     intake_ordinal: int
     committed_time: datetime
+    run_cause: str | None  # why its run began, of one after the first: correction, upgrade, late_readings
+    told_since: datetime | None  # host time at which its run took over, where that was after it had raised it
     phase: str | None
     reference: str | None
     reference_batches: int | None
@@ -240,7 +245,7 @@ def read_batch_alerts(connection: Connection, batch: str) -> list[AlertRow]:
         if alert.alert in outcomes:
             alert.outcome = AlertOutcome(outcomes[alert.alert]["outcome"])
             alert.earlier_alert = outcomes[alert.alert]["earlier_alert"]
-    return [alert for alert in found if alert.outcome not in (AlertOutcome.RAISED_AGAIN, AlertOutcome.REPLACED)]
+    return [alert for alert in found if alert.outcome not in ELSEWHERE]
 
 
 def read_alert(connection: Connection, alert: int) -> AlertDetail:

@@ -184,11 +184,11 @@ class ShareChart extends AlertChart {
   read(u) {
     const { left } = u.cursor;
     if (left === null || left < 0) return this.rest();
-    const hour = u.posToVal(left, "x"), { hours, tags, share, near } = this.shares;
+    const hour = u.posToVal(left, "x"), { hours, tags, share, layers, near } = this.shares;
     const i = hours.findIndex((end) => end >= hour);
     if (i < 0) return this.rest();
-    const said = tags.map((tag, at) => [tag, share[at][i]]).filter(([, one]) => one !== null).sort((a, b) => b[1] - a[1]);
-    const words = said.length ? said.map(([tag, one]) => `${tag} ${Math.round(100 * one)} %`).join(", ") : `no tag at ${100 * near} % of a limit`;
+    const said = tags.map((tag, at) => [tag, share[at][i], layers[at][i].join(" and ")]).filter(([, one]) => one !== null).sort((a, b) => b[1] - a[1]);
+    const words = said.length ? said.map(([tag, one, by]) => `${tag} ${Math.round(100 * one)} % by ${by}`).join(", ") : `no tag at ${100 * near} % of a limit`;
     this.output.textContent = `${hours[i].toFixed(1)} h: ${words}`;
   }
 }

@@ -28,6 +28,7 @@ class AlertOutcome(StrEnum):
     CHANGED = "changed"  # raised again at another time, with another score or on other tags
     NEW = "new"  # raised only after the correction
     RECOMPUTING = "recomputing"  # the run after the correction has not come so far yet
+    NOT_TOLD = "not_told"  # of a revision that catches up with its batch, or was given up before it had
     RAISED_AGAIN = "raised_again"  # of an earlier run: a later one raised it just as it was
     REPLACED = "replaced"  # of an earlier run: a later one raised it otherwise
     NO_LONGER_RAISED = "no_longer_raised"  # of an earlier run: after the correction it is not raised

@@ -311,7 +311,11 @@ CREATE TABLE public.monitor (
     snapshot jsonb DEFAULT '{}'::jsonb NOT NULL,
     cause text,
     late_ordinal bigint,
+    beside boolean DEFAULT false NOT NULL,
+    late_until timestamp with time zone,
+    watches_since timestamp with time zone,
     CONSTRAINT monitor_cause_check CHECK ((cause = ANY (ARRAY['correction'::text, 'upgrade'::text, 'late_readings'::text]))),
+    CONSTRAINT monitor_check CHECK (((NOT beside) OR ((num_nulls(corrected_ordinal, until_ordinal, late_until) = 0) AND (watches_since IS NULL)))),
     CONSTRAINT monitor_run_check CHECK ((run > 0))
 );
 
@@ -369,7 +373,7 @@ CREATE VIEW public.alert_now AS
         END AS spread_to,
     alert.same_as,
     monitor.run,
-    COALESCE((later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded,
+    COALESCE((monitor.beside OR later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded,
         CASE
             WHEN (newest.alert_id IS NULL) THEN alert.severity
             ELSE newest.severity
@@ -439,35 +443,42 @@ CREATE VIEW public.alert_outcome AS
             alert.intake_ordinal,
             alert.committed_time,
             alert.same_as,
+            alert.severity,
+            alert.control_limit_id,
             monitor.unit_procedure_id,
             monitor.run,
             monitor.until_ordinal,
+            monitor.beside,
             COALESCE(alert.same_as, alert.alert_id) AS first_alert_id
            FROM (public.alert
              JOIN public.monitor USING (monitor_id))
         ), changed AS NOT MATERIALIZED (
          SELECT later.alert_id,
             earlier.alert_id AS earlier_alert_id
-           FROM (raised later
+           FROM ((raised later
+             CROSS JOIN LATERAL ( SELECT max(monitor.run) AS run
+                   FROM public.monitor
+                  WHERE ((monitor.unit_procedure_id = later.unit_procedure_id) AND (monitor.run < later.run) AND (NOT monitor.beside))) before_1)
              CROSS JOIN LATERAL ( SELECT earlier_1.alert_id
                    FROM raised earlier_1
-                  WHERE ((earlier_1.unit_procedure_id = later.unit_procedure_id) AND (earlier_1.run = (later.run - 1)) AND (earlier_1.batch_id = later.batch_id) AND (earlier_1.kind = later.kind) AND ((earlier_1.tags && later.tags) OR (earlier_1.tags = later.tags)) AND (NOT (EXISTS ( SELECT
+                  WHERE ((earlier_1.unit_procedure_id = later.unit_procedure_id) AND (earlier_1.run = before_1.run) AND (earlier_1.batch_id = later.batch_id) AND (earlier_1.kind = later.kind) AND ((earlier_1.tags && later.tags) OR (earlier_1.tags = later.tags)) AND (NOT (EXISTS ( SELECT
                            FROM raised same
                           WHERE ((same.unit_procedure_id = later.unit_procedure_id) AND (same.run = later.run) AND (same.first_alert_id = earlier_1.first_alert_id))))))
                   ORDER BY GREATEST((earlier_1.raised_time - later.raised_time), (later.raised_time - earlier_1.raised_time)), earlier_1.alert_id
                  LIMIT 1) earlier)
-          WHERE ((later.same_as IS NULL) AND (later.run > 1))
+          WHERE ((later.same_as IS NULL) AND (later.run > 1) AND (NOT later.beside))
         )
  SELECT raised.alert_id,
     raised.batch_id,
     raised.run,
         CASE
+            WHEN raised.beside THEN 'not_told'::text
             WHEN ((raised.until_ordinal IS NOT NULL) AND (NOT alert_now.superseded)) THEN 'recomputing'::text
             WHEN (raised.until_ordinal IS NOT NULL) THEN
             CASE
                 WHEN (EXISTS ( SELECT
                    FROM raised same
-                  WHERE ((same.unit_procedure_id = raised.unit_procedure_id) AND (same.run > raised.run) AND (same.first_alert_id = raised.first_alert_id)))) THEN 'raised_again'::text
+                  WHERE ((same.unit_procedure_id = raised.unit_procedure_id) AND (same.run > raised.run) AND (same.first_alert_id = raised.first_alert_id) AND (NOT same.beside)))) THEN 'raised_again'::text
                 WHEN (EXISTS ( SELECT
                    FROM changed changed_1
                   WHERE (changed_1.earlier_alert_id = raised.alert_id))) THEN 'replaced'::text
@@ -489,7 +500,7 @@ CREATE VIEW public.alert_outcome AS
      LEFT JOIN LATERAL ( SELECT same.alert_id,
             same.until_ordinal
            FROM raised same
-          WHERE ((raised.same_as IS NOT NULL) AND (same.unit_procedure_id = raised.unit_procedure_id) AND (same.run < raised.run) AND (same.first_alert_id = raised.same_as))
+          WHERE ((raised.same_as IS NOT NULL) AND (same.unit_procedure_id = raised.unit_procedure_id) AND (same.run < raised.run) AND (same.first_alert_id = raised.same_as) AND (NOT same.beside))
           ORDER BY same.run DESC
          LIMIT 1) last ON (true))
      LEFT JOIN LATERAL ( SELECT array_agg((ROW(alert_update.version, alert_update.ended_time, alert_update.detector, alert_update.tags, alert_update.score, alert_update.limit_value))::text ORDER BY alert_update.version) AS became
@@ -1248,8 +1259,12 @@ CREATE TABLE public.monitor_score (
     tags text[] NOT NULL,
     ratio real[] NOT NULL,
     layer text[] NOT NULL,
+    further_tag text[] DEFAULT '{}'::text[] NOT NULL,
+    further_ratio real[] DEFAULT '{}'::real[] NOT NULL,
+    further_layer text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT monitor_score_cell_check CHECK ((cell >= 0)),
-    CONSTRAINT monitor_score_check CHECK (((cardinality(tags) = cardinality(ratio)) AND (cardinality(tags) = cardinality(layer))))
+    CONSTRAINT monitor_score_check CHECK (((cardinality(tags) = cardinality(ratio)) AND (cardinality(tags) = cardinality(layer)))),
+    CONSTRAINT monitor_score_check1 CHECK (((cardinality(further_tag) = cardinality(further_ratio)) AND (cardinality(further_tag) = cardinality(further_layer))))
 );
 
 CREATE TABLE public.out_of_order (
@@ -2389,6 +2404,8 @@ CREATE INDEX manual_entry_block ON public.manual_entry USING btree (chain_id, bl
 
 CREATE INDEX monitor_batch ON public.monitor USING btree (batch_id);
 
+CREATE UNIQUE INDEX monitor_beside ON public.monitor USING btree (unit_procedure_id) WHERE (beside AND (NOT closed));
+
 CREATE UNIQUE INDEX monitor_current ON public.monitor USING btree (unit_procedure_id) WHERE (until_ordinal IS NULL);
 
 CREATE INDEX monitor_late ON public.monitor USING btree (late_ordinal) WHERE ((until_ordinal IS NULL) AND (late_ordinal IS NOT NULL));
@@ -2894,6 +2911,10 @@ GRANT UPDATE(state) ON TABLE public.monitor TO batchwitness_analytics;
 GRANT UPDATE(snapshot) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT UPDATE(late_ordinal) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(beside) ON TABLE public.monitor TO batchwitness_analytics;
+
+GRANT UPDATE(watches_since) ON TABLE public.monitor TO batchwitness_analytics;
 
 GRANT SELECT ON TABLE public.signal_batch TO batchwitness_ingest;
 GRANT SELECT,INSERT ON TABLE public.signal_batch TO batchwitness_analytics;

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from analytics.playing import read_run, replay
+from analytics.pinned import replay
+from analytics.playing import read_run
 from analytics.software import software
 from records.audit import verify
 from records.corrections_intervals import IntervalChange, correct_intervals
@@ -264,6 +265,23 @@ def test_killed_in_the_middle_of_the_recompute_the_next_worker_finishes_it(watch
     watched.analyse()
     assert everything(watched) == interrupted
     assert watched.record.ask("SELECT max(run), bool_and(closed) FROM monitor") == [(2, True)]
+
+
+def test_a_run_begins_although_the_overviews_have_not_come_to_its_correction(watched: Watched) -> None:
+    messages = stuck()
+    for first in range(0, len(messages), 10):
+        watched.record.take(*messages[first : first + 10])
+    watched.analyse()
+    correct(watched.database, RevisionKind.INVALIDATED, STUCK)
+    with watched.database.connect("owner", autocommit=False) as other:
+        other.execute("SELECT FROM consumer WHERE name = 'overviews' FOR UPDATE")  # another process derives them
+        watched.analyse(analytics_blocks=1)
+    watched.analyse(analytics_blocks=1)
+    assert watched.record.ask("SELECT run, closed, failure FROM monitor ORDER BY run") == [
+        (1, True, None),
+        (2, True, None),
+    ]
+    assert {row[2] for row in outcomes(watched)} == {"no_longer_raised"}
 
 
 def test_overviews_equal_what_holds_of_the_readings_after_a_correction(watched: Watched) -> None:

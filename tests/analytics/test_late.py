@@ -62,18 +62,6 @@ def test_late_readings_are_judged_by_another_run_as_if_they_had_come_in_time(wat
     assert watched.record.ask(RUNS, "CT-INTIME") == [(1, None, True, True, None)]
 
 
-def test_while_a_batch_runs_late_readings_are_counted_and_its_run_goes_on(watched: Watched) -> None:
-    messages = held_back(same_batch("BR-02", "CT-LATE"), from_h=8.0, until_h=14.0, came_h=14.0)
-    before_the_end = [
-        message for message in messages if "event" not in message[1] or "ended" not in message[1]["event"]
-    ]
-    watched.record.take(*before_the_end)
-    watched.analyse()
-    assert watched.record.ask(RUNS, "CT-LATE") == [(1, None, False, True, None)]
-    late = "SELECT sum((tag ->> 'late_readings')::int) FROM monitor, jsonb_array_elements(snapshot -> 'tags') AS tag"
-    assert watched.record.ask(late)[0][0] > 0
-
-
 def test_readings_that_come_after_the_end_of_a_batch_are_judged_too(watched: Watched) -> None:
     watched.record.take(*same_batch("BR-01", "CT-INTIME"))
     late = held_back(same_batch("BR-02", "CT-LATE"), from_h=8.0, until_h=14.0, came_h=None)

@@ -174,7 +174,7 @@ def test_DETECT_1_the_order_of_readings_within_an_entry_or_a_segment_does_not_ma
     )
     watch = monitor(new, old)
     assert watch.feed(shuffled) == expected
-    assert watch.late_readings == 1
+    assert watch.late.readings == 1
 
 
 def test_readings_that_wait_in_one_message_are_not_late_to_each_other(new: ReferenceModel) -> None:
@@ -189,7 +189,7 @@ def test_readings_that_wait_in_one_message_are_not_late_to_each_other(new: Refer
     )
     watch, plain = monitor(new), monitor(new)
     assert watch.feed(one_message) == plain.feed(segment)
-    assert watch.late_readings == 0
+    assert watch.late.readings == 0
 
 
 def test_a_spike_of_one_reading_is_no_drift_and_of_the_lesser_kind(new: ReferenceModel) -> None:
@@ -391,7 +391,7 @@ def test_the_board_sees_how_far_each_tag_is_from_the_reference(new: ReferenceMod
 def test_a_late_reading_is_counted(new: ReferenceModel) -> None:
     watch = monitor(new)
     watch.feed(eventful())
-    assert watch.late_readings == 1
+    assert watch.late.readings == 1
 
 
 def test_a_reading_of_an_unknown_tag_or_before_the_batch_changes_nothing(new: ReferenceModel) -> None:

@@ -55,14 +55,18 @@ def test_imported_history_is_not_watched(watched: Watched) -> None:
 
 def test_detect_1_restarts_and_grouping_into_blocks_change_nothing(watched: Watched) -> None:
     seen: list[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]] = []
-    scores = "SELECT cell, ended_time, tags, ratio, layer FROM monitor_score ORDER BY cell"
+    scores = (
+        "SELECT cell, ended_time, tags, ratio, layer, further_tag, further_ratio, further_layer"
+        " FROM monitor_score ORDER BY cell"
+    )
     messages = drifting()
     for block in blocks(messages, 7):
         watched.record.take(*block)
         watched.analyse(analytics_blocks=1)  # a fresh worker every time
     seen.append((watched.alerts(), watched.record.ask(scores)))
     assert any(row[2] == "drift" for row in seen[0][0])
-    assert max(max(ratio) for _, _, _, ratio, _ in seen[0][1]) >= 1.0, "what the alert came from"
+    assert max(max(row[3]) for row in seen[0][1]) >= 1.0, "what the alert came from"
+    assert any(row[5] for row in seen[0][1]), "another layer saw it too"
     watched.record.owner.execute("TRUNCATE monitor, alert, alert_update, intake CASCADE")
     watched.record.owner.execute("UPDATE consumer SET position = 0")
     watched.analyse()  # everything at once

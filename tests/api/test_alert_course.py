@@ -113,6 +113,30 @@ def test_tags_are_ranked_over_the_whole_episode_and_others_than_the_alerts_are_t
     )
 
 
+def test_the_other_layers_in_which_a_tag_came_near_are_told_and_count_no_share(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    before = review.get(f"/v1/alerts/{alert}/course").json()["contributions"]
+    plant.do(
+        "UPDATE monitor_score SET further_tag = '{pH,pH}', further_ratio = ARRAY[1.25 - 0.125 * (cell - 190), 0.8],"
+        " further_layer = '{balance,page_hinkley}' WHERE cell BETWEEN 190 AND 192"
+    )
+    told = review.get(f"/v1/alerts/{alert}/course").json()["contributions"]
+    assert [told[name] for name in ("share", "sentence")] == [before[name] for name in ("share", "sentence")]
+    acid, oxygen = told["ranked"]
+    assert acid["layers"] == [
+        {"layer": "ewma", "near": 19, "beyond": 19, "largest": 1.5, "largest_h": 91.0},
+        {"layer": "balance", "near": 3, "beyond": 3, "largest": 1.25, "largest_h": 95.5},
+        {"layer": "page_hinkley", "near": 3, "beyond": 0, "largest": pytest.approx(0.8), "largest_h": 95.5},
+    ]
+    assert [one["layer"] for one in oxygen["layers"]] == ["ewma"]
+    at = dict(zip(told["hours"], told["layers"][told["tags"].index("pH")], strict=True))
+    assert at[95.5] == ["ewma", "balance", "page_hinkley"]
+    assert at[97.0] == ["ewma"]
+    assert at[50.0] == []
+    assert "balance: 125 % at 95.5 h, beyond in 3 of 3" in review.get(f"/alerts/{alert}").text
+
+
 def test_of_an_episode_that_ended_what_came_later_does_not_count(review: TestClient, plant: Plant, alert: int) -> None:
     tell_again(plant, alert, 1, ended_h=93.0, told_h=97.0)
     told = review.get(f"/v1/alerts/{alert}/course").json()["contributions"]
@@ -225,7 +249,7 @@ def test_the_page_stacks_shares_and_draws_the_steps_on_the_axis_of_the_score(
     box = over.bounding_box()
     assert box is not None
     over.hover(position={"x": box["width"] * 95.8 / (HOURS * 1.005), "y": 30.0})
-    expect(shares.locator("output")).to_have_text("96.0 h: pH 63 %, dissolved_oxygen 38 %")
+    expect(shares.locator("output")).to_have_text("96.0 h: pH 63 % by ewma, dissolved_oxygen 38 % by ewma")
     lefts = [
         page.locator(f"figure[data-draws={draws}] .u-over").bounding_box()
         for draws in ("episode", "score", "shares", "course")

@@ -31,6 +31,25 @@ def test_detect_3_an_alert_carries_all_that_is_needed_to_question_it(
     assert [version["ended_time"] is not None for version in found["versions"]] == [True]
 
 
+def test_detect_3_the_page_of_a_sudden_change_shows_the_bins_its_score_follows_from(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    change = {"before": 30.25, "after": 24.5, "low": -0.5, "high": 0.5, "sd": 0.75, "excess": -7.0}
+    bins = [
+        {"tag": "pH", "cell": 61, "layer": "step", "bin_end_h": 30.75, "value": 30.125},
+        {"tag": "pH", "cell": 62, "layer": "step", "bin_end_h": 31.0, "value": 24.5}
+        | change
+        | {"score": -7, "limit": 6},
+    ]
+    plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(bins), alert)
+    assert review.get(f"/v1/alerts/{alert}").json()["cells"][:2] == bins
+    page = review.get(f"/alerts/{alert}").text
+    table = page[page.index("Bins of the sudden change") : page.index("<h2>Cells</h2>")]
+    for shown in ("30.75 h", "30.12", "31 h", "30.25", "24.5", "-0.5 … 0.5", "0.75", "-7"):
+        assert f">{shown}</td>" in table, shown
+    assert page.count("44.1") == 1, "cells stay a table of their own"
+
+
 def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:

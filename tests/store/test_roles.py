@@ -164,7 +164,8 @@ EXPECTED: dict[str, Rights] = {
     ),
     "monitor": Rights(
         ingest="select",
-        analytics="select insert update(until_ordinal position closed failure state snapshot late_ordinal)",
+        analytics="select insert"
+        " update(until_ordinal position closed failure state snapshot late_ordinal beside watches_since)",
         api="select",
         readonly="select",
         retain="select",

@@ -95,20 +95,23 @@ VALUES (%(batch_id)s, %(unit_procedure_id)s, %(reference_new_id)s, %(reference_o
     %(configuration)s, %(ordinal)s, %(position)s, %(state)s)
 ON CONFLICT (unit_procedure_id, run) DO NOTHING;
 
--- claim_monitor: The open run that is farthest behind, locked, those that catch up after a correction last.
+-- claim_monitor: The open run that is farthest behind, locked; those that catch up after a correction come late, revisions last.
 SELECT monitor.monitor_id, monitor.unit_procedure_id, monitor.run, monitor.batch_id, batch.name,
-    unit_procedure.unit_id, monitor.position, monitor.until_ordinal
+    unit_procedure.unit_id, monitor.position, monitor.until_ordinal, monitor.beside, monitor.late_until,
+    least(%(head)s, CASE WHEN monitor.beside THEN watching.position ELSE monitor.until_ordinal END)
 FROM monitor
 JOIN batch USING (batch_id)
 JOIN unit_procedure USING (unit_procedure_id)
+LEFT JOIN monitor AS watching ON monitor.beside AND watching.unit_procedure_id = monitor.unit_procedure_id
+    AND watching.until_ordinal IS NULL
 WHERE NOT monitor.closed AND monitor.failure IS NULL
-    AND monitor.position < least(%(head)s, monitor.until_ordinal)
-    AND NOT EXISTS (  -- a run begins when the one before it has come to its end
+    AND monitor.position < least(%(head)s, CASE WHEN monitor.beside THEN watching.position ELSE monitor.until_ordinal END)
+    AND (monitor.beside OR NOT EXISTS (  -- any other run begins when the one before it has come to its end
         SELECT FROM monitor AS earlier
         WHERE earlier.unit_procedure_id = monitor.unit_procedure_id AND earlier.run < monitor.run
             AND NOT earlier.closed AND earlier.failure IS NULL
-    )
-ORDER BY monitor.position < coalesce(monitor.corrected_ordinal, 0), monitor.position, monitor.monitor_id
+    ))
+ORDER BY monitor.beside, monitor.position < coalesce(monitor.corrected_ordinal, 0), monitor.position, monitor.monitor_id
 LIMIT 1
 FOR UPDATE OF monitor SKIP LOCKED;
 

@@ -44,11 +44,13 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
             OR self_check.control_chart_id = control_limit.control_chart_id
         ORDER BY finished_time DESC LIMIT 1) AS newest)
         AS computed_anew,
+    run.cause AS run_cause, CASE WHEN run.watches_since > alert_now.committed_time THEN run.watches_since END AS told_since,
     (SELECT phase.name FROM monitor JOIN phase USING (unit_procedure_id)
         WHERE monitor.monitor_id = alert_now.monitor_id AND phase.during @> alert_now.raised_time) AS phase
 FROM alert_now
 LEFT JOIN unit USING (unit_id)
 LEFT JOIN batch USING (batch_id)
+LEFT JOIN monitor AS run ON run.monitor_id = alert_now.monitor_id
 LEFT JOIN control_limit USING (control_limit_id)
 LEFT JOIN control_chart USING (control_chart_id)
 LEFT JOIN process_version

@@ -125,3 +125,24 @@ LIMIT %(limit)s;
 -- pending_results: Results of batches nobody knows, waiting to be assigned.
 SELECT result, batch, attribute, value_text, unit_of_measure, status, known_at FROM qc_result
 WHERE batch_id IS NULL ORDER BY known_at DESC LIMIT 200;
+
+-- late: Up to when what came late for the run that watches a batch was judged, what waits by tag, and how far a revision is.
+SELECT coalesce(watching.late_until, (
+        SELECT block_tick.plant_time FROM intake JOIN block_tick USING (chain_id, seq)
+        WHERE intake.ordinal <= watching.corrected_ordinal ORDER BY intake.ordinal DESC LIMIT 1
+    ), (
+        SELECT block.committed_time FROM intake JOIN block USING (chain_id, seq)
+        WHERE intake.ordinal = watching.corrected_ordinal
+    )) AS judged_until,
+    (SELECT jsonb_object_agg(tag ->> 'tag', tag -> 'late_readings')
+        FROM jsonb_array_elements(watching.snapshot -> 'tags') AS tag
+        WHERE (tag ->> 'late_readings')::bigint > 0) AS late,
+    CASE WHEN revision.monitor_id IS NOT NULL THEN coalesce(
+        to_timestamp((revision.snapshot ->> 'data_until_us')::bigint / 1e6), lower(unit_procedure.during)
+    ) END AS revision_reached
+FROM monitor AS watching
+JOIN unit_procedure USING (unit_procedure_id)
+LEFT JOIN monitor AS revision ON revision.unit_procedure_id = watching.unit_procedure_id
+    AND revision.beside AND NOT revision.closed AND revision.failure IS NULL
+WHERE watching.batch_id = %(batch_id)s AND watching.until_ordinal IS NULL
+ORDER BY watching.monitor_id DESC LIMIT 1;

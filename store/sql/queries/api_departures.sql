@@ -21,7 +21,7 @@ LEFT JOIN LATERAL (
     WHERE monitor.cause = 'correction' AND intake.ordinal = monitor.corrected_ordinal
     ORDER BY correction.correction_id DESC LIMIT 1
 ) AS correction ON true
-WHERE monitor.batch_id = %(batch_id)s
+WHERE monitor.batch_id = %(batch_id)s AND NOT monitor.beside
 ORDER BY monitor.run DESC, started_us;
 
 -- points: The matched points a run has compared, of one tag or of all, in order of time.

@@ -88,7 +88,7 @@ SELECT
         FROM chain) AS not_taken,
     coalesce((SELECT max(intake.ordinal) FROM intake), 0) - least(
         coalesce((SELECT min(consumer.position) FROM consumer WHERE consumer.name <> 'intake'), 0),
-        (SELECT min(monitor.position) FROM monitor WHERE NOT monitor.closed)
+        (SELECT min(monitor.position) FROM monitor WHERE NOT monitor.closed AND NOT monitor.beside)
     ) AS not_worked_off;
 
 -- totals: Counts for Prometheus that cost no scan of the readings.

@@ -22,4 +22,4 @@ SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_conflict),
         WHERE NOT EXISTS (SELECT FROM intake WHERE intake.chain_id = block.chain_id AND intake.seq = block.seq)
     )
     + (SELECT coalesce(max(ordinal), 0) FROM intake)
-    - least((SELECT min(position) FROM consumer), (SELECT min(position) FROM monitor WHERE NOT closed));
+    - least((SELECT min(position) FROM consumer), (SELECT min(position) FROM monitor WHERE NOT closed AND NOT beside));

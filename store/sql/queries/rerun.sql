@@ -124,11 +124,29 @@ ORDER BY monitor_id LIMIT 1 FOR UPDATE SKIP LOCKED;
 UPDATE monitor SET until_ordinal = %(ordinal)s, closed = closed OR position >= %(ordinal)s
 WHERE monitor_id = %(monitor_id)s;
 
--- insert_run: Watch a unit procedure anew, with what was corrected, by this version of the software.
-INSERT INTO monitor (batch_id, unit_procedure_id, run, corrected_ordinal, reference_new_id, reference_old_id, software,
-    configuration, started_ordinal, position, state, cause)
-VALUES (%(batch_id)s, %(unit_procedure_id)s, %(run)s, %(corrected_ordinal)s, %(reference_new_id)s,
-    %(reference_old_id)s, %(software)s, %(configuration)s, %(ordinal)s, %(position)s, %(state)s, %(cause)s);
+-- insert_run: Watch a unit procedure anew, with what was corrected, by this version of the software; a revision does so beside the run that watches.
+INSERT INTO monitor (batch_id, unit_procedure_id, run, corrected_ordinal, until_ordinal, beside, reference_new_id,
+    reference_old_id, software, configuration, started_ordinal, position, state, cause, late_until)
+VALUES (%(batch_id)s, %(unit_procedure_id)s, %(run)s, %(corrected_ordinal)s,
+    CASE WHEN %(beside)s THEN %(corrected_ordinal)s::bigint END, %(beside)s, %(reference_new_id)s,
+    %(reference_old_id)s, %(software)s, %(configuration)s, %(ordinal)s, %(position)s, %(state)s, %(cause)s,
+    %(late_until)s);
+
+-- newest_run: The highest number of a run of a unit procedure, revisions included.
+SELECT max(run) FROM monitor WHERE unit_procedure_id = %(unit_procedure_id)s;
+
+-- give_up: A run that watches anew judges everything a revision would: what catches up beside it goes no further.
+UPDATE monitor SET closed = true WHERE unit_procedure_id = %(unit_procedure_id)s AND beside AND NOT closed;
+
+-- watching_at: The run that watches a unit procedure, locked, where it has come exactly so far; none while corrections are followed, which end runs too.
+SELECT monitor.monitor_id FROM monitor CROSS JOIN consumer
+WHERE monitor.unit_procedure_id = %(unit_procedure_id)s AND monitor.until_ordinal IS NULL
+    AND monitor.position = %(position)s AND consumer.name = 'batches'
+FOR UPDATE OF monitor SKIP LOCKED FOR SHARE OF consumer SKIP LOCKED;
+
+-- take_over: A revision that has caught up is the run that watches.
+UPDATE monitor SET beside = false, until_ordinal = NULL, watches_since = clock_timestamp()
+WHERE monitor_id = %(monitor_id)s;
 
 -- revised_buckets: The buckets of the overview that hold readings revised in a stretch of the intake.
 SELECT DISTINCT reading_revision.tag_id, date_bin(%(width)s::interval, reading_revision.source_time, 'epoch') AS bucket
@@ -151,7 +169,7 @@ WHERE intake.ordinal > %(after)s AND intake.ordinal <= %(until)s
 -- same_as: The first run's alert of a unit procedure that was raised just like this one.
 SELECT coalesce(alert.same_as, alert.alert_id)
 FROM alert JOIN monitor USING (monitor_id)
-WHERE monitor.unit_procedure_id = %(unit_procedure_id)s AND monitor.run < %(run)s
+WHERE monitor.unit_procedure_id = %(unit_procedure_id)s AND monitor.run < %(run)s AND NOT monitor.beside
     AND alert.batch_id = %(batch_id)s AND alert.kind = %(kind)s AND alert.detector = %(detector)s
     AND alert.tags = %(tags)s::text[] AND alert.raised_time = %(raised_time)s AND alert.onset_time = %(onset_time)s
     AND float8send(alert.score) = float8send(%(score)s::double precision)

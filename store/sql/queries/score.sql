@@ -1,9 +1,11 @@
 -- insert: How near a run found each tag to its limits in a cell.
-INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer)
-VALUES (%(monitor_id)s, %(cell)s, %(ended_time)s, %(tags)s, %(ratio)s, %(layer)s);
+INSERT INTO monitor_score (monitor_id, cell, ended_time, tags, ratio, layer, further_tag, further_ratio, further_layer)
+VALUES (%(monitor_id)s, %(cell)s, %(ended_time)s, %(tags)s, %(ratio)s, %(layer)s, %(further_tag)s, %(further_ratio)s,
+    %(further_layer)s);
 
 -- of_batch: The cells of the runs that stand, or of those of a number, in order of time.
-SELECT monitor_score.ended_time, monitor_score.tags, monitor_score.ratio, monitor_score.layer
+SELECT monitor_score.ended_time, monitor_score.tags, monitor_score.ratio, monitor_score.layer,
+    monitor_score.further_tag, monitor_score.further_ratio, monitor_score.further_layer
 FROM monitor_score
 JOIN monitor USING (monitor_id)
 WHERE monitor.batch_id = %(batch_id)s

@@ -90,6 +90,29 @@ def test_a_sudden_change_is_told_before_its_cell_has_closed_and_says_from_what_t
     assert "where the recipe does not change it" in first.sentence
 
 
+def test_DETECT_3_an_alert_of_an_open_cell_carries_the_bins_from_which_its_score_follows(
+    reference: ReferenceModel,
+) -> None:
+    first = drifts(monitor(reference).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))[0]
+    rows = [row for row in first.cells if "bin_end_h" in row]
+    assert first.cells[: len(rows)] == tuple(rows), "they come first"
+    assert {row["tag"] for row in rows} == {"agitation"}
+    ends_h = [float(row["bin_end_h"]) for row in rows]
+    assert np.diff(ends_h).tolist() == pytest.approx([1 / PER_HOUR] * 8)
+    assert ends_h[-1] <= first.phase_time_h
+    values = [float(row["value"]) for row in rows]
+    excesses = []
+    for last in (8, 9):
+        row = rows[last - 1]
+        before, after = np.median(values[last - 8 : last - 3]), np.median(values[last - 3 : last])
+        assert (row["before"], row["after"]) == (before, after)
+        low, high, sd = (float(row[name]) for name in ("low", "high", "sd"))
+        excesses.append(float((after - before - np.clip(after - before, low, high)) / sd))
+        assert row["excess"] == pytest.approx(np.clip(excesses[-1], -CLIP, CLIP))
+    assert rows[-1]["score"] == min((float(row["excess"]) for row in rows[-2:]), key=abs)
+    assert (abs(float(rows[-1]["score"])), rows[-1]["limit"]) == (first.score, first.limit)
+
+
 def test_what_the_recipe_changes_raises_nothing(reference: ReferenceModel) -> None:
     assert drifts(monitor(reference).feed(stream_of(run_of(100), TAGS))) == []
 
