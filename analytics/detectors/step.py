@@ -24,7 +24,7 @@ CLIP = 30.0  # SD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCourse:
-    """The changes that reference batches made, on bins finer than the cells. Arrays are (bins, tags)."""
+    """The changes that reference batches made, on bins finer than the cells. Arrays are (positions of bins, tags)."""
 
     width_us: int  # of a bin
     low: Floats  # the mean change around the bin, the least and the greatest: a recipe is never timed to the bin
@@ -50,25 +50,27 @@ class Step:
         self._at_peak = np.full((tags, 3), np.nan)  # level before, level then, number of the first bin of that level
         self._told = np.full((tags, 3), np.nan)  # the same of what was last said
 
-    def note(self, slot: int, at: int, value: float, *, judged: bool = True) -> float:
+    def note(self, slot: int, at: int, value: float, *, position: int | None = None, judged: bool = True) -> float:
         """The score of a slot with its bin number `at` closed, signed; NaN while it is not known.
 
-        What is not `judged` has no part in the row of its cell.
+        `position` is where the bin lies on the course; None: where the clock puts it. What is not `judged` has no part
+        in the row of its cell.
         """
+        place = at if position is None else position
         before = int(self._bins[slot, -1])
         self._values[slot, :-1], self._values[slot, -1] = self._values[slot, 1:].copy(), value
         self._bins[slot, :-1], self._bins[slot, -1] = self._bins[slot, 1:].copy(), at
         last, self._excess[slot] = float(self._excess[slot]), np.nan
         first = int(self._bins[slot, 0])
-        if first < 0 or at - first >= LONGEST or not 0 <= at < len(self._course.sd):
+        if first < 0 or at - first >= LONGEST or not 0 <= place < len(self._course.sd):
             return float("nan")
         course = self._course
         level_before, level_now = self._levels(slot)
         excess = excess_of(
             level_now - level_before,
-            float(course.low[at, slot]),
-            float(course.high[at, slot]),
-            float(course.sd[at, slot]),
+            float(course.low[place, slot]),
+            float(course.high[place, slot]),
+            float(course.sd[place, slot]),
         )
         self._excess[slot] = excess
         if at - before > CONFIRM_WITHIN:
