@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analytics.coverage import coverage_of
 from analytics.evidence import Evidence
-from analytics.layers import BALANCE, EWMA, OWN_PAST, STEP
+from analytics.layers import BALANCE, EWMA, STEP
 from analytics.learning_phases import laid_phases, lay_course
 from analytics.monitor import BatchMonitor
 from analytics.reference import ReferenceModel
@@ -115,7 +115,7 @@ def test_a_pump_that_delivers_less_is_found_although_phases_shift(model: Referen
     assert all(found)
 
 
-LIVE = {EWMA: tank.ONLINE, BALANCE: tank.ONLINE, STEP: ("acid",), OWN_PAST: tank.ONLINE, "volume 6 h": ("level",)}
+LIVE = {EWMA: tank.ONLINE, BALANCE: tank.ONLINE, STEP: ("acid",), "volume 6 h": ("level",)}
 
 
 @pytest.mark.parametrize("layer", sorted(LIVE))
@@ -123,18 +123,11 @@ def test_limits_are_made_of_the_scores_that_are_watched_live(
     learned: tuple[ReferenceModel, Evidence], layer: str
 ) -> None:
     model, evidence = learned
-    within = (
-        0.01 if layer == OWN_PAST else 1e-6
-    )  # residuals of the others are there scored with this batch, here without
     assert model.trajectory is not None
     family = evidence.families["volume" if layer.startswith("volume") else layer].maxima
     assert set(model.trajectory.limits) >= set(LIVE)
     for number in (0, 7, 15):
         course = evidence.without_each[number]
-        if layer == OWN_PAST:  # of whole courses only the scores are kept: what all others teach is learned here
-            others = phased.reference([run for place, run in enumerate(RUNS) if place != number])[0].trajectory
-            assert others is not None
-            course = replace(course, own_past=others.own_past, phases=others.phases, mean=others.mean, sd=others.sd)
         limits = np.where(np.isin(model.tags, LIVE[layer]), 1.0, np.nan)
         alone = replace(model, trajectory=replace(course, limits={layer: limits}))
         watching = tank.monitor(alone)
@@ -150,7 +143,7 @@ def test_limits_are_made_of_the_scores_that_are_watched_live(
                     largest[tag] = max(ratio, largest.get(tag, 0.0))
         for place, tag in enumerate(LIVE[layer] if layer.startswith("volume") else tank.ONLINE):
             if tag in largest and np.isfinite(family[number, place]):
-                assert largest[tag] == pytest.approx(family[number, place], rel=within), (number, tag)
+                assert largest[tag] == pytest.approx(family[number, place], rel=1e-6), (number, tag)
         assert largest
 
 
