@@ -193,7 +193,7 @@ class Path:
     >>> [path.at(cell) for cell in range(7)]
     [0, 1, 2, 3, 10, 6, 7]
     >>> path.pieces()
-    [(0, 0), (4, None), (5, 6)]
+    [(0, 4, 0), (4, 5, None), (5, 6, 6)]
     """
 
     def __init__(self, course: PhaseCourse | None) -> None:
@@ -230,16 +230,18 @@ class Path:
         """The starts that moved the batch nowhere."""
         return () if self._followed is None else self._followed.passed_over
 
-    def pieces(self) -> list[tuple[int, int | None]]:
-        """The closed cells as stretches that go on cell by cell: first cell, its position; None is nowhere."""
-        found: list[tuple[int, int | None]] = []
+    def pieces(self) -> list[tuple[int, int, int | None]]:
+        """The closed cells as stretches that go on cell by cell: from, until, first position; None is nowhere."""
         nowhere = None if self._course is None else self._course.nowhere
-        before = -1
-        for cell, position in enumerate(self._closed):
-            goes_on = position == before if position == nowhere else position == before + 1 and cell > 0
-            if not goes_on:
-                found.append((cell, None if position == nowhere else position))
-            before = position
+        found: list[tuple[int, int, int | None]] = []
+        for cell, at in enumerate(self._closed):
+            position = None if at == nowhere else at
+            if found:
+                first, until, begun = found[-1]
+                if position == (None if begun is None else begun + until - first):
+                    found[-1] = first, cell + 1, begun
+                    continue
+            found.append((cell, cell + 1, position))
         return found
 
     def to_fields(self) -> dict[str, Any]:
@@ -247,15 +249,13 @@ class Path:
         return {
             "starts": [[one.phase, one.since_us] for one in self._starts],
             "pieces": self.pieces(),
-            "cells": len(self._closed),
         }
 
     def restore(self, fields: Mapping[str, Any]) -> None:
         """Take what `to_fields` gave."""
         self._starts = [PhaseStart(phase=phase, since_us=since_us) for phase, since_us in fields["starts"]]
         self._closed = []
-        edges = [*(first for first, _ in fields["pieces"][1:]), fields["cells"]]
-        for (first, position), until in zip(fields["pieces"], edges, strict=False):
+        for first, until, position in fields["pieces"]:
             if position is None:
                 assert self._course is not None
                 self._closed += [self._course.nowhere] * (until - first)

@@ -30,5 +30,5 @@ class UnitNow:
     worst_ratio: float | None
     tags: tuple[TagNow, ...]
     open_alerts: tuple[int, ...]  # ordinals
-    path: tuple[tuple[int, int | None], ...]  # stretches of closed cells: the first, and where on the course it lies
+    path: tuple[tuple[int, int, int | None], ...]  # stretches of closed cells: from, until, position on the course
     passed_over: tuple[PassedOver, ...]  # starts of phases that moved the batch nowhere on its course
