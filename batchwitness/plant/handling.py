@@ -15,6 +15,7 @@ Plan: TypeAlias = tuple[
     tuple[float, float, float | None], ...
 ]  # hour, volume afterwards in mL, density to come down to
 FIRST_FEED_H = 72.0
+AGITATED_FROM_H = 72.0
 AUTOMATED_FILLS: Plan = ((24.0, 100.0, None), (FIRST_FEED_H, 200.0, None), (120.0, 250.0, None))
 MANUAL_FILLS: Plan = (
     (48.0, 200.0, 1.0),
@@ -44,13 +45,14 @@ class Handling:
     samples_h: tuple[tuple[float, ...], ...]
     vector_h: tuple[float, ...]
     feed_from_h: Vector
+    agitated_from_h: Vector
     phases: tuple[tuple[tuple[str, float, float], ...], ...]  # name, start, end
 
 
 def handle(specs: Sequence[BatchSpec]) -> Handling:
     """The recipe as carried out: machines are minutes late, people hours."""
     steps: list[Step] = []
-    fills, samples, phases, vector, feed_from = [], [], [], [], []
+    fills, samples, phases, vector, feed_from, agitated_from = [], [], [], [], [], []
     for column, spec in enumerate(specs):
         random = randomness("handling", spec.name, spec.seed)
         automated = spec.process == "AUTO-2.0"
@@ -64,6 +66,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
         by_h = [*begun_late_h, 0.0] if automated else random.normal(0.0, 0.75, len(PHASES) - 1)
         phases.append(PHASES if not any(by_h) else _shifted(PHASES, by_h))
         vector.append(VECTOR_H + begun_late_h[0])
+        agitated_from.append(AGITATED_FROM_H + begun_late_h[1])
         feed_from.append(FIRST_FEED_H + begun_late_h[1] + share_lost(spec.fault, FaultKind.FIRST_FEED_LATE))
     return Handling(
         steps=tuple(steps),
@@ -71,6 +74,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
         samples_h=tuple(samples),
         vector_h=tuple(vector),
         feed_from_h=np.array(feed_from),
+        agitated_from_h=np.array(agitated_from),
         phases=tuple(phases),
     )
 
@@ -78,7 +82,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
 def _begun_late_h(spec: BatchSpec) -> tuple[float, float]:
     """By how much transduction and expansion of the automated process begin late: what begins late makes the next late.
 
-    To the quarter of an hour that people write down. Fills and feed are done in their phase, so they move along.
+    To the quarter of an hour that people write down. Fills, feed and agitation belong to their phase, so they move along.
     """
     if not spec.phases_sd_h or spec.process != "AUTO-2.0":
         return 0.0, 0.0
