@@ -162,7 +162,8 @@ class DriftCourse:
             return pace_sentence(
                 pace=detector.pace / detector.expected(cell),
                 maturity=detector.maturity.position(cell),
-                by_clock=(self._path.at(cell) + 1) / len(self._course.mean),
+                due=(self._path.at(cell) + 1) / len(self._course.mean),
+                by_phases=self._course.phases is not None,
                 score=score,
                 limit=float(self.limits[layer, top]),
                 since_h=since_h,

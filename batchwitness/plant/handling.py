@@ -82,7 +82,7 @@ def handle(specs: Sequence[BatchSpec]) -> Handling:
 def _begun_late_h(spec: BatchSpec) -> tuple[float, float]:
     """By how much transduction and expansion of the automated process begin late: what begins late makes the next late.
 
-    To the quarter of an hour that people write down. Fills, feed and agitation belong to their phase, so they move along.
+    To the quarter of an hour that people write down. Fills, feed and agitation belong to their phase, they move along.
     """
     if not spec.phases_sd_h or spec.process != "AUTO-2.0":
         return 0.0, 0.0

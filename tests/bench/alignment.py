@@ -18,7 +18,7 @@ from analytics.template import named
 from analytics.trials import FaultyRun, PlantTrial, TrialRates, alert_rates
 from batchwitness.plant.batches import SimulatedBatch
 from batchwitness.plant.faults import Fault, FaultKind
-from batchwitness.plant.scenario import FEED_UNDERDELIVERS, HEATER_FADES
+from batchwitness.plant.scenario import FEED_UNDERDELIVERS, HEATER_FADES, PHASES_SD_H
 from batchwitness.plant.trials import Trial, trials
 from store.model.times import US_PER_H
 from tests.bench.plant_alerts import BATCH_H, shown, tags_of_bioreactor
@@ -26,7 +26,6 @@ from tests.bench.report import report
 
 SEEDS = range(3_101, 3_105)
 UNCHANGED = 6
-PHASES_SD_H = 1.5
 FAULTS = (
     HEATER_FADES,
     FEED_UNDERDELIVERS,
