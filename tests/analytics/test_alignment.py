@@ -185,7 +185,7 @@ def test_a_start_that_is_told_late_moves_only_what_is_judged_afterwards(model: R
     told = int(told_h)
     pieces = watching.units_now().path
     assert pieces[0] == (0, told, 0)
-    assert pieces[1] == (told, 95, feeding + told - 30)
+    assert pieces[1] == (told, 96, feeding + told - 30)
 
 
 def test_starts_that_lead_nowhere_are_said_and_leave_the_batch_where_it_is(model: ReferenceModel) -> None:
