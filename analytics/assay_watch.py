@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analytics.detectors.assay import AssayDifference, FittedAssay, OnlineReadings, scaled_difference
+from analytics.alignment import Positions
+from analytics.detectors.assay import AssayDifference, FittedAssay, OnlineReadings, cell_of_draw, scaled_difference
 from analytics.packing import pack, unpack
 from analytics.segment import Bools, Floats, Int32s, Int64s
 from store.model.times import US_PER_H
@@ -21,11 +22,13 @@ class AssayWatch:
         layers: Sequence[AssayDifference],
         start_us: int,
         width_h: float,
+        path: Positions,
     ) -> None:
         """`slots` are those of the batch's tags by name; pairs of which it lacks a tag are left out."""
         self._layers = layers
         self._start_us = start_us
         self._width_h = width_h
+        self._path = path
         self._pairs = {
             slots[pair.assay]: (pair, slots[pair.checks])
             for pair in pairs
@@ -87,7 +90,7 @@ class AssayWatch:
         if np.isnan(online):
             return
         drawn_h = (drawn_us - self._start_us) / US_PER_H
-        scaled = scaled_difference(pair, value - online, drawn_h, self._width_h)
+        scaled = scaled_difference(pair, value - online, self._path.at(cell_of_draw(drawn_h, self._width_h)))
         for layer in self._layers:
             layer.note(checked, drawn_h, scaled)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.grid import Grid
+from analytics.learning_phases import RunsOnCourse
 from analytics.reference import Blind, Trajectory
 from analytics.runs import CompletedRun, PhaseOfRun
 from analytics.segment import Bools, Floats
@@ -28,11 +29,14 @@ def coverage_of(
 ) -> tuple[PhaseCoverage, ...]:
     """By phase, in the order in which phases usually begin. A tag without any limit is never judged.
 
-    Hours beyond the grid, where a batch took longer than any reference batch, count as hours that are not judged.
+    Hours beyond the grid, where a batch took longer than any reference batch, count as hours that are not judged, and
+    so do those so far into a phase that too few reference batches were still in it.
     """
-    judgeable = np.isfinite(course.sd) & _limited(course, len(tags))
+    limited = _limited(course, len(tags))
+    places = RunsOnCourse.of(runs, course.phases, grid)
     found: dict[str, list[tuple[PhaseOfRun, Floats, float]]] = {}
-    for run in runs:
+    for number, run in enumerate(runs):
+        judgeable = np.isfinite(places.only(number).along(course.sd)[0]) & limited
         seen = ~blind_cells(course.blind, run.phases, grid)
         for phase in run.phases:
             inside = _overlap_h(phase, grid)

@@ -15,13 +15,20 @@ def curves(model: ReferenceModel) -> dict[str, Any]:
     """Centre and band by process hour and tag, matched points, declared blind hours.
 
     `tags` (new process): hours at the cells' middles, centre = mean, band = mean ± 3 SD; null where nothing is known.
+    Where phases place the cells, one row a position, with the hour at which a usual batch is there, null where none is,
+    and `course` says which positions make which phase.
     `points` (old process): hours of the matched points, centre = mean, band = the limits that raise alerts;
     `inside_lower` and `inside_upper` are the 95 % prediction interval at each point on its own.
     """
     drawn: dict[str, Any] = {"tags": {}, "points": {}, "blind": {}, "rule": str(model.rule), "band_sd": BAND_SD}
     if model.trajectory is not None:
         course = model.trajectory
-        hours = (np.arange(model.grid.cells, dtype=np.float64) + 0.5) * model.grid.width_h
+        cells = np.arange(model.grid.cells, dtype=np.float64)
+        if course.phases is not None:
+            usual = course.phases.usual_cells()
+            cells = np.where(usual >= 0, usual, np.nan)
+            drawn["course"] = {"width_h": model.grid.width_h, "phases": course.phases.to_fields()["phases"]}
+        hours = (cells + 0.5) * model.grid.width_h
         for column, tag in enumerate(model.tags):
             mean, sd = course.mean[:, column], course.sd[:, column]
             drawn["tags"][tag] = _band(hours, mean, mean - BAND_SD * sd, mean + BAND_SD * sd)

@@ -3,13 +3,13 @@
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from analytics.runs import CompletedRun
+from analytics.runs import CompletedRun, PhaseOfRun
 from analytics.segment import Floats
 
 
@@ -40,7 +40,10 @@ class Dataset:
 
 
 def read_dataset(directory: Path) -> Dataset:
-    """The runs of a data set by role. Labels are not opened. Raises DatasetError."""
+    """The runs of a data set by role, with their phases where it has phases.csv. Labels are not opened.
+
+    Raises DatasetError.
+    """
     roles = {row["batch_id"]: row["role"] for row in _rows(directory / "batches.csv")}
     tags, units, online = _runs(directory)
     assays, assay_units, read = _assays(directory)
@@ -49,6 +52,7 @@ def read_dataset(directory: Path) -> Dataset:
         raise DatasetError(f"offline_assays.csv has columns that timeseries.parquet has too: {', '.join(twice)}")
     units |= assay_units
     runs = {batch: CompletedRun(batch=batch, tags={**run.tags, **read.get(batch, {})}) for batch, run in online.items()}
+    runs = _with_phases(directory, runs)
     missing = sorted(set(roles) - set(runs))
     if missing:
         raise DatasetError(f"timeseries.parquet has no readings of {', '.join(missing[:5])}")
@@ -131,6 +135,32 @@ def _assays(
         for batch, tags in series.items()
     }
     return tuple(names), _units(directory, names, "offline"), read
+
+
+def _with_phases(directory: Path, runs: Mapping[str, CompletedRun]) -> dict[str, CompletedRun]:
+    """The runs with the phases of phases.csv, each until the next one or the last reading."""
+    path = directory / "phases.csv"
+    starts: dict[str, list[tuple[float, str]]] = {}
+    for number, row in enumerate(_rows(path) if path.exists() else [], 2):
+        try:
+            start_h = float(row["start_h"])
+            batch, phase = row["batch_id"], row["phase"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(f"{path}, line {number}: {error}") from error
+        if batch not in runs:
+            raise DatasetError(f"{path}, line {number}: timeseries.parquet has no readings of {batch}")
+        starts.setdefault(batch, []).append((start_h, phase))
+    found = {}
+    for batch, run in runs.items():
+        told = sorted(starts.get(batch, []))
+        last_h = max((float(times_h[-1]) for times_h, _ in run.tags.values() if len(times_h)), default=0.0)
+        ends_h = [*(start_h for start_h, _ in told[1:]), last_h]
+        phases = [
+            PhaseOfRun(name=name, from_h=start_h, to_h=max(start_h, end_h))
+            for (start_h, name), end_h in zip(told, ends_h, strict=False)
+        ]
+        found[batch] = replace(run, phases=tuple(phases))
+    return found
 
 
 def _units(directory: Path, names: list[str], kind: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from analytics.alignment import Positions
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.components import Components
@@ -39,9 +40,16 @@ class DriftCourse:
     """Values, z and the latest scores of the closed cells of one batch."""
 
     def __init__(
-        self, *, reference: ReferenceModel, course: Trajectory, tags: Sequence[Tag], layers: Mapping[str, Layer]
+        self,
+        *,
+        reference: ReferenceModel,
+        course: Trajectory,
+        tags: Sequence[Tag],
+        layers: Mapping[str, Layer],
+        path: Positions,
     ) -> None:
-        """`course` is the reference's trajectory with the columns of `tags`."""
+        """`course` is the reference's trajectory with the columns of `tags`, `path` where the batch is on it."""
+        self._path = path
         self._reference = reference
         self._course = course
         self._tags = tags
@@ -92,8 +100,7 @@ class DriftCourse:
         if isinstance(detector, AssayDifference):
             pair = next(pair for pair in self._course.assays if pair.checks == self._tags[top].name)
             run = detector.differences(top, 1.0 if score >= 0 else -1.0)
-            cell = min(len(self.values), len(pair.sd)) - 1
-            usual = float(pair.sd[cell])
+            usual = float(pair.sd[min(self._path.at(len(self.values) - 1), len(pair.sd) - 1)])
             return assay_sentence(
                 tag=self._tags[top],
                 assay=pair.assay,
@@ -137,7 +144,7 @@ class DriftCourse:
                 surplus=detector.surplus(len(self.values) - 1, top),
                 window_h=self._course.constants.balance_window_h,
                 value=float(self.values[-1][top]),
-                expected=float(self._course.mean[len(self.values) - 1][top]),
+                expected=float(self._course.mean[self._path.at(len(self.values) - 1)][top]),
                 since_h=since_h,
                 others=others,
                 batches=batches,
@@ -156,7 +163,8 @@ class DriftCourse:
             return pace_sentence(
                 pace=detector.pace / detector.expected(cell),
                 maturity=detector.maturity.position(cell),
-                by_clock=(cell + 1) / self._reference.grid.cells,
+                due=(self._path.at(cell) + 1) / len(self._course.mean),
+                by_phases=self._course.phases is not None,
                 score=score,
                 limit=float(self.limits[layer, top]),
                 since_h=since_h,
@@ -164,7 +172,8 @@ class DriftCourse:
                 batches=batches,
             )
         if isinstance(detector, OwnPast):
-            mean, sd = (float(part[len(self.values) - 1][top]) for part in (self._course.mean, self._course.sd))
+            at = self._path.at(len(self.values) - 1)
+            mean, sd = (float(part[at][top]) for part in (self._course.mean, self._course.sd))
             return own_past_sentence(
                 tag=self._tags[top],
                 value=float(self.values[-1][top]),
@@ -177,8 +186,9 @@ class DriftCourse:
         cells = [cell for cell in range(onset, len(self.values)) if not np.isnan(self.z[cell][top])]
         count = len(cells)
         value = sum(float(self.values[cell][top]) for cell in cells) / count
-        expected = sum(float(self._course.mean[cell][top]) for cell in cells) / count
-        sd = sum(float(self._course.sd[cell][top]) for cell in cells) / count
+        places = [self._path.at(cell) for cell in cells]
+        expected = sum(float(self._course.mean[at][top]) for at in places) / count
+        sd = sum(float(self._course.sd[at][top]) for at in places) / count
         return drift_sentence(
             tag=self._tags[top],
             value=value,

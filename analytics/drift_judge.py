@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.aligned import align_trajectory
+from analytics.alignment import Path
 from analytics.assay_watch import AssayWatch
 from analytics.blind import BlindTimes
 from analytics.cells import NEVER_US
@@ -56,21 +57,23 @@ class DriftJudge:
         self._context = context
         self._book = book
         self._course: Trajectory = course
-        self._envelope = Envelope(mean=course.mean, sd=course.sd, clip=course.clip)
+        self.path = Path(course.phases)
+        self._envelope = Envelope(mean=course.mean, sd=course.sd, clip=course.clip, path=self.path)
         names_of_slots = [tag.name for tag in tags]
-        self._layers = build_layers(course, grid, names_of_slots)
+        self._layers = build_layers(course, grid, names_of_slots, self.path)
         self.assays = AssayWatch(
             course.assays,
             slots={name: slot for slot, name in enumerate(names_of_slots)},
             layers=[layer for layer in self._layers.values() if isinstance(layer, AssayDifference)],
             start_us=context.start_us,
             width_h=grid.width_h,
+            path=self.path,
         )
         self.steps = StepWatch(
             course.steps, course.limits.get(STEP), start_us=context.start_us, lateness_us=context.lateness_us
         )
         self._names = tuple(self._layers)
-        self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
+        self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers, path=self.path)
         self._blind = BlindTimes(course.blind)
         self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
         self.ratios = np.full(len(tags), np.nan)  # worst score over limit per tag at the last cell
@@ -78,11 +81,13 @@ class DriftJudge:
         self._blind.begin(None, context.start_us)
 
     def phase(self, name: str, started_us: int) -> None:
-        """A phase started; its declared blind time counts from it."""
+        """A phase started: its declared blind time counts from it, and cells that close now are placed by it."""
         self._blind.begin(name, started_us)
+        self.path.begin(name, started_us - self._context.start_us)
 
     def update(self, cell: int, end_us: int, values: Floats) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
+        self.path.close()
         z = self._envelope.update(cell, values)
         scores = np.array(
             [layer.update(cell, values if sees_values(layer) else z) for layer in self._layers.values()]
@@ -105,7 +110,8 @@ class DriftJudge:
         detector = self._layers[STEP]
         assert isinstance(detector, Step)
         judged = not self._blind.cover(closed.end_us)
-        score = detector.note(closed.slot, closed.at, closed.value, judged=judged)
+        position = self.path.bin_at(closed.at, self.steps.width_us)
+        score = detector.note(closed.slot, closed.at, closed.value, position=position, judged=judged)
         layer = self._names.index(STEP)
         ratio = abs(score) / self.course.limits[layer, closed.slot]
         if not judged or not ratio >= 1.0 or not self.course.values:
@@ -132,8 +138,8 @@ class DriftJudge:
         arrays = {f"layer {name}": np.frombuffer(layer.to_bytes(), np.uint8) for name, layer in self._layers.items()}
         return pack(
             "drift",
-            3,
-            {"blind": self._blind.to_fields()},
+            4,
+            {"blind": self._blind.to_fields(), "path": self.path.to_fields()},
             {
                 **arrays,
                 "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
@@ -149,8 +155,9 @@ class DriftJudge:
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("drift", 3, data)
+        fields, arrays = unpack("drift", 4, data)
         self._blind.restore(fields["blind"])
+        self.path.restore(fields["path"])
         self.course.values = list(arrays["values"])
         self.course.z = [self._envelope.update(cell, row) for cell, row in enumerate(self.course.values)]
         self.course.scores = list(arrays["scores"])
@@ -161,14 +168,7 @@ class DriftJudge:
         for name, layer in self._layers.items():
             layer.restore(arrays[f"layer {name}"].tobytes())
 
-    def _tell(
-        self,
-        end_us: int,
-        beyond: Bools,
-        known: Bools,
-        best_layer: Int64s,
-        ratios: Floats,
-    ) -> list[Alert]:
+    def _tell(self, end_us: int, beyond: Bools, known: Bools, best_layer: Int64s, ratios: Floats) -> list[Alert]:
         told: list[Alert] = []
         fresh: dict[int, int] = {}  # the layer that tells, by slot
         for slot in np.flatnonzero(beyond).tolist():

@@ -144,8 +144,12 @@ def watch(run: CompletedRun, data: Dataset, new: ReferenceModel | None, old: Ref
     )
     latest: dict[int, Alert] = {}
     ended_us = 0
+    phases = sorted((round(phase.from_h * US_PER_H), phase.name) for phase in run.phases)
     for segment in segments_of(run, (*data.tags, *data.assays)):
         ended_us = int(segment.source_times_us[-1])
+        while phases and phases[0][0] <= ended_us:
+            started_us, name = phases.pop(0)
+            monitor.phase(name, started_us)
         for alert in monitor.feed(segment):
             latest[alert.ordinal] = alert
     for alert in monitor.close(ended_us):

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from analytics.alignment import BY_CLOCK, Positions
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.components import Components, Distance
@@ -54,8 +55,11 @@ PACE = Further.PACE.value
 LEVELS = (EWMA, PAGE_HINKLEY, HOTELLING_T2, OWN_PAST, PACE)
 
 
-def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[str, Layer]:
-    """The layers for which the trajectory holds limits, in a fixed order; its columns are those of `tags`."""
+def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str], path: Positions = BY_CLOCK) -> dict[str, Layer]:
+    """The layers for which the trajectory holds limits, in a fixed order; its columns are those of `tags`.
+
+    `path` says where on the course the cells of the batch lie.
+    """
     count = len(tags)
     constants = course.constants
     layers: dict[str, Layer] = {}
@@ -71,6 +75,7 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[st
             window_cells=grid.cells_in(constants.balance_window_h),
             width_h=grid.width_h,
             tau_h=constants.balance_h,
+            path=path,
         )
     if PAGE_HINKLEY in course.limits:
         layers[PAGE_HINKLEY] = DriftChannel(thresholds=course.limits[PAGE_HINKLEY])
@@ -78,11 +83,13 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str]) -> dict[st
         layers[STEP] = Step(course.steps)
     slots = {tag: slot for slot, tag in enumerate(tags)}
     for name, parts in _judgeable(course, slots).items():
-        layers[name] = Declared(parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h)
+        layers[name] = Declared(
+            parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h, path=path
+        )
     for name, tau_h in ((ASSAY, 0.0), (ASSAYS, constants.assay_h)):
         if name in course.limits:
             layers[name] = AssayDifference(tags=count, tau_h=tau_h)
-    return layers | _of_courses(course, grid, slots)
+    return layers | _of_courses(course, grid, slots, path)
 
 
 def families_of(course: Trajectory) -> tuple[str, ...]:
@@ -96,7 +103,7 @@ def sees_values(layer: Layer) -> bool:
     return isinstance(layer, Balance | Declared | Pace)
 
 
-def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int]) -> dict[str, Layer]:
+def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int], path: Positions) -> dict[str, Layer]:
     """The layers that rest on whole courses of the reference batches, as far as the batch has their tags."""
     constants = course.constants
     layers: dict[str, Layer] = {}
@@ -118,6 +125,7 @@ def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int]) -> dict[s
             width_h=grid.width_h,
             delay_h=constants.own_past_delay_h,
             tau_h=constants.own_past_h,
+            path=path,
         )
     if course.maturity is not None and PACE in course.limits:
         layers[PACE] = Pace(
@@ -126,6 +134,7 @@ def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int]) -> dict[s
             width_h=grid.width_h,
             tau_h=constants.maturity_h,
             window_h=constants.pace_window_h,
+            path=path,
         )
     return layers
 

@@ -20,6 +20,7 @@ from analytics.learning_declared import (
     largest_of_balances,
     with_limits,
 )
+from analytics.learning_phases import RunsOnCourse, lay_course
 from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, limits_without, share_budget
 from analytics.reference import Blind, Rule, TimeConstants, Trajectory, nothing_known
@@ -56,7 +57,7 @@ class Learner:
 
     def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
         """The trajectory of fewer than 20 runs."""
-        values, _, course = self._begin(runs)
+        values, _, course, _ = self._begin(runs)
         if rule is Rule.RANGES_ONLY:
             return course
         own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
@@ -77,15 +78,16 @@ class Learner:
         Last what was learned without each run, with the limits that the others set; of the families that rest on whole
         courses only the scores are, and they watch nothing there.
         """
-        values, steps, course = self._begin(runs)
+        values, steps, course, places = self._begin(runs)
         own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        maxima, course, without_each = self._open_layers(values, steps, course, own)
+        maxima, course, without_each = self._open_layers(values, steps, course, own, places)
         families = {
             EWMA: Family(maxima=maxima[:, 0]),
             BALANCE: Family(maxima=maxima[:, 1]),
             PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
         }
-        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=_blind_h(course.blind))
+        blind_h = _blind_h(course.blind)
+        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=blind_h, places=places)
         if sudden is not None:
             families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP, most=LARGEST_STEP)
             course = replace(course, steps=sudden.course)
@@ -94,7 +96,7 @@ class Learner:
             ]
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
-        declared = balance_courses(values, self.tags, wanted, self.grid)
+        declared = balance_courses(values, self.tags, wanted, self.grid, places)
         by_name: dict[str, list[BalanceCourses]] = {}
         for part in declared:
             by_name.setdefault(part.balance.name, []).append(part)
@@ -103,7 +105,8 @@ class Learner:
         for name, parts in by_name.items():
             maxima = largest_of_balances(name, parts, fitted_without, judged, self.constants.declared_h)
             families[name] = Family(maxima=maxima)
-        assays = assay_courses(runs, () if template is None or ASSAY in self.without else template.assays, self.grid)
+        pairs_wanted = () if template is None or ASSAY in self.without else template.assays
+        assays = assay_courses(runs, pairs_wanted, self.grid, places)
         assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
         if assays:
             families[ASSAY] = Family(maxima=self._of_assays(assays, course))
@@ -115,6 +118,7 @@ class Learner:
             grid=self.grid,
             constants=self.constants,
             judged=judged,
+            places=places,
         ).learned(() if template is None else set(template.also) - set(self.without))
         families |= courses.families
         families = {name: family for name, family in families.items() if name not in self.without}
@@ -131,25 +135,27 @@ class Learner:
             without_each[run] = with_limits(without_each[run], limits, fitted, pairs, self.tags)
         return courses.added_to(course, limits_of_all, self.tags), families, budget, without_each
 
-    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory]:
+    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory, RunsOnCourse]:
         values = cells_of_runs(runs, self.grid, self.tags)
         steps = np.array([resolution(runs, tag) for tag in self.tags])
-        mean, sd = spread_of(values, steps, self.grid.cells_in(self.constants.smoothing_h))
+        places = RunsOnCourse.of(runs, lay_course(runs, self.grid), self.grid)
+        mean, sd = spread_of(places.placed(values), steps, self.grid.cells_in(self.constants.smoothing_h))
         course = Trajectory(
             mean=mean,
             sd=sd,
             scale=typical_scale(sd),
             weights=np.zeros((2, len(self.tags), len(self.tags))),
-            residual_sd=nothing_known(self.grid.cells, len(self.tags)),
+            residual_sd=nothing_known(places.positions, len(self.tags)),
             limits={},
             constants=self.constants,
             blind=tuple(self.blind),
             clip=CLIP,
+            phases=places.course,
         )
-        return values, steps, course
+        return values, steps, course, places
 
     def _open_layers(
-        self, values: Floats, steps: Floats, course: Trajectory, own: Bools
+        self, values: Floats, steps: Floats, course: Trajectory, own: Bools, places: RunsOnCourse
     ) -> tuple[Floats, Trajectory, list[Trajectory]]:
         """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags.
 
@@ -164,21 +170,24 @@ class Learner:
         residuals = np.empty_like(values)
         without_each = []
         for batch in range(batches):
-            others = np.delete(values, batch, axis=0)
-            mean, sd = spread_of(others, steps, window)
+            others, elsewhere, here = np.delete(values, batch, axis=0), places.without(batch), places.only(batch)
+            mean, sd = spread_of(elsewhere.placed(others), steps, window)
             scale = typical_scale(sd)
-            left_out_z[batch] = np.clip((values[batch] - mean) / sd, -CLIP, CLIP)
-            weights = learn_weights(moves(others, mean, scale, span))
-            residuals[batch] = unexplained(moves(values[batch : batch + 1], mean, scale, span), weights)[0]
+            left_out_z[batch] = np.clip((values[batch] - here.along(mean)[0]) / here.along(sd)[0], -CLIP, CLIP)
+            weights = learn_weights(moves(others, elsewhere.along(mean), scale, span))
+            alone = moves(values[batch : batch + 1], here.along(mean), scale, span)
+            residuals[batch] = unexplained(alone, weights)[0]
+            if places.course is not None:  # what lies so far into a phase that nothing is known there is not judged
+                residuals[batch, ~np.isfinite(here.along(mean)[0])] = np.nan
             without_each.append(replace(course, mean=mean, sd=sd, scale=scale, weights=weights))
         residuals[~np.isfinite(values)] = np.nan
         maxima = np.full((batches, 3, tags), np.nan)
         for batch in range(batches):
             z = left_out_z[batch]
             maxima[batch, 0] = largest(ewma_levels(z, grid, constants.ewma_h), judged)
-            others_residual_sd = residual_sd(np.delete(residuals, batch, axis=0), span)
+            others_residual_sd = residual_sd(places.without(batch).placed(np.delete(residuals, batch, axis=0)), span)
             without_each[batch] = replace(without_each[batch], residual_sd=others_residual_sd)
-            scaled = residuals[batch] / others_residual_sd
+            scaled = residuals[batch] / places.only(batch).along(others_residual_sd)[0]
             clipped = np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP)
             maxima[batch, 1] = largest(ewma_levels(clipped, grid, constants.balance_h), judged)
             for slot in np.flatnonzero(own & np.isfinite(z[judged]).any(axis=0)):
@@ -186,8 +195,8 @@ class Learner:
         maxima[:, :, ~own] = np.nan
         of_all = replace(
             course,
-            weights=learn_weights(moves(values, course.mean, course.scale, span)),
-            residual_sd=residual_sd(residuals, span),
+            weights=learn_weights(moves(values, places.along(course.mean), course.scale, span)),
+            residual_sd=residual_sd(places.placed(residuals), span),
         )
         return maxima, of_all, without_each
 

@@ -13,6 +13,7 @@ from analytics.detectors.maturity import PACE_CLIP, FittedMaturity, Pace
 from analytics.detectors.own_past import RESIDUAL_CLIP, FittedPast, OwnPast
 from analytics.grid import Grid
 from analytics.layers import HOTELLING_T2, OWN_PAST, PACE, SPE
+from analytics.learning_phases import OnPath, RunsOnCourse
 from analytics.limits import CLIP, Family
 from analytics.reference import TimeConstants, Trajectory
 from analytics.segment import Bools, Floats
@@ -59,6 +60,7 @@ class CourseLearner:
     grid: Grid
     constants: TimeConstants
     judged: Bools  # (cells,)
+    places: RunsOnCourse
 
     def learned(self, wanted: Collection[str]) -> Courses:
         """The wanted families, as far as the reference batches show what they need."""
@@ -82,12 +84,18 @@ class CourseLearner:
     def _distances(self, without: int | None) -> Floats:
         """Z of all runs under the mean and SD of all but one, (runs, cells, tags)."""
         mean, sd = self._spread(without)
-        clipped: Floats = np.clip((self.values - mean) / sd, -CLIP, CLIP)
+        along = self.places.along
+        clipped: Floats = np.clip((self.values - along(mean)) / along(sd), -CLIP, CLIP)
         return clipped
 
     def _spread(self, without: int | None) -> tuple[Floats, Floats]:
-        runs = self.values if without is None else np.delete(self.values, without, axis=0)
-        return spread_of(runs, self.steps, self.grid.cells_in(self.constants.smoothing_h))
+        return spread_of(self._placed(self.values, without), self.steps, self.grid.cells_in(self.constants.smoothing_h))
+
+    def _placed(self, values: Floats, without: int | None) -> Floats:
+        """What runs showed by position, (runs, positions, …), of all of them or of all but one."""
+        if without is None:
+            return self.places.placed(values)
+        return self.places.without(without).placed(np.delete(values, without, axis=0))
 
     def _slots(self) -> dict[str, int]:
         return {tag: slot for slot, tag in enumerate(self.tags)}
@@ -143,10 +151,10 @@ class CourseLearner:
         return {name: Family(maxima=found, offset=ORDINARY_SD) for name, found in maxima.items()}
 
     def _past(self, z: Floats, residual: Floats) -> FittedPast:
-        """The space of the courses of z of runs, for every tag that carries a limit."""
+        """The space of the courses of z of runs by position, for every tag that carries a limit."""
         columns = np.flatnonzero(self.own)
         rank = min(RANK, len(z) - 1)
-        vectors = np.zeros((rank, self.grid.cells, len(columns)))
+        vectors = np.zeros((rank, self.places.positions, len(columns)))
         variances = np.full((rank, len(columns)), SMALLEST_VARIANCE)
         noise = np.ones(len(columns))
         for place, column in enumerate(columns):
@@ -167,28 +175,30 @@ class CourseLearner:
 
     def _own_past(self, every: Floats) -> tuple[FittedPast, Family]:
         """The spaces of all runs, and the largest scores of every left-out run, (runs, tags)."""
-        unscaled = np.ones(self.values.shape[1:])
+        unscaled = np.ones((self.places.positions, len(self.tags)))
         span = self.grid.cells_in(self.constants.balance_window_h)
         residuals = np.empty_like(self.values)
         for run in range(len(self.values)):
             z = self._distances(run)
-            layer = self._past_layer(self._past(np.delete(z, run, axis=0), unscaled))
+            layer = self._past_layer(self._past(self._placed(z, run), unscaled), run)
             residuals[run] = [layer.residual(cell, row) for cell, row in enumerate(z[run])]
         maxima = np.full((len(self.values), len(self.tags)), np.nan)
         for run, residual in enumerate(residuals):
-            scaled = residual / residual_sd(np.delete(residuals, run, axis=0), span)
+            scaled = residual / self.places.only(run).along(residual_sd(self._placed(residuals, run), span))[0]
             levels = ewma_levels(np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP), self.grid, self.constants.own_past_h)
             maxima[run] = largest(levels, self.judged)
         maxima[:, ~self.own] = np.nan
-        return self._past(every, residual_sd(residuals, span)), Family(maxima=maxima)
+        placed = self.places.placed
+        return self._past(placed(every), residual_sd(placed(residuals), span)), Family(maxima=maxima)
 
-    def _past_layer(self, fitted: FittedPast) -> OwnPast:
+    def _past_layer(self, fitted: FittedPast, run: int) -> OwnPast:
         return OwnPast(
             fitted,
             slots=self._slots(),
             width_h=self.grid.width_h,
             delay_h=self.constants.own_past_delay_h,
             tau_h=self.constants.own_past_h,
+            path=OnPath(path=self.places.paths[run]),
         )
 
     def _maturity(self, without: int | None) -> FittedMaturity | None:
@@ -204,8 +214,8 @@ class CourseLearner:
             sd=sd[:, columns],
             tells=tells[:, columns],
             lag_sd=LAG_SHARE * self.grid.cells,
-            pace_mean=np.ones(self.grid.cells),
-            pace_sd=np.ones(self.grid.cells),
+            pace_mean=np.ones(self.places.positions),
+            pace_sd=np.ones(self.places.positions),
         )
 
     def _pace(self, every: FittedMaturity) -> tuple[FittedMaturity, Family]:
@@ -220,13 +230,14 @@ class CourseLearner:
                     width_h=self.grid.width_h,
                     tau_h=self.constants.maturity_h,
                     window_h=self.constants.pace_window_h,
+                    path=OnPath(path=self.places.paths[run]),
                 )
                 paces[run] = [layer.pace_of(cell, row) for cell, row in enumerate(values)]
         maxima = np.full((len(paces), 1), np.nan)
         for run, pace in enumerate(paces):
-            mean, sd = self._spread_of_pace(np.delete(paces, run, axis=0))
+            mean, sd = (self.places.only(run).along(part)[0] for part in self._spread_of_pace(self._placed(paces, run)))
             maxima[run] = largest(np.clip((pace - mean) / sd, -PACE_CLIP, PACE_CLIP)[:, None], self.judged)
-        mean, sd = self._spread_of_pace(paces)
+        mean, sd = self._spread_of_pace(self.places.placed(paces))
         return replace(every, pace_mean=mean, pace_sd=sd), Family(maxima=maxima, offset=ORDINARY_SD)
 
     def _spread_of_pace(self, paces: Floats) -> tuple[Floats, Floats]:

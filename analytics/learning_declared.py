@@ -10,6 +10,7 @@ from analytics.detectors.assay import (
     AssayDifference,
     FittedAssay,
     OnlineReadings,
+    cell_of_draw,
     scaled_difference,
     sd_by_hour,
 )
@@ -17,6 +18,7 @@ from analytics.detectors.declared import CLIP, Differences, FittedBalance, Terms
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
 from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, PAGE_HINKLEY, STEP
+from analytics.learning_phases import OnPath, RunsOnCourse
 from analytics.reference import Trajectory
 from analytics.runs import CompletedRun
 from analytics.segment import Bools, Floats
@@ -37,6 +39,8 @@ class BalanceCourses:
     width_h: float
     differences: Floats  # (runs, cells, 1 + explaining)
     known: Bools  # (runs, cells): the accused tag spoke
+    places: RunsOnCourse
+    base: Floats | None  # (positions, 1 + explaining): what was taken off the terms before
 
     def without(self, run: int) -> Self:
         """These courses without one run."""
@@ -46,12 +50,15 @@ class BalanceCourses:
             width_h=self.width_h,
             differences=np.delete(self.differences, run, axis=0),
             known=np.delete(self.known, run, axis=0),
+            places=self.places.without(run),
+            base=self.base,
         )
 
     def fitted(self) -> FittedBalance:
         """Weights by ridge regression (Hoerl and Kennard 1970) of deviations from the mean course."""
-        mean = _mean_over_runs(self.differences)
-        deviation = self.differences - mean
+        differences = self.places.placed(self.differences)
+        mean = _mean_over_runs(differences)
+        deviation = differences - mean
         weights = _ridge(deviation.reshape(-1, deviation.shape[2]))
         residual = deviation[:, :, 0] - deviation[:, :, 1:] @ weights
         return FittedBalance(
@@ -66,12 +73,14 @@ class BalanceCourses:
             mean=mean,
             weights=weights,
             residual_sd=_spread(residual),
+            base=self.base,
         )
 
     def largest(self, run: int, fitted: FittedBalance, judged: Bools, tau_h: float) -> float:
         """The largest |score| of one run in its judged cells by a balance fitted without it, NaN without any."""
-        deviation = self.differences[run] - fitted.mean
-        scaled = (deviation[:, 0] - deviation[:, 1:] @ fitted.weights) / fitted.residual_sd
+        here = self.places.only(run)
+        deviation = self.differences[run] - here.along(fitted.mean)[0]
+        scaled = (deviation[:, 0] - deviation[:, 1:] @ fitted.weights) / here.along(fitted.residual_sd)[0]
         scaled = np.clip(np.where(self.known[run], scaled, np.nan), -CLIP, CLIP)
         level = Ewma(tags=1, width_h=self.width_h, tau_h=tau_h)
         scores = np.array([level.update(cell, np.array([value]))[0] for cell, value in enumerate(scaled)])
@@ -80,13 +89,21 @@ class BalanceCourses:
 
 
 def balance_courses(
-    values: Floats, tags: Sequence[str], balances: Sequence[DeclaredBalance], grid: Grid
+    values: Floats, tags: Sequence[str], balances: Sequence[DeclaredBalance], grid: Grid, places: RunsOnCourse
 ) -> list[BalanceCourses]:
-    """Every declared balance over every span, from the cells of runs, (runs, cells, tags)."""
+    """Every declared balance over every span, from the cells of runs, (runs, cells, tags).
+
+    The mean course that is taken off the terms is that of all runs, also where one is scored by the others: it stands
+    for the way a run went, and what the others' mean still leaves is taken off by them (`BalanceCourses.fitted`).
+    """
     slots = {tag: slot for slot, tag in enumerate(tags)}
     courses = []
     for balance in balances:
         terms = np.array([_terms_of(run, slots, balance, grid.width_h) for run in values])
+        base = None
+        if places.course is not None:
+            base = _mean_over_runs(places.placed(terms))
+            terms = terms - places.along(base)
         for span_h in balance.spans_h:
             differences = np.empty_like(terms)
             for run, rows in enumerate(terms):
@@ -99,6 +116,8 @@ def balance_courses(
                     width_h=grid.width_h,
                     differences=differences,
                     known=np.isfinite(values[:, :, slots[balance.accuses]]),
+                    places=places,
+                    base=base,
                 )
             )
     return courses
@@ -112,16 +131,17 @@ class AssayCourses:
     grid: Grid
     drawn: tuple[tuple[float, ...], ...]
     differences: tuple[tuple[float, ...], ...]
+    places: RunsOnCourse
 
     def fitted(self, without: int | None = None) -> FittedAssay | None:
         """Mean and spread of the differences; None with fewer than six."""
         runs = [run for run in range(len(self.drawn)) if run != without]
-        hours = [hour for run in runs for hour in self.drawn[run]]
+        hours = [self._course_h(run, hour) for run in runs for hour in self.drawn[run]]
         differences = [value for run in runs for value in self.differences[run]]
         if len(differences) < FEWEST_DIFFERENCES:
             return None
         mean = float(np.mean(differences))
-        middles_h = (np.arange(self.grid.cells, dtype=np.float64) + 0.5) * self.grid.width_h
+        middles_h = (np.arange(self.places.positions, dtype=np.float64) + 0.5) * self.grid.width_h
         sd = sd_by_hour(hours, differences, mean=mean, middles_h=middles_h)
         if not sd.min() > 0:
             return None
@@ -139,13 +159,24 @@ class AssayCourses:
         level = AssayDifference(tags=1, tau_h=tau_h)
         largest = float("nan")
         for hour, difference in zip(self.drawn[run], self.differences[run], strict=True):
-            level.note(0, hour, scaled_difference(fitted, difference, hour, self.grid.width_h))
+            level.note(0, hour, scaled_difference(fitted, difference, self._position(run, hour)))
             if hour > blind_h:
                 largest = float(np.fmax(largest, abs(float(level.update(0, np.zeros(1))[0]))))
         return largest
 
+    def _position(self, run: int, drawn_h: float) -> int:
+        cell = min(cell_of_draw(drawn_h, self.grid.width_h), self.grid.cells - 1)
+        return OnPath(path=self.places.paths[run]).at(cell)
 
-def assay_courses(runs: Sequence[CompletedRun], pairs: Sequence[DeclaredAssay], grid: Grid) -> list[AssayCourses]:
+    def _course_h(self, run: int, drawn_h: float) -> float:
+        """The hour of a draw on the course: by the clock, the hour itself."""
+        cell = min(cell_of_draw(drawn_h, self.grid.width_h), self.grid.cells - 1)
+        return drawn_h + (self._position(run, drawn_h) - cell) * self.grid.width_h
+
+
+def assay_courses(
+    runs: Sequence[CompletedRun], pairs: Sequence[DeclaredAssay], grid: Grid, places: RunsOnCourse
+) -> list[AssayCourses]:
     """Every declared pair in every run, by the comparison that runs live."""
     courses = []
     for pair in pairs:
@@ -154,7 +185,9 @@ def assay_courses(runs: Sequence[CompletedRun], pairs: Sequence[DeclaredAssay], 
             hours, values = _differences_of(run, pair)
             drawn.append(hours)
             differences.append(values)
-        courses.append(AssayCourses(pair=pair, grid=grid, drawn=tuple(drawn), differences=tuple(differences)))
+        courses.append(
+            AssayCourses(pair=pair, grid=grid, drawn=tuple(drawn), differences=tuple(differences), places=places)
+        )
     return courses
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from analytics.detectors.step import CLIP, StepCourse, changes_of, scores_of
 from analytics.grid import Grid
+from analytics.learning_phases import RunsOnCourse
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
 from analytics.spread import largest, median_down, rolling_max, spread_of
@@ -38,18 +39,27 @@ class LearnedSteps:
 
 
 def learn_steps(
-    runs: Sequence[CompletedRun], *, grid: Grid, tags: Sequence[str], steps: Floats, own: Bools, blind_h: float
+    runs: Sequence[CompletedRun],
+    *,
+    grid: Grid,
+    tags: Sequence[str],
+    steps: Floats,
+    own: Bools,
+    blind_h: float,
+    places: RunsOnCourse,
 ) -> LearnedSteps | None:
     """None where no tag is held, or readings are too sparse for bins finer than cells.
 
-    `steps` are the steps of the tags' displays, `own` says which tags may alert by themselves.
+    `steps` are the steps of the tags' displays, `own` says which tags may alert by themselves, `places` where the cells
+    of the runs lie.
     """
     bins = bins_in_cell(runs, grid, tags)
     if not bins:
         return None
     fine = Grid(width_us=grid.width_us // bins, cells=grid.cells * bins)
     values = cells_of_runs(runs, fine, tags)
-    mean, sd = spread_of(values, steps, 1)
+    places = places.finer(runs, bins, fine)
+    mean, sd = (places.along(part) for part in spread_of(places.placed(values), steps, 1))
     held = own & (np.isfinite(values).mean(axis=(0, 1)) >= OFTEN) & (_persistence(values, mean, sd, bins) < PERSISTS)
     changes = np.full_like(values, np.nan)
     for slot in np.flatnonzero(held):
@@ -63,12 +73,16 @@ def learn_steps(
     maxima = np.full((len(runs), len(tags)), np.nan)
     without_each = []
     for run in range(len(runs)):
-        others = _course(np.delete(changes, run, axis=0), steps, fine)
+        others = _course(places.without(run).placed(np.delete(changes, run, axis=0)), steps, fine)
         without_each.append(others)
+        here = places.only(run)
+        low, high, sd_there = (here.along(part)[0] for part in (others.low, others.high, others.sd))
         for slot in np.flatnonzero(held):
-            scores = scores_of(values[run, :, slot], (others.low[:, slot], others.high[:, slot], others.sd[:, slot]))
+            scores = scores_of(values[run, :, slot], (low[:, slot], high[:, slot], sd_there[:, slot]))
             maxima[run, slot] = largest(scores[:, None], judged)[0]
-    return LearnedSteps(course=_course(changes, steps, fine), without_each=tuple(without_each), maxima=maxima)
+    return LearnedSteps(
+        course=_course(places.placed(changes), steps, fine), without_each=tuple(without_each), maxima=maxima
+    )
 
 
 def bins_in_cell(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) -> int:

@@ -168,7 +168,7 @@ class BatchMonitor:
         return told
 
     def phase(self, name: str, started_us: int) -> None:
-        """A phase started; declared blind times count from it."""
+        """A phase started: declared blind times count from it, and it places the cells that close from now on."""
         if self._drift is not None:
             self._drift.phase(name, started_us)
         if self._departure is not None:
@@ -221,14 +221,13 @@ class BatchMonitor:
             worst_ratio=max(ratios) if ratios else None,
             tags=tags,
             open_alerts=tuple(episode.alert.ordinal for episode in self.book.open),
+            path=() if self._drift is None else tuple(self._drift.path.pieces()),
+            passed_over=() if self._drift is None else self._drift.path.passed_over,
         )
 
     def to_bytes(self) -> bytes:
         """Canonical state, without the references."""
-        parts = {
-            "reducer": self._reducer.to_bytes(),
-            "floor": self._floor.to_bytes(),
-        }
+        parts = {"reducer": self._reducer.to_bytes(), "floor": self._floor.to_bytes()}
         if self._drift is not None:
             parts["drift"] = self._drift.to_bytes()
         if self._departure is not None:

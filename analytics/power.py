@@ -13,11 +13,12 @@ import numpy as np
 
 from analytics.coverage import blind_cells
 from analytics.evidence import Evidence
+from analytics.learning_phases import RunsOnCourse
 from analytics.methods.binomial import Rate
 from analytics.monitor import BatchMonitor
 from analytics.reference import ReferenceModel, Trajectory
 from analytics.runs import CompletedRun
-from analytics.segment import Floats, Segment
+from analytics.segment import Floats, Int64s, Segment
 from analytics.trials import first_drift_h, stream_of
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
@@ -104,7 +105,8 @@ class _Watched:
     state: bytes
     begins_h: float
     alerted: bool  # it raised a drift alert before
-    blind: bool  # the cell in which the offset begins is not judged
+    position: int  # on the course, of the cell in which the offset begins
+    blind: bool  # that cell is not judged
 
     @classmethod
     def of(cls, model: ReferenceModel, course: Trajectory, run: CompletedRun, begins_at: float) -> "_Watched":
@@ -133,15 +135,15 @@ class _Watched:
             state=monitor.to_bytes(),
             begins_h=begins_h,
             alerted=first_drift_h(told) is not None,
+            position=int(_path(model, run)[min(begins, model.grid.cells - 1)]),
             blind=bool(blind_cells(course.blind, run.phases, model.grid)[min(begins, model.grid.cells - 1)]),
         )
 
     def judges(self, slot: int) -> bool:
         """Whether the tag is known and judged where the offset begins."""
-        course, grid = self.reference.trajectory, self.reference.grid
+        course = self.reference.trajectory
         assert course is not None
-        cell = min(round(self.begins_h / grid.width_h), grid.cells - 1)
-        return not self.blind and bool(np.isfinite(course.sd[cell, slot]))
+        return not self.blind and bool(np.isfinite(course.sd[self.position, slot]))
 
     def delay_h(self, run: CompletedRun) -> float | None:
         """Hours from the beginning to the first drift alert of this course of the batch, None without one."""
@@ -182,8 +184,15 @@ def _offset(run: CompletedRun, model: ReferenceModel, slot: int, size_sd: float,
         return run
     times_h, values = run.tags[tag]
     cells = np.minimum((times_h / model.grid.width_h).astype(np.int64), model.grid.cells - 1)
-    added = np.nan_to_num(model.trajectory.sd[cells, slot]) * size_sd
+    added = np.nan_to_num(model.trajectory.sd[_path(model, run)[cells], slot]) * size_sd
     return replace(run, tags={**run.tags, tag: (times_h, values + np.where(times_h >= begins_h, added, 0.0))})
+
+
+def _path(model: ReferenceModel, run: CompletedRun) -> Int64s:
+    """The positions of a run, (cells,)."""
+    assert model.trajectory is not None
+    path: Int64s = RunsOnCourse.of([run], model.trajectory.phases, model.grid).paths[0]
+    return path
 
 
 def _found(model: ReferenceModel, slot: int, size_sd: float, delays: Sequence[float | None]) -> OffsetFound:

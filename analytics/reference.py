@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from analytics.alignment import PhaseCourse
 from analytics.detectors.assay import FittedAssay
 from analytics.detectors.components import FittedComponents
 from analytics.detectors.declared import FittedBalance
@@ -19,14 +20,13 @@ from analytics.detectors.maturity import FittedMaturity
 from analytics.detectors.own_past import FittedPast
 from analytics.detectors.step import StepCourse
 from analytics.fitted import arrays_of, fields_of, fitted_from
-from analytics.formula import Formula
+from analytics.fitted_balance import balance_fields, balance_from
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
 from analytics.segment import Floats
-from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 4
+FORMAT = 5
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 OF_COURSES = {
@@ -104,7 +104,8 @@ class SetAside:
 class Trajectory:
     """What the new process does along its course: envelope, relations between tags and limits.
 
-    Arrays are (cells, tags) unless said otherwise, NaN where nothing is known.
+    Arrays are (positions, tags) unless said otherwise, NaN where nothing is known. Positions are those of `phases`, and
+    the cells of the grid where no phase counts.
     """
 
     mean: Floats
@@ -122,6 +123,7 @@ class Trajectory:
     components: FittedComponents | None = None  # by the tags' names, like the next two, where they were asked for
     own_past: FittedPast | None = None
     maturity: FittedMaturity | None = None
+    phases: PhaseCourse | None = None  # by which cells are placed; None: by the clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,19 +182,20 @@ class ReferenceModel:
                 "clip": course.clip,
                 "constants": asdict(course.constants),
                 "blind": [[blind.phase, blind.hours] for blind in course.blind],
-                "declared": [_declared_fields(part) for part in course.declared],
+                "declared": [balance_fields(part) for part in course.declared],
                 "assays": [
                     {name: getattr(pair, name) for name in ("assay", "checks", "drawn_before_h", "within_h", "mean")}
                     for pair in course.assays
                 ],
                 **{name: fields_of(part) for name in OF_COURSES if (part := getattr(course, name)) is not None},
             }
+            if course.phases is not None:
+                fields["trajectory"]["phases"] = course.phases.to_fields()
             for name in OF_COURSES:
                 if (part := getattr(course, name)) is not None:
                     arrays |= arrays_of(part, name)
             for number, part in enumerate(course.declared):
-                for name in ("mean", "weights", "residual_sd"):
-                    arrays[f"declared {number} {name}"] = getattr(part, name)
+                arrays |= arrays_of(part, f"declared {number}")
             for number, pair in enumerate(course.assays):
                 arrays[f"assay {number} sd"] = pair.sd
             for name in ("mean", "sd", "scale", "weights", "residual_sd"):
@@ -247,40 +250,14 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         constants=TimeConstants(**fields["constants"]),
         blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),
         clip=fields["clip"],
-        declared=tuple(_declared(part, arrays, number) for number, part in enumerate(fields["declared"])),
+        phases=PhaseCourse.from_fields(fields["phases"]) if "phases" in fields else None,
+        declared=tuple(
+            balance_from(part, arrays, f"declared {number}") for number, part in enumerate(fields["declared"])
+        ),
         assays=tuple(
             FittedAssay(**pair, sd=arrays[f"assay {number} sd"]) for number, pair in enumerate(fields["assays"])
         ),
         **{name: fitted_from(kind, fields[name], arrays, name) for name, kind in OF_COURSES.items() if name in fields},
-    )
-
-
-def _declared_fields(part: FittedBalance) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "accuses": part.accuses,
-        "target": part.target.text,
-        "explained_by": [formula.text for formula in part.explained_by],
-        "statistic": str(part.statistic),
-        "span_h": part.span_h,
-        "smoothing_h": part.smoothing_h,
-        "check": part.check,
-    }
-
-
-def _declared(fields: dict[str, Any], arrays: dict[str, Floats], number: int) -> FittedBalance:
-    return FittedBalance(
-        name=fields["name"],
-        accuses=fields["accuses"],
-        target=Formula.parse(fields["target"]),
-        explained_by=tuple(Formula.parse(text) for text in fields["explained_by"]),
-        statistic=Statistic(fields["statistic"]),
-        span_h=fields["span_h"],
-        smoothing_h=fields["smoothing_h"],
-        check=fields["check"],
-        mean=arrays[f"declared {number} mean"],
-        weights=arrays[f"declared {number} weights"],
-        residual_sd=arrays[f"declared {number} residual_sd"],
     )
 
 

@@ -19,6 +19,7 @@ from analytics.coverage import PhaseCoverage, coverage_of
 from analytics.evidence import Evidence
 from analytics.gates import LEAST_COMPLETE, Candidate, Choice, materials_of
 from analytics.layers import EWMA
+from analytics.learning_phases import LaidPhase, laid_phases
 from analytics.limits import in_force, limits_without, share_budget
 from analytics.methods.binomial import exact_interval
 from analytics.outcomes import Outcomes
@@ -85,6 +86,7 @@ class Review:
     blind: tuple[tuple[str, float], ...]  # phase ("": the start) and hours
     tags: tuple[TagReview, ...]
     phases: tuple[PhaseCoverage, ...]
+    course: tuple[LaidPhase, ...]  # how cells are placed; empty: by the clock, no batch had phases
     power: Power | None
     least_complete: float  # below it a batch fails the gate of its record
     materials: Mapping[str, int]  # batches learned from by kind
@@ -132,6 +134,7 @@ def review_of(
         blind=() if course is None else tuple((one.phase or "", one.hours) for one in course.blind),
         tags=tuple(_of_tag(model, slot) for slot in range(len(model.tags))),
         phases=() if course is None else coverage_of(course, model.grid, model.tags, learned),
+        course=() if course is None else laid_phases(learned, model.grid),
         power=power,
         least_complete=LEAST_COMPLETE,
         materials=materials_of(brief.candidates, inside),
@@ -204,18 +207,20 @@ def _of_tag(model: ReferenceModel, slot: int) -> TagReview:
             points=int(known.sum()),
         )
     course = model.trajectory
+    usual = np.arange(model.grid.cells) if course.phases is None else course.phases.usual_cells()
     sd = course.sd[:, slot]
-    cells = np.flatnonzero(np.isfinite(sd))
+    places = np.flatnonzero(np.isfinite(sd))
+    cells = np.sort(usual[places][usual[places] >= 0])
     limit = float(course.limits[EWMA][slot]) if EWMA in course.limits else math.nan
     # An EWMA of clipped values never passes the clip: beyond it the level of a tag raises nothing by itself.
     certain = math.isfinite(limit) and limit < course.clip and len(cells) > 0
     return TagReview(
         tag=model.tags[slot],
-        known=len(cells) / len(sd),
+        known=len(cells) / int((usual >= 0).sum()),
         from_h=float(cells[0]) * model.grid.width_h if len(cells) else None,
         to_h=float(cells[-1] + 1) * model.grid.width_h if len(cells) else None,
         smallest_offset_sd=limit if certain else None,
-        smallest_offset=limit * float(np.median(sd[cells])) if certain else None,
+        smallest_offset=limit * float(np.median(sd[places])) if certain else None,
         found_within_h=-course.constants.ewma_h * math.log(1.0 - 1.0 / CERTAIN_AT) if certain else None,
     )
 

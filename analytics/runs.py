@@ -30,10 +30,13 @@ class CompletedRun:
 
     batch: str
     tags: Mapping[str, tuple[Floats, Floats]]
-    phases: tuple[PhaseOfRun, ...] = ()  # nothing is learned from them: they are not in the digest
+    phases: tuple[PhaseOfRun, ...] = ()
 
     def digest(self) -> bytes:
-        """SHA-256 over the batch's name, its tags in order of name and their readings in order of time."""
+        """SHA-256 over the batch's name, its tags in order of name with their readings in order of time, and phases.
+
+        Of a phase its name and when it began: a reference places cells by them.
+        """
         sha = hashlib.sha256(self.batch.encode())
         for name in sorted(self.tags):
             times_h, values = self.tags[name]
@@ -41,6 +44,9 @@ class CompletedRun:
             sha.update(f"\0{name}\0{len(times_h)}\0".encode())
             sha.update(np.ascontiguousarray(times_h[order], "<f8").tobytes())
             sha.update(np.ascontiguousarray(values[order], "<f8").tobytes())
+        for phase in sorted(self.phases, key=lambda one: (one.from_h, one.name)):
+            sha.update(f"\0phase {phase.name}\0".encode())
+            sha.update(np.array([phase.from_h], "<f8").tobytes())
         return sha.digest()
 
 

@@ -139,18 +139,19 @@ def pace_sentence(
     *,
     pace: float,
     maturity: float,
-    by_clock: float,
+    due: float,
+    by_phases: bool,
     score: float,
     limit: float,
     since_h: float,
     told_by: Sequence[tuple[Tag, float]],
     batches: int,
 ) -> str:
-    """`pace` is relative to the reference's; `maturity` and `by_clock` say where batch and clock are, 0 to 1."""
+    """`pace` is relative to the reference's; `maturity` and `due` say where the batch is and was due, 0 to 1."""
     return _sentence(
         f"the batch matures at {100 * pace:.0f} % of the reference's pace since hour {since_h:.1f} (maturity "
-        f"{maturity:.2f}, {by_clock:.2f} by the clock; {abs(score):.1f} SD of {batches} reference batches, limit "
-        f"{limit:.1f}); told by {_shares(told_by)}"
+        f"{maturity:.2f}, {due:.2f} by {'its phases' if by_phases else 'the clock'}; {abs(score):.1f} SD of {batches} "
+        f"reference batches, limit {limit:.1f}); told by {_shares(told_by)}"
     )
 
 

@@ -31,7 +31,7 @@ class StepWatch:
 
     def __init__(self, course: StepCourse | None, limits: Floats | None, *, start_us: int, lateness_us: int) -> None:
         """`limits` are those of sudden changes, (tags,), NaN for tags that are not held; None where there are none."""
-        self._width_us = 1 if course is None else course.width_us
+        self.width_us = 1 if course is None else course.width_us
         held = np.empty(0, np.bool_) if course is None or limits is None else ~np.isnan(limits)
         self._held = np.append(held, np.False_)  # slot −1 is nobody's
         self._any = bool(self._held.any())
@@ -47,7 +47,7 @@ class StepWatch:
             return []
         positions = np.flatnonzero(self._held[slots] & usable)
         if len(positions):
-            bins = (segment.source_times_us[positions] - self._start_us) // self._width_us
+            bins = (segment.source_times_us[positions] - self._start_us) // self.width_us
             before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
             in_time = bins >= np.maximum(self._closed_at(before), self._closed)
             for slot, at, value in zip(
@@ -58,12 +58,12 @@ class StepWatch:
             ):
                 self._open.setdefault((at, slot), []).append(value + 0.0)
         self._watermark_us = reduction.ended_us
-        until = (self._watermark_us - self._start_us - self._lateness_us) // self._width_us
+        until = (self._watermark_us - self._start_us - self._lateness_us) // self.width_us
         return self._close_until(until, reduction.watermark_us)
 
     def finish(self, ended_us: int) -> list[ClosedBin]:
         """Close every bin that ended before the batch did."""
-        return self._close_until((ended_us - self._start_us) // self._width_us, np.empty(0, np.int64))
+        return self._close_until((ended_us - self._start_us) // self.width_us, np.empty(0, np.int64))
 
     def to_bytes(self) -> bytes:
         """Unit time and the open bins; values in order, because that of their arrival does not matter."""
@@ -91,14 +91,14 @@ class StepWatch:
 
     def _closed_at(self, watermark_us: Int64s) -> Int64s:
         """How many bins are closed at each watermark."""
-        return (watermark_us - self._start_us - self._lateness_us) // self._width_us
+        return (watermark_us - self._start_us - self._lateness_us) // self.width_us
 
     def _close_until(self, until: int, reached_us: Int64s) -> list[ClosedBin]:
         if until <= self._closed:
             return []
         self._closed = until
         due = sorted(key for key in self._open if key[0] < until)
-        ends = [self._start_us + (at + 1) * self._width_us for at, _ in due]
+        ends = [self._start_us + (at + 1) * self.width_us for at, _ in due]
         positions = np.searchsorted(reached_us, np.array(ends, np.int64) + self._lateness_us, side="left")
         return [
             ClosedBin(position=position, slot=slot, at=at, end_us=end_us, value=median(self._open.pop((at, slot))))

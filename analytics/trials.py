@@ -77,6 +77,8 @@ def alert_rates(
                 correspondences=(),
                 software="trials",
             )
+            for phase in run.phases:
+                monitor.phase(phase.name, round(phase.from_h * US_PER_H))
             return first_drift_h(monitor.feed(stream_of(run, tags)))
 
         for run in trial.unchanged:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from analytics.alignment import PassedOver
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagNow:
@@ -28,3 +30,5 @@ class UnitNow:
     worst_ratio: float | None
     tags: tuple[TagNow, ...]
     open_alerts: tuple[int, ...]  # ordinals
+    path: tuple[tuple[int, int, int | None], ...]  # stretches of closed cells: from, until, position on the course
+    passed_over: tuple[PassedOver, ...]  # starts of phases that moved the batch nowhere on its course

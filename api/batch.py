@@ -13,6 +13,7 @@ from api.freshness import judge, read_spoken
 from api.late import LateReadings, read_late
 from api.material import unlike_reference
 from api.overlay import PhaseHours, hour_of, read_phases
+from api.placed import course_notes
 from api.pseudonyms import without
 from api.series import BatchTag, batch_row, batch_tags
 from api.verdict import Verdict, read_monitors, verdict
@@ -81,6 +82,7 @@ class BatchDetail(BaseModel):
     in_envelope: bool | None
     worst_ratio: float | None
     software: str | None
+    course_notes: list[str]  # what has to be said of where on the course of its reference it is held to be
     run: int | None  # of its monitor
     run_cause: str | None  # why one after the first began: correction, upgrade, late_readings
     late: LateReadings | None  # null: nobody watches it
@@ -128,6 +130,7 @@ def read_batch(connection: Connection, batch: str, *, identity: bool) -> BatchDe
         in_envelope=None if fresh.no_data else told.in_envelope,
         worst_ratio=None if fresh.no_data else told.worst_ratio,
         software=None if monitor is None else monitor["software"],
+        course_notes=[] if monitor is None else course_notes(monitor["snapshot"]),
         run=None if monitor is None else monitor["run"],
         run_cause=None if monitor is None else monitor["cause"],
         late=read_late(connection, made["batch_id"]),

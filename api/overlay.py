@@ -13,11 +13,13 @@ from pydantic import BaseModel
 
 from api.clock import read_clock
 from api.database import Row, rows
+from api.placed import by_hours
 from api.series import FAR_FUTURE, BatchTag, batch_row, batch_tags, read_series
 from store.errors import NotFound
 from store.model.alert import AlertKind, AlertState
 from store.model.correction import RevisionKind
 from store.model.result import LimitKind
+from store.model.times import from_us
 from store.sql import queries
 
 MOST_POINTS = 20_000
@@ -245,9 +247,15 @@ def read_compared(connection: Connection, made: Row, tag: str, phases: list[Phas
         curve: Mapping[str, Any] | None = found["curve"]
         if not curve:
             continue
-        keep = [index for index, hour in enumerate(curve["hours"]) if _stated_for(hour, found["phases"], phases)]
+        placed: list[tuple[float, int | None]] = []
+        if found["course"] is None:
+            stated = found["phases"]
+            placed = [(hour, at) for at, hour in enumerate(curve["hours"]) if _stated_for(hour, stated, phases)]
+        else:
+            after_h = 0.0 if found["started_us"] is None else hour_of(from_us(found["started_us"]), made["started"])
+            placed = by_hours(found["course"], found["path"] or (), after_h=after_h, goes_on=made["ended"] is None)
         if found["role"] == "old":
-            keep = [index for index in keep if curve["center"][index] is not None]
+            placed = [(hour, at) for hour, at in placed if at is not None and curve["center"][at] is not None]
         compared[found["role"]] = Compared(
             name=found["name"],
             digest=found["digest"],
@@ -255,10 +263,10 @@ def read_compared(connection: Connection, made: Row, tag: str, phases: list[Phas
             batches=found["batches"],
             tag=found["tag_old"] or tag,
             window_h=curve.get("window_h"),
-            hours=[curve["hours"][index] for index in keep],
-            center=[curve["center"][index] for index in keep],
-            lower=[curve["lower"][index] for index in keep],
-            upper=[curve["upper"][index] for index in keep],
+            hours=[hour for hour, _ in placed],
+            center=[None if at is None else curve["center"][at] for _, at in placed],
+            lower=[None if at is None else curve["lower"][at] for _, at in placed],
+            upper=[None if at is None else curve["upper"][at] for _, at in placed],
         )
     return compared
 

@@ -106,6 +106,20 @@ class ProcessOutcomes(BaseModel):
     out_of_specification: Rate  # of those that ended and had a final result held against a specification
 
 
+class PhaseLaid(BaseModel):
+    """A phase of the batches learned from, and whether running batches are placed by it."""
+
+    phase: str
+    batches: int
+    least_h: float | None
+    median_h: float | None
+    greatest_h: float | None
+    begins_h: float
+    earliest_h: float
+    latest_h: float
+    why_not: str  # "": they are
+
+
 class Packet(BaseModel):
     """What has to be seen before a reference is approved; made when it was drafted."""
 
@@ -119,6 +133,7 @@ class Packet(BaseModel):
     blind: list[tuple[str, float]] = []
     tags: list[TagReviewed] = []
     phases: list[PhaseCovered] = []
+    course: list[PhaseLaid] = []
     power: PowerTried | None = None
     least_complete: float | None = None
     materials: dict[str, int] = {}  # batches learned from by kind

@@ -27,7 +27,7 @@ class FittedAssay:
     drawn_before_h: float
     within_h: float
     mean: float  # of assay − online
-    sd: Floats  # (cells,): by the hour of the draw
+    sd: Floats  # (positions,): by where the batch was at the draw
 
 
 class OnlineReadings:
@@ -152,10 +152,14 @@ class AssayDifference:
         return self
 
 
-def scaled_difference(pair: FittedAssay, difference: float, drawn_h: float, width_h: float) -> float:
-    """A difference assay − online in SD of the reference at the hour of its draw."""
-    cell = min(max(int(drawn_h / width_h), 0), len(pair.sd) - 1)
-    return (difference - pair.mean) / float(pair.sd[cell])
+def scaled_difference(pair: FittedAssay, difference: float, position: int) -> float:
+    """A difference assay − online in SD of the reference where the sample was drawn; beyond its course, at its end."""
+    return (difference - pair.mean) / float(pair.sd[min(position, len(pair.sd) - 1)])
+
+
+def cell_of_draw(drawn_h: float, width_h: float) -> int:
+    """The cell in which a sample was drawn; the first for one from before the start."""
+    return max(int(drawn_h / width_h), 0)
 
 
 def sd_by_hour(hours: Sequence[float], differences: Sequence[float], *, mean: float, middles_h: Floats) -> Floats:

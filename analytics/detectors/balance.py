@@ -4,6 +4,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.alignment import BY_CLOCK, Positions
 from analytics.detectors.ewma import Ewma
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
@@ -15,12 +16,12 @@ RESIDUAL_CLIP = 6.0
 class Balance:
     """Residual of every tag's change over a window from what the others explain, as an EWMA.
 
-    With d the deviation from the reference mean in typical SD and H the window, the change D = d(t) − d(t − H) of a
-    tag is explained by the changes of the other tags and by their mean deviations A over the window: a weight by the
-    flows that fed it, dissolved oxygen by uptake, aeration and stirring. The weights are a ridge regression (Hoerl
-    and Kennard 1970) over reference batches. Taking changes removes the offset between batches; what remains is
-    scaled by its RMS in left-out batches and feeds the EWMA. A missing cell keeps the last deviation of its tag.
-    Sums and products only, so bits do not depend on a linear algebra library.
+    With d the deviation from the reference mean at the position of the cell, in typical SD, and H the window, the
+    change D = d(t) − d(t − H) of a tag is explained by the changes of the other tags and by their mean deviations A
+    over the window: a weight by the flows that fed it, dissolved oxygen by uptake, aeration and stirring. The weights
+    are a ridge regression (Hoerl and Kennard 1970) over reference batches. Taking changes removes the offset between
+    batches; what remains is scaled by its RMS in left-out batches and feeds the EWMA. A missing cell keeps the last
+    deviation of its tag. Sums and products only, so bits do not depend on a linear algebra library.
 
     >>> weights = np.zeros((2, 2, 2))
     >>> weights[0, 0, 1] = 1.0  # the second tag changes by what the first does
@@ -44,9 +45,11 @@ class Balance:
         window_cells: int,
         width_h: float,
         tau_h: float,
+        path: Positions = BY_CLOCK,
     ) -> None:
-        """`mean` and `residual_sd` are (cells, tags), `scale` (tags,), `weights` (2, explaining, explained)."""
+        """`mean` and `residual_sd` are (positions, tags), `scale` (tags,), `weights` (2, explaining, explained)."""
         tags = len(scale)
+        self._path = path
         self._mean = mean
         self._scale = scale
         self._weights = weights
@@ -57,11 +60,12 @@ class Balance:
 
     def update(self, cell: int, values: Floats) -> Floats:
         """The EWMA of the scaled residual after this cell, (tags,), signed; NaN where the cell held nothing."""
-        if cell >= len(self._mean):
+        at = self._path.at(cell)
+        if at >= len(self._mean):
             return np.full(len(values), np.nan)
-        known = ~np.isnan(values) & ~np.isnan(self._mean[cell])
+        known = ~np.isnan(values) & ~np.isnan(self._mean[at])
         residual = np.where(known, self.residual(cell, values), np.nan)
-        scaled = residual / self._residual_sd[cell]
+        scaled = residual / self._residual_sd[at]
         self._residuals[cell % len(self._residuals)] = scaled
         return self._ewma.update(cell, np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP))
 
@@ -69,7 +73,7 @@ class Balance:
         """The part of each tag's change over the window that the others do not explain, in typical SD, (tags,)."""
         size = len(self._deviations)
         last = self._deviations[(cell - 1) % size] if cell else np.zeros(len(values))
-        deviation = (values - self._mean[cell]) / self._scale
+        deviation = (values - self._mean[self._path.at(cell)]) / self._scale
         here = np.where(np.isnan(deviation), last, np.clip(deviation, -CLIP, CLIP))
         self._deviations[cell % size] = here
         first = max(0, cell - size + 1)
@@ -86,7 +90,7 @@ class Balance:
     def surplus(self, cell: int, slot: int) -> float:
         """The newest unexplained change of a tag in its own unit."""
         scaled = float(self._residuals[cell % len(self._residuals), slot])
-        return scaled * float(self._residual_sd[cell, slot]) * float(self._scale[slot])
+        return scaled * float(self._residual_sd[self._path.at(cell), slot]) * float(self._scale[slot])
 
     def run_began(self, cell: int, slot: int, sign: float) -> int:
         """The first cell of the present run of residuals beyond one SD on one side, within the window."""

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.alignment import BY_CLOCK, Positions
 from analytics.detectors.ewma import Ewma
 from analytics.formula import Course, Formula
 from analytics.packing import Array, pack, unpack
@@ -19,7 +20,12 @@ CLIP = 20.0  # SD: limits of a balance are wide, because its residual keeps its 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedBalance:
-    """A declared balance over one span, with what reference batches taught."""
+    """A declared balance over one span, with what reference batches taught.
+
+    Where phases place the cells, the mean course of the terms is taken off before the statistic: what it does over a
+    span is then what it does between the positions that the batch really went through. By the clock every batch goes
+    the same way, and the mean of the statistic says all of it.
+    """
 
     name: str
     accuses: str  # tag
@@ -29,9 +35,10 @@ class FittedBalance:
     span_h: float
     smoothing_h: float
     check: str  # what a person looks at first
-    mean: Floats  # (cells, 1 + explaining): of the statistic of the target and of what explains it
+    mean: Floats  # (positions, 1 + explaining): of the statistic of the target and of what explains it
     weights: Floats  # (explaining,)
-    residual_sd: Floats  # (cells,): RMS, in units of the target's statistic
+    residual_sd: Floats  # (positions,): RMS, in units of the target's statistic
+    base: Floats | None = None  # (positions, 1 + explaining): the mean course of the terms; None: by the clock
 
     @property
     def channel(self) -> str:
@@ -133,9 +140,17 @@ class Declared:
     """
 
     def __init__(
-        self, balances: Sequence[FittedBalance], *, slots: Mapping[str, int], tags: int, width_h: float, tau_h: float
+        self,
+        balances: Sequence[FittedBalance],
+        *,
+        slots: Mapping[str, int],
+        tags: int,
+        width_h: float,
+        tau_h: float,
+        path: Positions = BY_CLOCK,
     ) -> None:
         """`slots` are the columns of all tags by name; `tau_h` is the memory."""
+        self._path = path
         self._balances = balances
         self._slots = slots
         self._columns = [slots[balance.accuses] for balance in balances]
@@ -151,12 +166,14 @@ class Declared:
         """The EWMA of the scaled residuals after this cell, (tags,), signed; NaN where nothing can be said."""
         named = {tag: float(values[slot]) for tag, slot in self._slots.items()}
         scaled = np.full(len(values), np.nan)
+        at = self._path.at(cell)
         for part, terms, differences, column in zip(
             self._balances, self._terms, self._differences, self._columns, strict=True
         ):
-            difference = differences.update(terms.update(named))
-            if cell < len(part.mean) and not np.isnan(values[column]):
-                scaled[column] = residual_of(difference - part.mean[cell], part.weights) / part.residual_sd[cell]
+            row = terms.update(named)
+            difference = differences.update(row if part.base is None else row - part.base[at])
+            if at < len(part.mean) and not np.isnan(values[column]):
+                scaled[column] = residual_of(difference - part.mean[at], part.weights) / part.residual_sd[at]
         self._residuals.append(scaled)
         del self._residuals[: -self._kept]
         return self._ewma.update(cell, np.clip(scaled, -CLIP, CLIP))
@@ -167,7 +184,7 @@ class Declared:
 
     def surplus(self, cell: int, slot: int) -> float:
         """The newest unexplained part of the target's statistic, in the target's unit."""
-        return float(self._residuals[-1][slot]) * float(self.balance_of(slot).residual_sd[cell])
+        return float(self._residuals[-1][slot]) * float(self.balance_of(slot).residual_sd[self._path.at(cell)])
 
     def run_began(self, cell: int, slot: int, sign: float) -> int:
         """The first cell of the present run of residuals beyond one SD on one side, within the span."""

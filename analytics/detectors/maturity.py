@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.alignment import BY_CLOCK, Positions
 from analytics.detectors.attribution import added, attributed
 from analytics.detectors.onset import Onset
 from analytics.exact import exp
@@ -23,12 +24,12 @@ class FittedMaturity:
     """The tags whose course tells how far a batch has come, and how batches of the reference went."""
 
     tags: tuple[str, ...]
-    mean: Floats  # (cells, tags)
-    sd: Floats  # (cells, tags)
-    tells: Floats  # (cells, tags): 1 where the mean course climbs or falls gradually, else 0
+    mean: Floats  # (positions, tags)
+    sd: Floats  # (positions, tags)
+    tells: Floats  # (positions, tags): 1 where the mean course climbs or falls gradually, else 0
     lag_sd: float  # cells: how far batches are ahead of or behind the clock
-    pace_mean: Floats  # (cells,)
-    pace_sd: Floats  # (cells,): from left-out batches
+    pace_mean: Floats  # (positions,)
+    pace_sd: Floats  # (positions,): from left-out batches
 
     @property
     def reach(self) -> int:
@@ -58,9 +59,18 @@ class Maturity:
     (-1.6, 0.46)
     """
 
-    def __init__(self, fitted: FittedMaturity, *, slots: Mapping[str, int], width_h: float, tau_h: float) -> None:
+    def __init__(
+        self,
+        fitted: FittedMaturity,
+        *,
+        slots: Mapping[str, int],
+        width_h: float,
+        tau_h: float,
+        path: Positions = BY_CLOCK,
+    ) -> None:
         """`slots` are the columns of all tags by name; `tau_h` is the memory."""
         self._fitted = fitted
+        self._path = path
         self._places = [place for place, tag in enumerate(fitted.tags) if tag in slots]
         self.slots = [slots[fitted.tags[place]] for place in self._places]
         self._weight = 1.0 - exp(-width_h / tau_h)
@@ -71,12 +81,12 @@ class Maturity:
 
     def update(self, cell: int, values: Floats) -> bool:
         """Take a cell's values, (all tags,); whether a telling tag spoke."""
-        fitted = self._fitted
-        if cell >= len(fitted.mean) or not self._places:
+        fitted, here = self._fitted, self._path.at(cell)
+        if here >= len(fitted.mean) or not self._places:
             return False
-        at = np.clip(cell + self._lags, 0, len(fitted.mean) - 1)
+        at = np.clip(here + self._lags, 0, len(fitted.mean) - 1)
         seen = values[self.slots]
-        telling = (fitted.tells[cell, self._places] > 0.0) & ~np.isnan(seen)
+        telling = (fitted.tells[here, self._places] > 0.0) & ~np.isnan(seen)
         if not telling.any():
             return False
         distance = (seen - fitted.mean[at][:, self._places]) / fitted.sd[at][:, self._places]
@@ -90,7 +100,7 @@ class Maturity:
 
     def position(self, cell: int) -> float:
         """0 at the start of the reference's course, 1 at its end."""
-        return min(max((cell + 1 + self.lag) / len(self._fitted.mean), 0.0), 1.0)
+        return min(max((self._path.at(cell) + 1 + self.lag) / len(self._fitted.mean), 0.0), 1.0)
 
     def gains(self, before: float, after: float) -> Floats:
         """By how much each telling tag lies nearer to the course at one lag than at another, (telling tags,)."""
@@ -126,12 +136,20 @@ class Pace:
     """
 
     def __init__(
-        self, fitted: FittedMaturity, *, slots: Mapping[str, int], width_h: float, tau_h: float, window_h: float
+        self,
+        fitted: FittedMaturity,
+        *,
+        slots: Mapping[str, int],
+        width_h: float,
+        tau_h: float,
+        window_h: float,
+        path: Positions = BY_CLOCK,
     ) -> None:
         """`slots` are the columns of all tags by name; `tau_h` is the memory of the lag, `window_h` of the pace."""
         self._fitted = fitted
+        self._path = path
         self._tags = len(slots)
-        self.maturity = Maturity(fitted, slots=slots, width_h=width_h, tau_h=tau_h)
+        self.maturity = Maturity(fitted, slots=slots, width_h=width_h, tau_h=tau_h, path=path)
         self._lags = np.zeros(max(1, round(window_h / width_h)))  # a ring
         self.pace = math.nan  # of the newest cell
         self._onset = Onset(1)
@@ -143,9 +161,10 @@ class Pace:
         self.pace = self.pace_of(cell, values)
         scores = np.full(self._tags, np.nan)
         self._shares = np.zeros(self._tags)
-        if math.isnan(self.pace) or math.isnan(self._fitted.pace_sd[cell]):
+        at = self._path.at(cell)
+        if math.isnan(self.pace) or math.isnan(self._fitted.pace_sd[at]):
             return scores
-        scaled = (self.pace - float(self._fitted.pace_mean[cell])) / float(self._fitted.pace_sd[cell])
+        scaled = (self.pace - float(self._fitted.pace_mean[at])) / float(self._fitted.pace_sd[at])
         scaled = min(max(scaled, -PACE_CLIP), PACE_CLIP)
         self._onset.update(cell, np.array([scaled]))
         slots = self.maturity.slots
@@ -170,7 +189,7 @@ class Pace:
 
     def expected(self, cell: int) -> float:
         """The pace of the reference batches."""
-        return float(self._fitted.pace_mean[cell])
+        return float(self._fitted.pace_mean[self._path.at(cell)])
 
     def run_began(self, cell: int, slot: int, sign: float) -> int:  # noqa: ARG002 - the pace is the batch's
         """The first cell of the present run beyond one SD on one side."""

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from analytics.alignment import BY_CLOCK, Positions
 from analytics.detectors.ewma import Ewma
 from analytics.detectors.onset import Onset
 from analytics.linear import solved
@@ -21,10 +22,10 @@ class FittedPast:
     """How reference batches' distances from their mean course went on, for each tag."""
 
     tags: tuple[str, ...]
-    vectors: Floats  # (rank, cells, tags): courses of z, of unit length
+    vectors: Floats  # (rank, positions, tags): courses of z, of unit length
     variances: Floats  # (rank, tags): of their scores over batches
     noise: Floats  # (tags,): variance of z that they leave
-    residual_sd: Floats  # (cells, tags): RMS of what the past does not foretell, from left-out batches
+    residual_sd: Floats  # (positions, tags): RMS of what the past does not foretell, from left-out batches
 
 
 class OwnPast:
@@ -49,9 +50,17 @@ class OwnPast:
     """
 
     def __init__(
-        self, fitted: FittedPast, *, slots: Mapping[str, int], width_h: float, delay_h: float, tau_h: float
+        self,
+        fitted: FittedPast,
+        *,
+        slots: Mapping[str, int],
+        width_h: float,
+        delay_h: float,
+        tau_h: float,
+        path: Positions = BY_CLOCK,
     ) -> None:
         """`slots` are the columns of all tags by name; a tag that was not fitted has no score."""
+        self._path = path
         tags, (rank, cells, _) = len(slots), fitted.vectors.shape
         self._vectors = np.zeros((cells, rank, tags))
         self._unlikely = np.ones((rank, tags))  # 1/Λ
@@ -73,9 +82,10 @@ class OwnPast:
 
     def update(self, cell: int, z: Floats) -> Floats:
         """The EWMA of the scaled residual after this cell, (tags,), signed; NaN where nothing can be said."""
-        if cell >= len(self._vectors):
+        at = self._path.at(cell)
+        if at >= len(self._vectors):
             return np.full(len(z), np.nan)
-        scaled = self.residual(cell, z) / self._residual_sd[cell]
+        scaled = self.residual(cell, z) / self._residual_sd[at]
         self._onset.update(cell, scaled)
         return self._ewma.update(cell, np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP))
 
@@ -83,7 +93,7 @@ class OwnPast:
         """Z less its forecast, (tags,)."""
         delay, place = len(self._recent), cell % len(self._recent)
         if cell >= delay:
-            then, vectors = self._recent[place], self._vectors[cell - delay]
+            then, vectors = self._recent[place], self._vectors[self._path.at(cell - delay)]
             known = ~np.isnan(then)
             self._squares += np.where(known, self._weight * vectors[:, None] * vectors[None, :], 0.0)
             self._products += np.where(known, self._weight * vectors * then, 0.0)
@@ -92,7 +102,7 @@ class OwnPast:
         for number in range(len(left)):
             left[number, number] += self._unlikely[number]
         scores = solved(left, self._products)
-        self._foretold = (self._vectors[cell] * scores).sum(axis=0)
+        self._foretold = (self._vectors[self._path.at(cell)] * scores).sum(axis=0)
         return z - self._foretold
 
     def foretold(self, slot: int) -> float:

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from analytics.packing import pack, unpack
-from analytics.segment import Floats
+from analytics.segment import Floats, Int64s
 
 NOW = 3  # bins whose median is the level now: deaf to one wild reading
 BEFORE = 5  # bins before them, whose median is the level it is compared with
@@ -25,7 +25,7 @@ CLIP = 30.0  # SD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCourse:
-    """The changes that reference batches made, on bins finer than the cells. Arrays are (bins, tags)."""
+    """The changes that reference batches made, on bins finer than the cells. Arrays are (positions of bins, tags)."""
 
     width_us: int  # of a bin
     low: Floats  # the mean change around the bin, the least and the greatest: a recipe is never timed to the bin
@@ -67,25 +67,29 @@ class Step:
         tags = course.sd.shape[1]
         self._values = np.full((tags, WINDOW), np.nan)  # of the last known bins, the newest last
         self._bins = np.full((tags, WINDOW), -1, np.int64)
+        self._places = np.full((tags, WINDOW), -1, np.int64)  # where they lie on the course
         self._excess = np.full(tags, np.nan)  # of the newest bin
         self._peak = np.full(tags, np.nan)  # largest score since the last cell, and the bins then
-        self._peak_values, self._peak_bins = self._values.copy(), self._bins.copy()
+        self._peak_values, self._peak_bins, self._peak_places = self._kept()
         self._told = np.full(tags, np.nan)  # the same of what was last said
-        self._told_values, self._told_bins = self._values.copy(), self._bins.copy()
+        self._told_values, self._told_bins, self._told_places = self._kept()
 
-    def note(self, slot: int, at: int, value: float, *, judged: bool = True) -> float:
+    def note(self, slot: int, at: int, value: float, *, position: int | None = None, judged: bool = True) -> float:
         """The score of a slot with its bin number `at` closed, signed; NaN while it is not known.
 
-        What is not `judged` has no part in the row of its cell.
+        `position` is where the bin lies on the course; None: where the clock puts it. What is not `judged` has no part
+        in the row of its cell.
         """
+        place = at if position is None else position
         before = int(self._bins[slot, -1])
         self._values[slot, :-1], self._values[slot, -1] = self._values[slot, 1:].copy(), value
         self._bins[slot, :-1], self._bins[slot, -1] = self._bins[slot, 1:].copy(), at
         last, self._excess[slot] = float(self._excess[slot]), np.nan
+        self._places[slot, :-1], self._places[slot, -1] = self._places[slot, 1:].copy(), place
         first = int(self._bins[slot, -KEPT])
-        if first < 0 or at - first >= LONGEST or not 0 <= at < len(self._course.sd):
+        if first < 0 or at - first >= LONGEST or not 0 <= place < len(self._course.sd):
             return float("nan")
-        excess = self._change(slot, at, self._values[slot, -KEPT:].tolist()).excess
+        excess = self._change(slot, place, self._values[slot, -KEPT:].tolist()).excess
         self._excess[slot] = excess
         if at - before > CONFIRM_WITHIN:
             return float("nan")
@@ -93,6 +97,7 @@ class Step:
         if judged and not math.isnan(score) and not abs(score) <= abs(self._peak[slot]):  # no peak yet is NaN
             self._peak[slot] = score
             self._peak_values[slot], self._peak_bins[slot] = self._values[slot], self._bins[slot]
+            self._peak_places[slot] = self._places[slot]
         return score
 
     def update(self, cell: int, row: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
@@ -121,8 +126,9 @@ class Step:
     def seen(self, slot: int) -> tuple[SeenBin, ...]:
         """The bins on which that score rests, the newest last; the last two each with the change judged at it."""
         values, bins = self._told_values[slot].tolist(), self._told_bins[slot].tolist()
+        places = self._told_places[slot].tolist()
         changes = {
-            last: self._change(slot, bins[last], values[last + 1 - KEPT : last + 1])
+            last: self._change(slot, places[last], values[last + 1 - KEPT : last + 1])
             for last in (WINDOW - 2, WINDOW - 1)
         }
         return tuple(
@@ -133,9 +139,13 @@ class Step:
     def _say(self, slot: int, score: float) -> None:
         self._told[slot] = score
         self._told_values[slot], self._told_bins[slot] = self._peak_values[slot], self._peak_bins[slot]
+        self._told_places[slot] = self._peak_places[slot]
 
-    def _change(self, slot: int, at: int, values: list[float]) -> Change:
-        low, high, sd = (float(part[at, slot]) for part in (self._course.low, self._course.high, self._course.sd))
+    def _kept(self) -> tuple[Floats, Int64s, Int64s]:
+        return self._values.copy(), self._bins.copy(), self._places.copy()
+
+    def _change(self, slot: int, place: int, values: list[float]) -> Change:
+        low, high, sd = (float(part[place, slot]) for part in (self._course.low, self._course.high, self._course.sd))
         before, after = levels_of(values)
         excess = excess_of(after - before, low, high, sd)
         return Change(before=before, after=after, low=low, high=high, sd=sd, excess=excess)
@@ -149,24 +159,29 @@ class Step:
             {
                 "values": self._values,
                 "bins": self._bins,
+                "places": self._places,
                 "excess": self._excess,
                 "peak": self._peak,
                 "peak values": self._peak_values,
                 "peak bins": self._peak_bins,
+                "peak places": self._peak_places,
                 "told": self._told,
                 "told values": self._told_values,
                 "told bins": self._told_bins,
+                "told places": self._told_places,
             },
         )
 
     def restore(self, data: bytes) -> Self:
         """This detector in the state those bytes describe."""
         _, arrays = unpack("step", 2, data)
-        self._values, self._bins = arrays["values"], arrays["bins"]
+        self._values, self._bins, self._places = arrays["values"], arrays["bins"], arrays["places"]
         self._excess, self._peak = arrays["excess"], arrays["peak"]
         self._peak_values, self._peak_bins = arrays["peak values"], arrays["peak bins"]
+        self._peak_places = arrays["peak places"]
         self._told = arrays["told"]
         self._told_values, self._told_bins = arrays["told values"], arrays["told bins"]
+        self._told_places = arrays["told places"]
         return self
 
 

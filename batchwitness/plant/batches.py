@@ -128,9 +128,10 @@ def _outcome(course: Course, column: int) -> Outcome:
 
 def _events(spec: BatchSpec, handling: Handling, column: int) -> tuple[PlantEvent, ...]:
     """Materials and interventions, in order of time."""
+    vector = {"material": "vector", "lot": spec.vector_lot}
     used = [
         PlantEvent(event="material_used", at_h=0.05, fields={"material": "activator", "lot": spec.activator_lot}),
-        PlantEvent(event="material_used", at_h=24.2, fields={"material": "vector", "lot": spec.vector_lot}),
+        PlantEvent(event="material_used", at_h=handling.vector_h[column], fields=vector),
     ]
     filled = [
         PlantEvent(event="intervention", at_h=at_h, fields={"comment": "medium added"})

@@ -21,7 +21,7 @@ from batchwitness.plant.parameters import Matrix, Parameters, Vector
 
 BATCH_H = 288.0  # both processes run twelve days
 LARGEST_ML = 2000.0  # what the vessels of one batch hold
-FEED_DECISION_H = 6.0  # how often the feed program looks at the density
+FEED_DECISION_H = 6.0  # how often the feed program looks at the density, counted from when it begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ def run(
     per_h = np.zeros(parameters.batches)
     target_mL = np.full(parameters.batches, start_volume_mL)
     decide_every = round(FEED_DECISION_H / dt_h)
+    feed_from = np.rint(feed_from_h / dt_h).astype(np.int64)
     recorded = np.empty((count // every + 1, len(Row), parameters.batches))
     outputs = {name: np.empty((count // every + 1, parameters.batches)) for name in RECORDED}
     done, ph = 0, None
@@ -77,8 +78,9 @@ def run(
             if actions[done].kind == "fill":
                 target_mL[actions[done].batch] = state[Row.VOLUME, actions[done].batch]
             done += 1
-        if parameters.controlled and k % decide_every == 0:
-            per_h = np.maximum(per_h, feed_program(state[Row.LIVE] * density_gain)) * (t_h >= feed_from_h)
+        decides = (k >= feed_from) & ((k - feed_from) % decide_every == 0)
+        if parameters.controlled and decides.any():
+            per_h = np.where(decides, np.maximum(per_h, feed_program(state[Row.LIVE] * density_gain)), per_h)
         feed = Feed(rate_mL_per_h=per_h * target_mL, target_mL=target_mL)
         now = rates(t_h, state, parameters, feed, faults.at(t_h), ph)
         ph = now.ph

@@ -27,6 +27,7 @@ SWITCH_TAKES = timedelta(days=20)  # between the start of the last old batch and
 LAST_NEW_BEFORE_LIVE = timedelta(days=18)
 LIVE_STARTS_H = (0.0, 4.0, 9.0, 14.0, 294.0, 299.0)  # four in parallel; two more when a unit is free and clean again
 LIVE_LENGTH = timedelta(hours=588)
+PHASES_SD_H = 1.5  # by how much operators begin a phase of the new process earlier or later
 
 HEATER_FADES = Fault(kind=FaultKind.HEATER_FADES, start_h=26.0, size=0.52, ramp_h=12.0)
 FEED_UNDERDELIVERS = Fault(kind=FaultKind.FEED_UNDERDELIVERS, start_h=126.0, size=0.35, ramp_h=12.0)
@@ -104,6 +105,7 @@ def _spec(seed: int, process: ProcessName, number: int, donor: str, started: dat
         activator_lot=_lot("ACT", seed, process, number // 6),
         vector_lot=_lot("VEC", seed, process, number // 5),
         clock_h=started.hour + started.minute / 60.0,
+        phases_sd_h=PHASES_SD_H,
     )
 
 

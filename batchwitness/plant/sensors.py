@@ -17,14 +17,13 @@ MEMORY_AT_1_MIN = 0.7  # autocorrelation of noise one minute apart
 SPIKE_PROBABILITY = 2e-4  # per reading of a noisy tag
 LOSS_PROBABILITY = 3e-4  # per reading
 SPEED_PER_MIN = 20.0
-AGITATED_FROM_H = 72.0
 
 
 def read(
     specs: Sequence[BatchSpec], course: Course, parameters: Parameters, handling: Handling, faults: Faults
 ) -> NDArray[np.float64]:
     """Readings of shape (n, m, len(AUTOMATED_TAGS)) on the course's grid of m hours; NaN where a reading is missing."""
-    by_tag = _shown(course, parameters, faults)
+    by_tag = _shown(course, parameters, handling, faults)
     truth = np.stack([by_tag[tag.name] for tag in AUTOMATED_TAGS], axis=-1)
     values = np.ascontiguousarray(truth.transpose(1, 0, 2))
     times_h = course.times_h
@@ -65,7 +64,7 @@ def remembering(white: NDArray[np.float64], memory: float) -> NDArray[np.float64
     return coloured
 
 
-def _shown(course: Course, p: Parameters, faults: Faults) -> dict[str, Matrix]:
+def _shown(course: Course, p: Parameters, handling: Handling, faults: Faults) -> dict[str, Matrix]:
     """What noiseless instruments would show, by tag, shape (m, n): probes with their offsets, commands as given."""
     state, outputs, times = course.state, course.outputs, course.times_h
     return {
@@ -81,14 +80,14 @@ def _shown(course: Course, p: Parameters, faults: Faults) -> dict[str, Matrix]:
         "feed_rate": outputs["feed_mL_per_h"],
         "feed_total": np.cumsum(outputs["feed_mL_per_h"], axis=0) * (times[1] - times[0]),
         "weight": state[Row.VOLUME],
-        "agitation": _agitation(times, faults),
+        "agitation": _agitation(times, handling, faults),
         "glucose": state[Row.GLUCOSE],
         "lactate": state[Row.LACTATE],
         "viable_cell_density": state[Row.LIVE],
     }
 
 
-def _agitation(times_h: Vector, faults: Faults) -> Matrix:
-    turning = np.where(times_h >= AGITATED_FROM_H, SPEED_PER_MIN, 0.0)
-    speed: Matrix = turning[:, None] * (1.0 - faults.on(Effect.TRANSFER_LOST, times_h))
+def _agitation(times_h: Vector, handling: Handling, faults: Faults) -> Matrix:
+    turning = np.where(times_h[:, None] >= handling.agitated_from_h, SPEED_PER_MIN, 0.0)
+    speed: Matrix = turning * (1.0 - faults.on(Effect.TRANSFER_LOST, times_h))
     return speed

@@ -23,6 +23,9 @@ class BatchSpec:
     activator_lot: str = "ACT-01"
     vector_lot: str = "VEC-01"
     clock_h: float = 9.0  # hour of the day at which it starts
+    phases_sd_h: float = (
+        0.0  # by how much operators begin a phase of the automated process earlier or later; 0: by clock
+    )
 
 
 def randomness(*parts: str | int) -> np.random.Generator:

@@ -29,12 +29,16 @@ def trials(
     unchanged: int = 4,
     faults: Sequence[Fault] = PLANTED,
     interval_s: float = 300.0,
+    phases_sd_h: float = 0.0,
 ) -> Iterator[Trial]:
-    """AUTO-2.0 plants, one a seed, with one faulty batch a fault; a few seeds are in memory at a time."""
+    """AUTO-2.0 plants, one a seed, with one faulty batch a fault; a few seeds are in memory at a time.
+
+    `phases_sd_h` is by how much operators begin phases earlier or later.
+    """
     size = reference + unchanged + len(faults)
     for first in range(0, len(seeds), SEEDS_AT_ONCE):
         chunk = seeds[first : first + SEEDS_AT_ONCE]
-        specs = [spec for seed in chunk for spec in _specs(seed, reference + unchanged, faults)]
+        specs = [spec for seed in chunk for spec in _specs(seed, reference + unchanged, faults, phases_sd_h)]
         batches = simulate(specs, interval_s=interval_s)
         for number, seed in enumerate(chunk):
             of_seed = batches[number * size : (number + 1) * size]
@@ -46,7 +50,7 @@ def trials(
             )
 
 
-def _specs(seed: int, healthy: int, faults: Sequence[Fault]) -> list[BatchSpec]:
+def _specs(seed: int, healthy: int, faults: Sequence[Fault], phases_sd_h: float) -> list[BatchSpec]:
     random = randomness("trial", seed)
     plain = [
         BatchSpec(
@@ -57,6 +61,7 @@ def _specs(seed: int, healthy: int, faults: Sequence[Fault]) -> list[BatchSpec]:
             activator_lot=f"ACT-{seed}-{number // 6}",
             vector_lot=f"VEC-{seed}-{number // 5}",
             clock_h=float(random.uniform(0.0, 24.0)),
+            phases_sd_h=phases_sd_h,
         )
         for number in range(healthy + len(faults))
     ]

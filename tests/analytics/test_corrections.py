@@ -90,6 +90,27 @@ def correct_procedure(
         correct_intervals(connection, [change], actor=MIA, reason="the log book says so")
 
 
+def correct_phase(database: Database, batch: str, *, started: datetime) -> None:
+    """Correct when the one phase of a batch began."""
+    with database.connect("api", autocommit=False) as connection:
+        row = connection.execute(
+            "SELECT phase_id, upper(phase.during),"
+            " (SELECT count(*) FROM interval_revision WHERE interval_revision.phase_id = phase.phase_id)"
+            " FROM phase JOIN unit_procedure USING (unit_procedure_id) JOIN batch USING (batch_id)"
+            " WHERE batch.name = %s",
+            [batch],
+        ).fetchone()
+        assert row is not None
+        phase_id, ended, version = row
+        change = IntervalChange(
+            phase_id=phase_id,  # type: ignore[arg-type]
+            started=started,
+            ended=ended,  # type: ignore[arg-type]
+            version=version,  # type: ignore[arg-type]
+        )
+        correct_intervals(connection, [change], actor=MIA, reason="the operator's note says so")
+
+
 def outcomes(watched: Watched) -> list[tuple[Any, ...]]:
     return watched.record.ask(
         "SELECT run, kind, outcome, superseded FROM alert_outcome JOIN alert_now USING (alert_id, run)"
@@ -406,6 +427,26 @@ def test_a_reference_is_marked_when_its_input_was_corrected_and_not_learned_agai
     correct(watched.database, RevisionKind.REINSTATED, hours)
     watched.analyse()
     assert watched.record.ask(changed) == [], "what was reinstated is what was learned from"
+
+
+def test_a_batch_is_laid_over_its_reference_anew_when_the_start_of_a_phase_was_corrected(watched: Watched) -> None:
+    watched.record.take(*batch_messages("CT-A", LIVE_START, seed=41))
+    watched.analyse()
+    correct_phase(watched.database, "CT-A", started=LIVE_START + timedelta(hours=3))
+    watched.analyse()
+    assert watched.record.ask("SELECT run, snapshot -> 'path' FROM monitor ORDER BY run") == [
+        (1, [[0, 48, 0]]),
+        (2, [[0, 6, 0], [6, 48, 0]]),
+    ]
+
+
+def test_a_reference_is_marked_when_the_start_of_a_phase_it_was_learned_by_was_corrected(watched: Watched) -> None:
+    with opened(watched.database) as record:
+        ((started,),) = record.ask("SELECT lower(during) FROM unit_procedure ORDER BY 1 LIMIT 1")
+    correct_phase(watched.database, "CT-0", started=started + timedelta(hours=1))
+    watched.analyse()
+    changed = "SELECT batch.name FROM reference_input_changed JOIN batch USING (batch_id)"
+    assert watched.record.ask(changed) == [("CT-0",)]
 
 
 def test_other_batches_of_the_unit_are_not_watched_anew(watched: Watched) -> None:

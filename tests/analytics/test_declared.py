@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analytics.grid import Grid
 from analytics.learning_declared import BalanceCourses
+from analytics.learning_phases import RunsOnCourse
 from analytics.reference import ReferenceModel
 from analytics.template import Statistic, Template, TemplateInvalid, fitting, shipped
 from store.model.alert import AlertKind
@@ -140,6 +142,8 @@ def test_weights_are_those_that_made_the_courses() -> None:
         width_h=1.0,
         differences=np.concatenate([target[..., None], terms], axis=2),
         known=np.ones((24, 80), np.bool_),
+        places=RunsOnCourse.of([tank.run_of(seed) for seed in range(24)], None, Grid(width_us=US_PER_H, cells=80)),
+        base=None,
     )
     fitted = courses.fitted()
     np.testing.assert_allclose(fitted.weights, (2.0, -0.03), rtol=0.01)

@@ -7,6 +7,7 @@ import pytest
 
 from analytics.layers import families_of
 from analytics.learning_courses import EXPLAINED, CourseLearner
+from analytics.learning_phases import RunsOnCourse
 from analytics.reference import ReferenceModel, TimeConstants
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.template import Further
@@ -30,6 +31,7 @@ def learner(runs: list[CompletedRun]) -> CourseLearner:
         grid=tank.GRID,
         constants=TimeConstants(),
         judged=np.arange(tank.GRID.cells) >= 4,
+        places=RunsOnCourse.of(runs, None, tank.GRID),
     )
 
 

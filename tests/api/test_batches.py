@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -102,6 +103,34 @@ def test_an_overlay_has_all_that_one_chart_needs(review: TestClient, plant: Plan
     assert [(alert["hour"], alert["concerns_tag"]) for alert in found["alerts"]] == [(60, True)]
     assert [phase["phase"] for phase in found["phases"]] == ["activation", "transduction", "expansion"]
     assert found["until_h"] == pytest.approx(100, abs=0.02)
+
+
+def test_the_band_is_drawn_where_the_batch_was_held_against_it(review: TestClient, plant: Plant) -> None:
+    add_batch(plant, "CT-1", started=plant.now - timedelta(hours=32))
+    plant.do(
+        """UPDATE reference SET curves = jsonb_set(curves, '{course}', '{"width_h": 0.5, "phases":
+        [["activation", 60, 48], ["expansion", 500, 400]]}') WHERE role = 'new'"""
+    )
+    # Activation lasted 31 h, an hour longer than in any reference batch; expansion has begun.
+    plant.do(
+        """UPDATE monitor SET snapshot = snapshot || '{"path": [[0, 60, 0], [60, 62, null], [62, 64, 60]],
+        "passed_over": [{"phase": "rinsing", "since_us": 36000000000, "why": "the reference does not know it"}]}'"""
+    )
+    band = review.get("/v1/batches/CT-1/overlay?tag=glucose").json()["reference"]
+    assert band["hours"][:2] == [0.25, 0.75]
+    assert band["center"][59] is not None
+    assert band["center"][60:62] == [None, None]
+    assert (band["hours"][62], band["center"][62]) == (31.25, pytest.approx(band_at(30.0)))
+    assert len(band["hours"]) == 62 + 400, "and on as a usual batch goes"
+    (note,) = review.get("/v1/batches/CT-1").json()["course_notes"]
+    assert note == "the start of rinsing at 10.0 h does not place it: the reference does not know it"
+    plant.do("UPDATE monitor SET snapshot = jsonb_set(snapshot, '{path}', '[[0, 60, 0], [60, 64, null]]')")
+    assert "nothing but assays is judged" in review.get("/v1/batches/CT-1").json()["course_notes"][1]
+    assert len(review.get("/v1/batches/CT-1/overlay?tag=glucose").json()["reference"]["hours"]) == 64
+
+
+def band_at(hour: float) -> float:
+    return round(float(centre("glucose", np.array([hour]))[0]), 4)
 
 
 def test_old_points_are_drawn_only_where_somebody_stated_that_the_old_tag_stands_for_the_new(

@@ -39,6 +39,12 @@ PACKET = {
         {"phase": "expansion", "batches": 2, "from_h": 72.0, "hours": 204.0, "blind": 0.01, "tags": {"pH": 0.97}},
         {"phase": "harvest", "batches": 2, "from_h": 276.0, "hours": 12.0, "blind": 0.0, "tags": {"pH": 0.0}},
     ],
+    "course": [
+        {"phase": "expansion", "batches": 24, "begins_h": 72.0, "earliest_h": 69.5, "latest_h": 75.25, "least_h": 198.0,
+         "median_h": 204.0, "greatest_h": 209.0, "why_not": ""},
+        {"phase": "rinse", "batches": 3, "begins_h": 80.0, "earliest_h": 78.0, "latest_h": 81.0, "least_h": None,
+         "median_h": None, "greatest_h": None, "why_not": "only 3 of 24 batches have it"},
+    ],
     "power": {
         "offsets": [
             {"tag": "pH", "size_sd": size, "size": 0.03 * size,
@@ -156,6 +162,8 @@ def test_an_msat_engineer_reads_the_packet_and_cannot_approve_it(draft: int, pag
     expect(page.get_by_role("row", name="AUTO-2.0")).to_contain_text("2 of 26 0.9 % to 25.1 %")
     expect(page.get_by_role("row", name="AUTO-2.0")).to_contain_text("none judged")
     expect(main).to_contain_text("204.0 h of 2 batches, 1.0 % blind")
+    expect(page.get_by_role("row", name="rinse")).to_contain_text("no: only 3 of 24 batches have it")
+    expect(page.get_by_role("row", name="expansion 24")).to_contain_text("69.5 h75.2 h204.0 h198.0 h209.0 hyes")
     expect(main).to_contain_text("With nothing added 0 of 24 alerted in the same hours")
     expect(page.locator(".power circle")).to_have_count(3)
     expect(page.get_by_role("row", name="pH 0.03")).to_contain_text("12 of 2429.1 % to 70.9 %4.5 h")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from tests.bench.alignment import bench_alignment
 from tests.bench.detection import bench_detection
 from tests.bench.fuzz.run import bench_fuzz
 from tests.bench.importing import bench_importing
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "packing": bench_packing,
     "plant_alerts": bench_plant_alerts,
     "robustness": bench_robustness,
+    "alignment": bench_alignment,
 }
 
 

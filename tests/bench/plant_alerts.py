@@ -31,7 +31,7 @@ def bench_plant_alerts() -> None:
     rates = alert_rates(
         _plants(),
         grid=Grid(width_us=CELL_WIDTH_US, cells=BATCH_H * US_PER_H // CELL_WIDTH_US),
-        tags=_tags(),
+        tags=tags_of_bioreactor(),
         template=named("tcell"),
     )
     report(
@@ -39,8 +39,8 @@ def bench_plant_alerts() -> None:
         seeds=f"{SEEDS.start} to {SEEDS.stop - 1}",
         plants=rates.plants,
         reference_batches=24,
-        false_alerts=_shown(rates.false_alerts),
-        detected={kind: _shown(rate) for kind, rate in rates.detected.items()},
+        false_alerts=shown(rates.false_alerts),
+        detected={kind: shown(rate) for kind, rate in rates.detected.items()},
         delay_median_h=rates.delay_median_h,
     )
 
@@ -65,7 +65,8 @@ def _run(batch: SimulatedBatch) -> CompletedRun:
     return CompletedRun(batch=batch.spec.name, tags=batch.readings)
 
 
-def _tags() -> list[Tag]:
+def tags_of_bioreactor() -> list[Tag]:
+    """The tags of one bioreactor of the plant."""
     described = [tag for tag in masterdata()["tags"] if tag["unit"] == BIOREACTORS[0]]
     return [
         Tag(
@@ -85,6 +86,7 @@ def _tags() -> list[Tag]:
     ]
 
 
-def _shown(rate: Rate) -> dict[str, object]:
+def shown(rate: Rate) -> dict[str, object]:
+    """Events, trials and the exact interval, for a report."""
     low, high = rate.interval
     return {"events": rate.events, "of": rate.trials, "interval_95": [round(low, 4), round(high, 4)]}

@@ -91,8 +91,15 @@ SELECT reference.role, reference.name, encode(reference.digest, 'hex') AS digest
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id) AS batches,
     CASE reference.role WHEN 'new' THEN reference.curves -> 'tags' -> %(tag)s
         ELSE reference.curves -> 'points' -> matched.tag_old END AS curve,
-    matched.tag_old, matched.phases
+    matched.tag_old, matched.phases, reference.curves -> 'course' AS course, watching.path, watching.started_us
 FROM reference
+LEFT JOIN LATERAL (
+    SELECT monitor.snapshot -> 'path' AS path, (monitor.configuration ->> 'started_us')::bigint AS started_us
+    FROM monitor
+    WHERE monitor.batch_id = %(batch_id)s AND monitor.until_ordinal IS NULL
+        AND monitor.reference_new_id = reference.reference_id
+    ORDER BY monitor.monitor_id DESC LIMIT 1
+) AS watching ON true
 LEFT JOIN LATERAL (
     SELECT tag_correspondence.tag_old, array_agg(tag_correspondence.phase) AS phases
     FROM tag_correspondence JOIN manufacturing_change USING (manufacturing_change_id)

@@ -185,6 +185,11 @@ WHERE reference_batch.batch_id IN (
     SELECT unnest(ARRAY[old_batch_id, new_batch_id]) FROM interval_revision WHERE correction_id = %(correction_id)s
     UNION ALL
     SELECT unit_procedure.batch_id
+    FROM interval_revision JOIN phase USING (phase_id)
+    JOIN unit_procedure ON unit_procedure.unit_procedure_id = phase.unit_procedure_id
+    WHERE interval_revision.correction_id = %(correction_id)s
+    UNION ALL
+    SELECT unit_procedure.batch_id
     FROM (
         SELECT tag_id, min(source_time) AS first_time, max(source_time) AS last_time FROM reading_revision
         WHERE correction_id = %(correction_id)s GROUP BY tag_id
