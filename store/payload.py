@@ -42,7 +42,7 @@ def parse_payload(payload: bytes, *, careful: bool = True) -> Sequence[object]:
             parsed = _parse_lenient(payload, "nested too deep to be read whole")
     except orjson.JSONDecodeError as error:
         parsed = _parse_lenient(payload, str(error))
-    objects = parsed if type(parsed) is list else (parsed,)
+    objects = parsed if isinstance(parsed, list) else [parsed]
     if len(objects) > MOST_OBJECTS:
         raise PayloadRejected("too_large", f"{len(objects)} objects; at most {MOST_OBJECTS} are taken")
     if (
