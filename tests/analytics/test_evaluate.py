@@ -126,6 +126,28 @@ def test_assays_are_read_with_the_line_of_what_is_no_number(tmp_path: Path) -> N
         read_dataset(whole)
 
 
+def test_phases_that_begin_on_time_in_every_batch_change_no_alert(
+    few: Path, result: Evaluation, tmp_path: Path
+) -> None:
+    phased = tmp_path / "phased"
+    shutil.copytree(few, phased)
+    batches = [run.batch for data in [read_dataset(few)] for run in (*data.new, *data.monitored)]
+    lines = [f"{batch},{name},{at_h}" for batch in batches for name, at_h in (("batch", 0.0), ("fed", 48.0))]
+    (phased / "phases.csv").write_text("\n".join(["batch_id,phase,start_h", *lines]))
+    run = read_dataset(phased).new[0]
+    assert [(phase.name, phase.from_h) for phase in run.phases] == [("batch", 0.0), ("fed", 48.0)]
+    assert run.phases[0].to_h == 48.0
+    assert run.phases[1].to_h > 200.0
+    told = [(one.batch, one.alert.raised_us, one.alert.tags, one.alert.detector) for one in evaluate(phased).alerts]
+    assert told == [(one.batch, one.alert.raised_us, one.alert.tags, one.alert.detector) for one in result.alerts]
+    (phased / "phases.csv").write_text("batch_id,phase,start_h\nT-NEW-999,batch,0\n")
+    with pytest.raises(DatasetError, match=r"phases\.csv, line 2: timeseries\.parquet has no readings of T-NEW-999"):
+        read_dataset(phased)
+    (phased / "phases.csv").write_text(f"batch_id,phase,start_h\n{run.batch},batch,soon\n")
+    with pytest.raises(DatasetError, match=r"phases\.csv, line 2: could not convert"):
+        read_dataset(phased)
+
+
 def test_a_folder_without_data_is_refused_with_the_missing_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
