@@ -14,7 +14,7 @@ from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
 from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
-from analytics.segment import Floats, Int64s
+from analytics.segment import Bools, Floats, Int64s
 from analytics.sentences import (
     assay_sentence,
     balance_sentence,
@@ -58,10 +58,10 @@ class DriftCourse:
         return self.scores[-1] if self._now is None else self._now
 
     @contextmanager
-    def as_of_now(self, layer: int, slot: int, score: float) -> Iterator[None]:
-        """While a score of the open cell is told. It is no part of the closed cell's evidence."""
+    def as_of_now(self, layer: int, told: Bools, scores: Floats) -> Iterator[None]:
+        """While scores of the open cell, (tags,), are told. They are no part of the closed cell's evidence."""
         self._now = self.scores[-1].copy()
-        self._now[layer, slot] = score
+        self._now[layer, told] = scores[told]
         try:
             yield
         finally:
@@ -125,6 +125,7 @@ class DriftCourse:
                 before=before,
                 now=now,
                 at_h=detector.began_us(top) / US_PER_H,
+                alone=detector.is_alone(top),
                 score=score,
                 limit=float(self.limits[layer, top]),
                 others=others,

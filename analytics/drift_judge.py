@@ -67,7 +67,7 @@ class DriftJudge:
             width_h=grid.width_h,
         )
         self.steps = StepWatch(
-            course.steps, course.limits.get(STEP), start_us=context.start_us, lateness_us=context.lateness_us
+            course.steps if STEP in self._layers else None, start_us=context.start_us, lateness_us=context.lateness_us
         )
         self._names = tuple(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers)
@@ -102,22 +102,23 @@ class DriftJudge:
         return self._tell(end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
 
     def stepped(self, closed: ClosedBin) -> list[Alert]:
-        """A bin of a held tag closed: a sudden change is told at once and does not wait for the cell."""
+        """A bin closed: a sudden change is told at once and does not wait for the cell."""
         self.assays.take(closed.position + 1)  # what an alert says of samples must not depend on the segment
         detector = self._layers[STEP]
         assert isinstance(detector, Step)
         judged = not self._blind.cover(closed.end_us)
-        score = detector.note(closed.slot, closed.at, closed.value, judged=judged)
+        scores = detector.note(closed.at, closed.values, judged=judged)
         layer = self._names.index(STEP)
-        ratio = abs(score) / self.course.limits[layer, closed.slot]
-        if not judged or not ratio >= 1.0 or not self.course.values:
+        sudden = np.abs(scores) / self.course.limits[layer]
+        beyond = sudden >= 1.0
+        if not judged or not beyond.any() or not self.course.values:
             return []
-        detector.tell(closed.slot)
-        with self.course.as_of_now(layer, closed.slot, score):
+        for slot in np.flatnonzero(beyond).tolist():
+            detector.tell(slot)
+        with self.course.as_of_now(layer, beyond, scores):
             _, best_layer = self._compare()
             alone = np.full(self.course.limits.shape, -1.0)  # what else is beyond was told with its cell, or is blind
-            alone[layer, closed.slot] = ratio
-            beyond = alone[layer] >= 1.0
+            alone[layer, beyond] = sudden[beyond]
             return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, alone)
 
     def _compare(self) -> tuple[Floats, Int64s]:

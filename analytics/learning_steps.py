@@ -1,30 +1,30 @@
-"""Learning which tags are held by equipment, and what sudden changes their recipe makes."""
+"""Learning which tags change only with the recipe or alone, and what sudden changes the recipe makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.detectors.step import CLIP, StepCourse, changes_of, scores_of
+from analytics.detectors.step import CLIP, Step, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
-from analytics.spread import largest, median_down, rolling_max, spread_of
+from analytics.spread import FEWEST_IN_CELL, FLOOR_OF_MEDIAN_SD, largest, median_down, rolling_max
 
 MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
 RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
 JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
-SPREAD_H = 10.0  # width of the rolling maximum over the SD of changes
-# A held tag is noise around its set-point: where it lies says nothing of where it lies a cell later,
-PERSISTS = 0.3
-# and its changes are of one size: one in twenty is larger than so many times the median, where normal ones have 2.9.
-NOISE_RATIO = 1.3 * 1.96 / 0.6745
-LARGE = 0.95
-Z_CLIP = 6.0
+SPREAD_H = 10.0  # over which the size of usual changes is taken as one
+MAD = 0.6745  # of a normal distribution, in SD
+# The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
+# in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
+# of that at the edges must not decide.
+ALWAYS = ((0.95, 1.96, 1.3), (0.999, 3.29, 1.5))
+ALONE = ((0.95, 1.96, 1.3), (0.99, 2.576, 1.5))
 # No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
-SMALLEST_STEP = 6.0  # SD
+SMALLEST_STEP = 6.5  # SD
 LARGEST_STEP = 0.95 * CLIP
 
 
@@ -34,13 +34,13 @@ class LearnedSteps:
 
     course: StepCourse
     without_each: tuple[StepCourse, ...]  # by run: what the others teach
-    maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not held
+    maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not judged
 
 
 def learn_steps(
     runs: Sequence[CompletedRun], *, grid: Grid, tags: Sequence[str], steps: Floats, own: Bools, blind_h: float
 ) -> LearnedSteps | None:
-    """None where no tag is held, or readings are too sparse for bins finer than cells.
+    """None where no tag can be judged, or readings are too sparse for bins finer than cells.
 
     `steps` are the steps of the tags' displays, `own` says which tags may alert by themselves.
     """
@@ -49,26 +49,33 @@ def learn_steps(
         return None
     fine = Grid(width_us=grid.width_us // bins, cells=grid.cells * bins)
     values = cells_of_runs(runs, fine, tags)
-    mean, sd = spread_of(values, steps, 1)
-    held = own & (np.isfinite(values).mean(axis=(0, 1)) >= OFTEN) & (_persistence(values, mean, sd, bins) < PERSISTS)
+    often = np.isfinite(values).mean(axis=(0, 1)) >= OFTEN
     changes = np.full_like(values, np.nan)
-    for slot in np.flatnonzero(held):
+    for slot in np.flatnonzero(often).tolist():
         for run in range(len(runs)):
             changes[run, :, slot] = changes_of(values[run, :, slot])
-        held[slot] = _is_noise(changes[:, :, slot])
-    if not held.any():
+    learning = _Learning(changes=changes, steps=steps, fine=fine)
+    first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), changes)
+    by_recipe = first.high - first.low > RECIPE_SD * median_down(first.usual)
+    always = own & often & _noise(np.where(by_recipe, np.nan, changes), ALWAYS)
+    quiet = np.where(np.array([_calm(first, rows) for rows in values]), changes, np.nan)
+    alone = own & often & ~always & _noise(np.where(by_recipe, np.nan, quiet), ALONE)
+    if not (always | alone).any():
         return None
-    changes[:, :, ~held] = np.nan
     judged = np.arange(1, fine.cells + 1) * fine.width_h > blind_h
     maxima = np.full((len(runs), len(tags)), np.nan)
     without_each = []
-    for run in range(len(runs)):
-        others = _course(np.delete(changes, run, axis=0), steps, fine)
+    for run, rows in enumerate(values):
+        others = learning.course(np.arange(len(runs)) != run, alone, quiet)
         without_each.append(others)
-        for slot in np.flatnonzero(held):
-            scores = scores_of(values[run, :, slot], (others.low[:, slot], others.high[:, slot], others.sd[:, slot]))
-            maxima[run, slot] = largest(scores[:, None], judged)[0]
-    return LearnedSteps(course=_course(changes, steps, fine), without_each=tuple(without_each), maxima=maxima)
+        step = Step(others)
+        scores = np.array([step.note(at, row) for at, row in enumerate(rows)])
+        maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
+    return LearnedSteps(
+        course=learning.course(np.ones(len(runs), np.bool_), alone, quiet),
+        without_each=tuple(without_each),
+        maxima=maxima,
+    )
 
 
 def bins_in_cell(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) -> int:
@@ -84,34 +91,114 @@ def bins_in_cell(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) 
     return 0
 
 
-def _persistence(values: Floats, mean: Floats, sd: Floats, lag: int) -> Floats:
-    """How alike distances from the mean course are `lag` bins apart, (tags,): the median over runs of −1 to 1."""
-    z = np.clip((values - mean) / sd, -Z_CLIP, Z_CLIP)
-    both = np.isfinite(z[:, lag:]) & np.isfinite(z[:, :-lag])
-    later, earlier = np.where(both, z[:, lag:], 0.0), np.where(both, z[:, :-lag], 0.0)
-    products, squares = (later * earlier).sum(axis=1), (later**2).sum(axis=1)
-    alike: Floats = np.median(np.where(squares > 0, products / np.maximum(squares, 1e-12), 1.0), axis=0)
-    return alike
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learning:
+    """What does not change while runs are left out."""
+
+    changes: Floats  # (runs, bins, tags)
+    steps: Floats  # (tags,)
+    fine: Grid
+
+    def course(self, kept: Bools, alone: Bools, quiet: Floats) -> StepCourse:
+        """What the kept runs teach; the spread of tags that are judged alone is that of their `quiet` changes.
+
+        Where the recipe changes a tag, up to twice its change or as much the other way passes: how far a tag goes
+        there differs from batch to batch by more than two dozen batches show.
+        """
+        changes = self.changes[kept]
+        known = np.isfinite(changes)
+        counts = known.sum(axis=0)
+        mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(counts, 1)
+        mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
+        usual = self._floored(_robust(changes - mean, self.fine))
+        low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
+        reach = np.maximum(np.abs(low), np.abs(high))
+        slack = np.where(reach > RECIPE_SD * median_down(usual), reach, 0.0)
+        squared = (np.where(alone, quiet[kept], changes) - mean) ** 2
+        # A mean of n runs lies nearer to each of them than that of all batches would.
+        sd = np.sqrt(_widest(squared, self.fine) * len(changes) / (len(changes) - 1))
+        return StepCourse(
+            width_us=self.fine.width_us,
+            low=low - slack,
+            high=high + slack,
+            sd=self._floored(sd),
+            usual=usual,
+            alone=alone[None].astype(np.float64),
+            asked=int((~np.isnan(usual).all(axis=0)).sum()),
+        )
+
+    def _floored(self, spread: Floats) -> Floats:
+        """A spread of changes, (bins, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
+        typical = median_down(spread)
+        floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, self.steps / 2.0))
+        return np.where((typical > 0) & (floored > 0), floored, np.nan)
 
 
-def _is_noise(changes: Floats) -> bool:
-    """Whether the changes of one tag, (runs, bins), are of one size but for those that the recipe makes in all runs."""
-    known = np.isfinite(changes)
-    usual = np.array(
-        [np.median(column[seen]) if seen.any() else np.nan for column, seen in zip(changes.T, known.T, strict=True)]
-    )
-    off = np.abs(changes - usual)[known]
-    return len(off) > 0 and float(np.quantile(off, LARGE)) <= NOISE_RATIO * float(np.median(off))
+def _calm(course: StepCourse, rows: Floats) -> Bools:
+    """In which bins all other tags were calm in one run, (bins, tags); `rows` are its bins."""
+    step = Step(course)
+    calm = np.zeros(rows.shape, np.bool_)
+    for at, row in enumerate(rows):
+        step.note(at, row)
+        calm[at] = step.calm(at)
+    return calm
 
 
-def _course(changes: Floats, steps: Floats, fine: Grid) -> StepCourse:
-    """Least and greatest mean change around each bin, and the SD of changes; NaN where the recipe changes the tag.
+def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bools:
+    """Of which tags the changes, (runs, bins, tags), are of one size.
 
-    How far a tag goes there differs from batch to batch by more than two dozen batches show.
+    `sizes` are shares of changes, how large they are at most in normal noise in SD, and how much more is let pass.
     """
-    mean, sd = np.full(changes.shape[1:], np.nan), np.full(changes.shape[1:], np.nan)
-    slots = np.flatnonzero(np.isfinite(changes).any(axis=(0, 1)))
-    mean[:, slots], sd[:, slots] = spread_of(changes[:, :, slots], steps[slots], fine.cells_in(SPREAD_H))
-    low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
-    by_recipe = np.maximum(np.abs(low), np.abs(high)) > RECIPE_SD * median_down(sd)
-    return StepCourse(width_us=fine.width_us, low=low, high=high, sd=np.where(by_recipe, np.nan, sd))
+    off = np.abs(changes - _median_of_runs(changes))
+    noise = np.zeros(changes.shape[2], np.bool_)
+    for slot in range(changes.shape[2]):
+        known = off[:, :, slot][np.isfinite(off[:, :, slot])]
+        noise[slot] = len(known) > 0 and all(
+            float(np.quantile(known, share)) <= more * sds / MAD * float(np.median(known)) for share, sds, more in sizes
+        )
+    return noise
+
+
+def _median_of_runs(values: Floats) -> Floats:
+    """(bins, tags): the median of what is known; NaN where nothing is."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    counts = np.isfinite(values).sum(axis=0)[None]
+    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=0)
+    upper = np.take_along_axis(ordered, np.maximum(counts, 1) // 2, axis=0)
+    middle: Floats = np.where(counts > 0, (lower + upper) / 2.0, np.nan)[0]
+    return middle
+
+
+def _robust(deviations: Floats, fine: Grid) -> Floats:
+    """The usual size of deviations, (runs, bins, tags), in SD: over hours, or over the bins around where it is more."""
+    sizes = _median_of_runs(np.abs(deviations)) / MAD
+    windows = [
+        np.lib.stride_tricks.sliding_window_view(_padded(sizes, reach), 2 * reach + 1, axis=0)
+        for reach in _reaches(fine)
+    ]
+    wide, narrow = (_median_of_runs(np.moveaxis(window, 2, 0)) for window in windows)
+    return np.fmax(wide, narrow)
+
+
+def _widest(squared: Floats, fine: Grid) -> Floats:
+    """The mean of squares, (runs, bins, tags), over some hours, or over the bins around where it is more."""
+    counts = np.isfinite(squared).sum(axis=0).astype(np.float64)
+    sums = np.where(np.isfinite(squared), squared, 0.0).sum(axis=0)
+    means = []
+    for reach in _reaches(fine):
+        total, count = (
+            np.lib.stride_tricks.sliding_window_view(np.pad(part, ((reach, reach), (0, 0))), 2 * reach + 1, axis=0).sum(
+                axis=2
+            )
+            for part in (sums, counts)
+        )
+        means.append(np.where(count > 0, total / np.maximum(count, 1.0), np.nan))
+    return np.fmax(*means)
+
+
+def _padded(rows: Floats, reach: int) -> Floats:
+    return np.pad(rows, ((reach, reach), (0, 0)), constant_values=np.nan)
+
+
+def _reaches(fine: Grid) -> tuple[int, int]:
+    return max(JITTER, fine.cells_in(SPREAD_H) // 2), JITTER

@@ -26,7 +26,7 @@ from analytics.segment import Floats
 from analytics.template import Statistic
 from store.model.reference import ReferenceRole
 
-FORMAT = 4
+FORMAT = 5
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 OF_COURSES = {

@@ -41,17 +41,23 @@ def step_sentence(
     before: float,
     now: float,
     at_h: float,
+    alone: bool,
     score: float,
     limit: float,
     others: Sequence[Tag],
     batches: int,
 ) -> str:
-    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes."""
+    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes.
+
+    `alone` says that it was judged because nothing else changed.
+    """
+    where = "while no other tag changed" if alone else "where the recipe does not change it"
     text = (
-        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, where the recipe "
-        f"does not change it ({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
+        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, {where} "
+        f"({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
     )
-    return _sentence(text + _also(others))
+    text += _also(others)
+    return _sentence(f"{text}; look at its sensor first" if alone else text)
 
 
 def balance_sentence(

@@ -1,18 +1,16 @@
-"""Sudden changes of tags that equipment holds: gas flow, stirring, feed, pressure.
+"""Sudden changes: of gas flow, stirring, feed or pressure, and of a sensor beside which nothing else changes.
 
-Such a tag is a set-point and noise. Its own last hour tells more of it than other batches do, so a change is seen
-within a few readings. What the recipe changes, the reference changes too.
+Such a tag's own last hour tells more of it than other batches do, so a change is seen within a few readings. What the
+recipe changes, the reference changes too.
 """
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
 from analytics.packing import pack, unpack
-from analytics.segment import Floats
+from analytics.segment import Bools, Floats
 
 NOW = 3  # bins whose median is the level now: deaf to one wild reading
 BEFORE = 5  # bins before them, whose median is the level it is compared with
@@ -20,6 +18,9 @@ KEPT = NOW + BEFORE
 LONGEST = 2 * KEPT  # bins: over a longer time, with holes, a change is not sudden
 CONFIRM_WITHIN = 2  # bins after which the change before confirms nothing any more
 CLIP = 30.0  # SD
+UNREST = 5.0  # of its usual changes, beyond which a tag is said to change beside another
+CALM = 4  # bins for which no other tag may have changed: what one tag does, others follow within the hour
+NEVER = -1_000_000  # bins ago
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,54 +31,98 @@ class StepCourse:
     low: Floats  # the mean change around the bin, the least and the greatest: a recipe is never timed to the bin
     high: Floats
     sd: Floats
+    usual: Floats  # a robust SD of changes, by which other tags tell whether this one changes; NaN: they do not ask
+    alone: Floats  # (1, tags): 1 for a tag that is judged only while no other changes
+    asked: int  # tags that are asked; where a batch has fewer, no tag is judged that is judged alone
 
 
 class Step:
     """By how many SD the median of the last 3 bins left that of the 5 before them, beyond what the reference does.
 
     score = sign × the lesser of two neighbouring excesses on one side, so that wild readings with good ones between
-    raise nothing; excess = (change − high) / sd above, (change − low) / sd below, 0 between. A bin is a few minutes of
-    one tag; bins without a reading are passed over. The row of a cell holds the largest score of its bins.
+    raise nothing; excess = (change − high) / sd above, (change − low) / sd below, 0 between. A bin is a few minutes;
+    a tag's bins without a reading are passed over. A tag that is judged alone has no excess while any other tag has
+    changed by more than 5 of its usual changes within the last bins, or has not spoken. The row of a cell holds the
+    largest score of its bins.
+
+    >>> flat = np.zeros((12, 1))
+    >>> course = StepCourse(
+    ...     width_us=1, low=flat, high=flat, sd=flat + 0.5, usual=flat + 0.5, alone=np.zeros((1, 1)), asked=1
+    ... )
+    >>> step = Step(course)
+    >>> [step.note(at, np.array([4.0 if at < 8 else 7.0])).tolist()[0] for at in range(7, 12)][-1]
+    nan
+    >>> step = Step(course)
+    >>> [step.note(at, np.array([4.0 if at < 8 else 7.0])).tolist()[0] for at in range(11)][-2:]
+    [0.0, 6.0]
     """
 
     def __init__(self, course: StepCourse) -> None:
         self._course = course
         tags = course.sd.shape[1]
+        self._alone = course.alone[0] > 0.0
+        self._asked = ~np.isnan(course.usual).all(axis=0)
+        self._askable = int(self._asked.sum()) >= course.asked
         self._values = np.full((tags, KEPT), np.nan)  # of the last known bins, the newest last
         self._bins = np.full((tags, KEPT), -1, np.int64)
         self._excess = np.full(tags, np.nan)  # of the newest bin
+        self._changed = np.full(tags, NEVER, np.int64)  # the last bin in which a tag had changed beside the others
+        self._heard = np.full(tags, NEVER, np.int64)  # the last bin in which it could be told
         self._peak = np.full(tags, np.nan)  # since the last cell
         self._at_peak = np.full((tags, 3), np.nan)  # level before, level then, number of the first bin of that level
         self._told = np.full((tags, 3), np.nan)  # the same of what was last said
 
-    def note(self, slot: int, at: int, value: float, *, judged: bool = True) -> float:
-        """The score of a slot with its bin number `at` closed, signed; NaN while it is not known.
+    def note(self, at: int, values: Floats, *, judged: bool = True) -> Floats:
+        """The scores with bin number `at` closed, (tags,), signed; NaN while one is not known. `values` are (tags,).
 
         What is not `judged` has no part in the row of its cell.
         """
-        before = int(self._bins[slot, -1])
-        self._values[slot, :-1], self._values[slot, -1] = self._values[slot, 1:].copy(), value
-        self._bins[slot, :-1], self._bins[slot, -1] = self._bins[slot, 1:].copy(), at
-        last, self._excess[slot] = float(self._excess[slot]), np.nan
-        first = int(self._bins[slot, 0])
-        if first < 0 or at - first >= LONGEST or not 0 <= at < len(self._course.sd):
-            return float("nan")
-        course = self._course
-        level_before, level_now = self._levels(slot)
-        excess = excess_of(
-            level_now - level_before,
-            float(course.low[at, slot]),
-            float(course.high[at, slot]),
-            float(course.sd[at, slot]),
-        )
-        self._excess[slot] = excess
-        if at - before > CONFIRM_WITHIN:
-            return float("nan")
-        score = lesser(last, excess)
-        if judged and not math.isnan(score) and not abs(score) <= abs(self._peak[slot]):  # no peak yet is NaN
-            self._peak[slot] = score
-            self._at_peak[slot] = (*self._levels(slot), float(self._bins[slot, BEFORE]))
+        spoke = np.flatnonzero(~np.isnan(values))
+        score = np.full(len(values), np.nan)
+        gap = at - self._bins[spoke, -1]
+        self._values[spoke, :-1], self._values[spoke, -1] = self._values[spoke, 1:], values[spoke]
+        self._bins[spoke, :-1], self._bins[spoke, -1] = self._bins[spoke, 1:], at
+        last, excess = self._excess[spoke], np.full(len(spoke), np.nan)
+        first = self._bins[spoke, 0]
+        if 0 <= at < len(self._course.sd):
+            can = (first >= 0) & (at - first < LONGEST)
+            excess[can] = self._excesses(at, spoke[can])
+        self._excess[spoke] = excess
+        score[spoke] = np.where(gap <= CONFIRM_WITHIN, lesser(last, excess), np.nan)
+        if judged:
+            self._raise_peaks(score)
         return score
+
+    def _excesses(self, at: int, slots: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Floats:
+        course = self._course
+        before, now = self._levels(slots)
+        low, high = course.low[at, slots], course.high[at, slots]
+        beyond = now - before
+        beyond = beyond - np.minimum(np.maximum(beyond, low), high)
+        self._heard[slots] = at
+        self._changed[slots[np.abs(beyond) > UNREST * course.usual[at, slots]]] = at
+        excess: Floats = np.minimum(np.maximum(beyond / course.sd[at, slots], -CLIP), CLIP)
+        if self._alone.any():
+            excess = np.where(self._alone[slots] & ~self.calm(at)[slots], np.nan, excess)
+        return excess
+
+    def calm(self, at: int) -> Bools:
+        """By tag, (tags,): whether all others that are asked spoke lately and none of them changed."""
+        restless = self.restless(at)
+        calm: Bools = int(restless.sum()) - restless.astype(np.int64) == 0
+        return calm & self._askable
+
+    def restless(self, at: int) -> Bools:
+        """The tags that changed within the last bins, or of which it is not known, (tags,)."""
+        restless: Bools = self._asked & ((at - self._changed <= CALM) | (at - self._heard > CONFIRM_WITHIN))
+        return restless
+
+    def _raise_peaks(self, score: Floats) -> None:
+        above = np.flatnonzero(~np.isnan(score) & ~(np.abs(score) <= np.abs(self._peak)))  # no peak yet is NaN
+        if len(above):
+            self._peak[above] = score[above]
+            before, now = self._levels(above)
+            self._at_peak[above] = np.array([before, now, self._bins[above, BEFORE]]).T
 
     def update(self, cell: int, row: Floats) -> Floats:  # noqa: ARG002 - every layer is told the cell
         """The largest scores of the bins since the last cell, (tags,), signed; NaN where there was none."""
@@ -98,20 +143,28 @@ class Step:
         """When the first bin of the level after that change began, µs after the start."""
         return int(self._told[slot, 2]) * self._course.width_us
 
-    def _levels(self, slot: int) -> tuple[float, float]:
-        values = self._values[slot].tolist()
-        return sorted(values[:BEFORE])[BEFORE // 2], sorted(values[BEFORE:])[NOW // 2]
+    def is_alone(self, slot: int) -> bool:
+        """Whether a slot is judged only while no other tag changes."""
+        return bool(self._alone[slot])
+
+    def _levels(self, slots: np.ndarray[tuple[int], np.dtype[np.intp]]) -> tuple[Floats, Floats]:
+        values = self._values[slots]
+        before: Floats = np.sort(values[:, :BEFORE], axis=1)[:, BEFORE // 2]
+        now: Floats = np.sort(values[:, BEFORE:], axis=1)[:, NOW // 2]
+        return before, now
 
     def to_bytes(self) -> bytes:
-        """The last bins of every tag, the newest excess, the peak since the last cell and what the last one was."""
+        """The last bins of every tag, who changed when, the newest excess, the peak since the last cell."""
         return pack(
             "step",
-            1,
+            2,
             {},
             {
                 "values": self._values,
                 "bins": self._bins,
                 "excess": self._excess,
+                "changed": self._changed,
+                "heard": self._heard,
                 "peak": self._peak,
                 "at peak": self._at_peak,
                 "told": self._told,
@@ -120,32 +173,21 @@ class Step:
 
     def restore(self, data: bytes) -> Self:
         """This detector in the state those bytes describe."""
-        _, arrays = unpack("step", 1, data)
+        _, arrays = unpack("step", 2, data)
         self._values, self._bins = arrays["values"], arrays["bins"]
-        self._excess, self._peak = arrays["excess"], arrays["peak"]
-        self._at_peak, self._told = arrays["at peak"], arrays["told"]
+        self._excess, self._changed, self._heard = arrays["excess"], arrays["changed"], arrays["heard"]
+        self._peak, self._at_peak, self._told = arrays["peak"], arrays["at peak"], arrays["told"]
         return self
 
 
-def excess_of(change: float, low: float, high: float, sd: float) -> float:
-    """How many SD a change lies outside [low, high], signed; NaN where one of them is.
+def lesser(one: Floats, other: Floats) -> Floats:
+    """The lesser of neighbouring excesses on one side, 0 when they are on two, NaN where one is.
 
-    >>> excess_of(3.0, -1.0, 1.0, 0.5), excess_of(-1.5, -1.0, 1.0, 0.5), excess_of(0.5, -1.0, 1.0, 0.5)
-    (4.0, -1.0, 0.0)
+    >>> lesser(np.array([4.0, -4.0, 4.0]), np.array([3.0, -5.0, -3.0])).tolist()
+    [3.0, -4.0, 0.0]
     """
-    beyond = change - min(max(change, low), high)
-    return min(max(beyond / sd, -CLIP), CLIP)
-
-
-def lesser(one: float, other: float) -> float:
-    """The lesser of two neighbouring excesses on one side, 0 when they are on two, NaN where one is.
-
-    >>> lesser(4.0, 3.0), lesser(-4.0, -5.0), lesser(4.0, -3.0)
-    (3.0, -4.0, 0.0)
-    """
-    if one * other < 0.0:
-        return 0.0
-    return one if abs(one) < abs(other) else other + 0.0 * one
+    smaller = np.where(np.abs(one) < np.abs(other), one, other + 0.0 * one)
+    return np.where(one * other < 0.0, 0.0, smaller)
 
 
 def changes_of(values: Floats) -> Floats:
@@ -159,16 +201,3 @@ def changes_of(values: Floats) -> Floats:
     found = np.median(windows[:, BEFORE:], axis=1) - np.median(windows[:, :BEFORE], axis=1)
     changes[known[KEPT - 1 :]] = np.where(sudden, found, np.nan)
     return changes
-
-
-def scores_of(values: Floats, course: tuple[Floats, Floats, Floats]) -> Floats:
-    """The scores of one tag of one batch, (bins,), as `Step` gives them; `course` is low, high and SD of changes."""
-    low, high, sd = course
-    changes = changes_of(values)
-    excess = np.clip((changes - np.clip(changes, low, high)) / sd, -CLIP, CLIP)
-    known = np.flatnonzero(np.isfinite(values))
-    scores = np.full(len(changes), np.nan)
-    for before, at in pairwise(known.tolist()):
-        if at - before <= CONFIRM_WITHIN:
-            scores[at] = lesser(float(excess[before]), float(excess[at]))
-    return scores

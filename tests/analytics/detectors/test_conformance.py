@@ -76,14 +76,29 @@ class BinByBin(Step):
     """Each cell is a bin of its own, closed just before the cell is judged."""
 
     def update(self, cell: int, row: Floats) -> Floats:
-        for slot in np.flatnonzero(~np.isnan(row)).tolist():
-            self.note(slot, cell, float(row[slot]))
+        self.note(cell, row)
         return super().update(cell, row)
 
 
-def step() -> Layer:
+def step_course(*, alone: float) -> StepCourse:
     flat = np.zeros((CELLS, TAGS))
-    return BinByBin(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
+    return StepCourse(
+        width_us=1,
+        low=flat,
+        high=flat,
+        sd=flat + 1.0,
+        usual=flat + 1.0,
+        alone=np.full((1, TAGS), alone),
+        asked=TAGS,
+    )
+
+
+def step() -> Layer:
+    return BinByBin(step_course(alone=0.0))
+
+
+def step_alone() -> Layer:
+    return BinByBin(step_course(alone=1.0))
 
 
 class Sampled(AssayDifference):
@@ -153,6 +168,7 @@ class Climbing(Pace):
 NAMES = tuple(f"t{slot}" for slot in range(TAGS))
 SLOTS = {name: slot for slot, name in enumerate(NAMES)}
 OF_TAGS = (envelope, ewma, balance, page_hinkley, declared, own_past, step)
+OF_TAGS_AT_TIMES = (step_alone,)  # it says nothing while others change
 OF_ASSAYS = (assay, assays)  # whose level holds until the next one
 OF_THE_BATCH = (hotelling_t2, spe, pace)  # one number, which its tags share
 
@@ -161,7 +177,7 @@ def each_of(*makes: Callable[[], Layer]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("make", makes, ids=lambda make: make.__name__)
 
 
-every_detector = each_of(*OF_TAGS, *OF_ASSAYS, *OF_THE_BATCH)
+every_detector = each_of(*OF_TAGS, *OF_TAGS_AT_TIMES, *OF_ASSAYS, *OF_THE_BATCH)
 
 
 def course(seed: int = 1) -> Floats:
