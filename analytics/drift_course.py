@@ -9,6 +9,7 @@ from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.components import Components
 from analytics.detectors.declared import Declared
+from analytics.detectors.loop import Loop
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
@@ -21,6 +22,7 @@ from analytics.sentences import (
     components_sentence,
     declared_sentence,
     drift_sentence,
+    loop_sentence,
     own_past_sentence,
     pace_sentence,
     step_sentence,
@@ -58,10 +60,9 @@ class DriftCourse:
         return self.scores[-1] if self._now is None else self._now
 
     @contextmanager
-    def as_of_now(self, layer: int, told: Bools, scores: Floats) -> Iterator[None]:
-        """While scores of the open cell, (tags,), are told. They are no part of the closed cell's evidence."""
-        self._now = self.scores[-1].copy()
-        self._now[layer, told] = scores[told]
+    def as_of_now(self, told: Bools, scores: Floats) -> Iterator[None]:
+        """While scores of the open cell, (layers, tags), are told. They are no part of the closed cell's evidence."""
+        self._now = np.where(told, scores, self.scores[-1])
         try:
             yield
         finally:
@@ -126,6 +127,18 @@ class DriftCourse:
                 now=now,
                 at_h=detector.began_us(top) / US_PER_H,
                 alone=detector.is_alone(top),
+                score=score,
+                limit=float(self.limits[layer, top]),
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Loop):
+            return loop_sentence(
+                tag=self._tags[top],
+                jump=detector.jump(top),
+                at_h=detector.began_us(top) / US_PER_H,
+                answered_by=[tag for tag in self._tags if tag.name in detector.answer_of(top)],
+                check=detector.check_of(top),
                 score=score,
                 limit=float(self.limits[layer, top]),
                 others=others,
@@ -225,7 +238,7 @@ class DriftCourse:
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
             return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
-        if isinstance(detector, Step):
+        if isinstance(detector, Step | Loop):
             return detector.began_us(slot) // self._reference.grid.width_us
         first, doubtful = last, 0
         for cell in range(last, -1, -1):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.bin_spread import JITTER, MAD, median_of_runs, reaches, root_mean_square, usual_size
 from analytics.detectors.step import CLIP, Step, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.runs import CompletedRun, cells_of_runs
@@ -15,14 +16,12 @@ MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
 RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
-JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
-SPREAD_H = 10.0  # over which the size of usual changes is taken as one
-MAD = 0.6745  # of a normal distribution, in SD
 # The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
 # in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
 # of that at the edges must not decide.
 ALWAYS = ((0.95, 1.96, 1.3), (0.999, 3.29, 1.5))
 ALONE = ((0.95, 1.96, 1.3), (0.99, 2.576, 1.5))
+UNREST = 5.0  # of its usual changes, beyond which a tag is said to change beside another
 # No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
 SMALLEST_STEP = 6.5  # SD
 LARGEST_STEP = 0.95 * CLIP
@@ -35,6 +34,9 @@ class LearnedSteps:
     course: StepCourse
     without_each: tuple[StepCourse, ...]  # by run: what the others teach
     maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not judged
+    fine: Grid
+    values: Floats  # (runs, bins, tags)
+    restless: Bools  # (runs, bins, tags): who had just changed in a run, by what the others teach
 
 
 def learn_steps(
@@ -56,7 +58,7 @@ def learn_steps(
             changes[run, :, slot] = changes_of(values[run, :, slot])
     learning = _Learning(changes=changes, steps=steps, fine=fine)
     first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), changes)
-    by_recipe = first.high - first.low > RECIPE_SD * median_down(first.usual)
+    by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
     always = own & often & _noise(np.where(by_recipe, np.nan, changes), ALWAYS)
     quiet = np.where(np.array([_calm(first, rows) for rows in values]), changes, np.nan)
     alone = own & often & ~always & _noise(np.where(by_recipe, np.nan, quiet), ALONE)
@@ -64,17 +66,28 @@ def learn_steps(
         return None
     judged = np.arange(1, fine.cells + 1) * fine.width_h > blind_h
     maxima = np.full((len(runs), len(tags)), np.nan)
+    restless = np.zeros(values.shape, np.bool_)
     without_each = []
     for run, rows in enumerate(values):
         others = learning.course(np.arange(len(runs)) != run, alone, quiet)
         without_each.append(others)
         step = Step(others)
-        scores = np.array([step.note(at, row) for at, row in enumerate(rows)])
+        scores = np.full_like(rows, np.nan)
+        for at, row in enumerate(rows):
+            scores[at] = step.note(at, row)
+            restless[run, at] = step.restless(at)
         maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
+    # What reference batches do themselves tells nothing. One of them may be the one in which something went wrong.
+    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > 1] = np.nan
+    if not np.isfinite(maxima).any():
+        return None
     return LearnedSteps(
         course=learning.course(np.ones(len(runs), np.bool_), alone, quiet),
         without_each=tuple(without_each),
         maxima=maxima,
+        fine=fine,
+        values=values,
+        restless=restless,
     )
 
 
@@ -110,19 +123,18 @@ class _Learning:
         counts = known.sum(axis=0)
         mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(counts, 1)
         mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
-        usual = self._floored(_robust(changes - mean, self.fine))
+        usual = self._floored(usual_size(changes - mean, self.fine))
         low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
         reach = np.maximum(np.abs(low), np.abs(high))
         slack = np.where(reach > RECIPE_SD * median_down(usual), reach, 0.0)
-        squared = (np.where(alone, quiet[kept], changes) - mean) ** 2
-        # A mean of n runs lies nearer to each of them than that of all batches would.
-        sd = np.sqrt(_widest(squared, self.fine) * len(changes) / (len(changes) - 1))
+        off = np.where(alone, quiet[kept], changes) - mean
+        wide, narrow = (root_mean_square(off, reach) for reach in reaches(self.fine))
         return StepCourse(
             width_us=self.fine.width_us,
             low=low - slack,
             high=high + slack,
-            sd=self._floored(sd),
-            usual=usual,
+            sd=self._floored(np.fmax(wide, narrow)),
+            unrest=UNREST * usual,
             alone=alone[None].astype(np.float64),
             asked=int((~np.isnan(usual).all(axis=0)).sum()),
         )
@@ -149,7 +161,7 @@ def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bool
 
     `sizes` are shares of changes, how large they are at most in normal noise in SD, and how much more is let pass.
     """
-    off = np.abs(changes - _median_of_runs(changes))
+    off = np.abs(changes - median_of_runs(changes))
     noise = np.zeros(changes.shape[2], np.bool_)
     for slot in range(changes.shape[2]):
         known = off[:, :, slot][np.isfinite(off[:, :, slot])]
@@ -157,48 +169,3 @@ def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bool
             float(np.quantile(known, share)) <= more * sds / MAD * float(np.median(known)) for share, sds, more in sizes
         )
     return noise
-
-
-def _median_of_runs(values: Floats) -> Floats:
-    """(bins, tags): the median of what is known; NaN where nothing is."""
-    ordered = np.sort(values, axis=0)  # NaN last
-    counts = np.isfinite(values).sum(axis=0)[None]
-    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=0)
-    upper = np.take_along_axis(ordered, np.maximum(counts, 1) // 2, axis=0)
-    middle: Floats = np.where(counts > 0, (lower + upper) / 2.0, np.nan)[0]
-    return middle
-
-
-def _robust(deviations: Floats, fine: Grid) -> Floats:
-    """The usual size of deviations, (runs, bins, tags), in SD: over hours, or over the bins around where it is more."""
-    sizes = _median_of_runs(np.abs(deviations)) / MAD
-    windows = [
-        np.lib.stride_tricks.sliding_window_view(_padded(sizes, reach), 2 * reach + 1, axis=0)
-        for reach in _reaches(fine)
-    ]
-    wide, narrow = (_median_of_runs(np.moveaxis(window, 2, 0)) for window in windows)
-    return np.fmax(wide, narrow)
-
-
-def _widest(squared: Floats, fine: Grid) -> Floats:
-    """The mean of squares, (runs, bins, tags), over some hours, or over the bins around where it is more."""
-    counts = np.isfinite(squared).sum(axis=0).astype(np.float64)
-    sums = np.where(np.isfinite(squared), squared, 0.0).sum(axis=0)
-    means = []
-    for reach in _reaches(fine):
-        total, count = (
-            np.lib.stride_tricks.sliding_window_view(np.pad(part, ((reach, reach), (0, 0))), 2 * reach + 1, axis=0).sum(
-                axis=2
-            )
-            for part in (sums, counts)
-        )
-        means.append(np.where(count > 0, total / np.maximum(count, 1.0), np.nan))
-    return np.fmax(*means)
-
-
-def _padded(rows: Floats, reach: int) -> Floats:
-    return np.pad(rows, ((reach, reach), (0, 0)), constant_values=np.nan)
-
-
-def _reaches(fine: Grid) -> tuple[int, int]:
-    return max(JITTER, fine.cells_in(SPREAD_H) // 2), JITTER

@@ -60,6 +60,27 @@ def step_sentence(
     return _sentence(f"{text}; look at its sensor first" if alone else text)
 
 
+def loop_sentence(
+    *,
+    tag: Tag,
+    jump: float,
+    at_h: float,
+    answered_by: Sequence[Tag],
+    check: str,
+    score: float,
+    limit: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`jump` is in the tag's unit; `answered_by` is what its controller moved; `score` is the lesser of both in SD."""
+    text = (
+        f"{spoken(tag)} jumped {'up' if jump > 0 else 'down'} by {quantity(abs(jump), tag)} at hour {at_h:.1f} and its "
+        f"controller answered with {' and '.join(spoken(one) for one in answered_by)}, while no other tag changed "
+        f"({abs(score):.1f} SD of both in {batches} batches, limit {limit:.1f}): the sensor may have jumped"
+    )
+    return _sentence(f"{text}{_also(others)}; check {check}")
+
+
 def balance_sentence(
     *,
     tag: Tag,

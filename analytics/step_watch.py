@@ -31,9 +31,9 @@ class StepWatch:
     def __init__(self, course: StepCourse | None, *, start_us: int, lateness_us: int) -> None:
         """`course` says which tags are watched, and how wide a bin is; None where there are none."""
         self._width_us = 1 if course is None else course.width_us
-        usual = np.empty((1, 0)) if course is None else course.usual
-        self._tags = usual.shape[1]
-        self._watched = np.append(~np.isnan(usual).all(axis=0), np.False_)  # slot −1 is nobody's
+        unrest = np.empty((1, 0)) if course is None else course.unrest
+        self._tags = unrest.shape[1]
+        self._watched = np.append(~np.isnan(unrest).all(axis=0), np.False_)  # slot −1 is nobody's
         self._any = bool(self._watched.any())
         self._start_us = start_us
         self._lateness_us = lateness_us

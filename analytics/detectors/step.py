@@ -18,8 +18,7 @@ KEPT = NOW + BEFORE
 LONGEST = 2 * KEPT  # bins: over a longer time, with holes, a change is not sudden
 CONFIRM_WITHIN = 2  # bins after which the change before confirms nothing any more
 CLIP = 30.0  # SD
-UNREST = 5.0  # of its usual changes, beyond which a tag is said to change beside another
-CALM = 4  # bins for which no other tag may have changed: what one tag does, others follow within the hour
+CALM = KEPT // 2  # bins for which no other tag may have changed: what one tag does, others follow
 NEVER = -1_000_000  # bins ago
 
 
@@ -31,7 +30,7 @@ class StepCourse:
     low: Floats  # the mean change around the bin, the least and the greatest: a recipe is never timed to the bin
     high: Floats
     sd: Floats
-    usual: Floats  # a robust SD of changes, by which other tags tell whether this one changes; NaN: they do not ask
+    unrest: Floats  # the change beyond which a tag is said to change beside another; NaN: nobody asks it
     alone: Floats  # (1, tags): 1 for a tag that is judged only while no other changes
     asked: int  # tags that are asked; where a batch has fewer, no tag is judged that is judged alone
 
@@ -42,12 +41,12 @@ class Step:
     score = sign × the lesser of two neighbouring excesses on one side, so that wild readings with good ones between
     raise nothing; excess = (change − high) / sd above, (change − low) / sd below, 0 between. A bin is a few minutes;
     a tag's bins without a reading are passed over. A tag that is judged alone has no excess while any other tag has
-    changed by more than 5 of its usual changes within the last bins, or has not spoken. The row of a cell holds the
+    changed within the last bins by more than 5 of its usual changes, or has not spoken. The row of a cell holds the
     largest score of its bins.
 
     >>> flat = np.zeros((12, 1))
     >>> course = StepCourse(
-    ...     width_us=1, low=flat, high=flat, sd=flat + 0.5, usual=flat + 0.5, alone=np.zeros((1, 1)), asked=1
+    ...     width_us=1, low=flat, high=flat, sd=flat + 0.5, unrest=flat + 0.5, alone=np.zeros((1, 1)), asked=1
     ... )
     >>> step = Step(course)
     >>> [step.note(at, np.array([4.0 if at < 8 else 7.0])).tolist()[0] for at in range(7, 12)][-1]
@@ -61,7 +60,7 @@ class Step:
         self._course = course
         tags = course.sd.shape[1]
         self._alone = course.alone[0] > 0.0
-        self._asked = ~np.isnan(course.usual).all(axis=0)
+        self._asked = ~np.isnan(course.unrest).all(axis=0)
         self._askable = int(self._asked.sum()) >= course.asked
         self._values = np.full((tags, KEPT), np.nan)  # of the last known bins, the newest last
         self._bins = np.full((tags, KEPT), -1, np.int64)
@@ -100,7 +99,7 @@ class Step:
         beyond = now - before
         beyond = beyond - np.minimum(np.maximum(beyond, low), high)
         self._heard[slots] = at
-        self._changed[slots[np.abs(beyond) > UNREST * course.usual[at, slots]]] = at
+        self._changed[slots[np.abs(beyond) > course.unrest[at, slots]]] = at
         excess: Floats = np.minimum(np.maximum(beyond / course.sd[at, slots], -CLIP), CLIP)
         if self._alone.any():
             excess = np.where(self._alone[slots] & ~self.calm(at)[slots], np.nan, excess)

@@ -230,7 +230,9 @@ def flat_course(tags: int, *, alone: Sequence[int] = (), asked: int = 1) -> Step
     flat = np.zeros((BINS, tags))
     judged_alone = np.zeros((1, tags))
     judged_alone[0, list(alone)] = 1.0
-    return StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0, usual=flat + 1.0, alone=judged_alone, asked=asked)
+    return StepCourse(
+        width_us=1, low=flat, high=flat, sd=flat + 1.0, unrest=flat + 5.0, alone=judged_alone, asked=asked
+    )
 
 
 def noted(course: StepCourse, rows: Floats) -> Floats:
