@@ -26,6 +26,8 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
             low=_pick(course.steps.low, columns, np.nan),
             high=_pick(course.steps.high, columns, np.nan),
             sd=_pick(course.steps.sd, columns, np.nan),
+            unrest=_pick(course.steps.unrest, columns, np.nan),
+            alone=_pick(course.steps.alone, columns, 0.0),
         ),
     )
 

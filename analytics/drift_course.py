@@ -2,27 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import numpy as np
 
 from analytics.alignment import Positions
+from analytics.bin_evidence import bins_seen
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.components import Components
 from analytics.detectors.declared import Declared
+from analytics.detectors.loop import Loop
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
-from analytics.layers import STEP, Layer
+from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
-from analytics.segment import Floats, Int64s
+from analytics.segment import Bools, Floats, Int64s
 from analytics.sentences import (
     assay_sentence,
     balance_sentence,
     components_sentence,
     declared_sentence,
     drift_sentence,
+    loop_sentence,
     own_past_sentence,
     pace_sentence,
     step_sentence,
@@ -67,10 +69,9 @@ class DriftCourse:
         return self.scores[-1] if self._now is None else self._now
 
     @contextmanager
-    def as_of_now(self, layer: int, slot: int, score: float) -> Iterator[None]:
-        """While a score of the open cell is told. It is no part of the closed cell's evidence."""
-        self._now = self.scores[-1].copy()
-        self._now[layer, slot] = score
+    def as_of_now(self, told: Bools, scores: Floats) -> Iterator[None]:
+        """While scores of the open cell, (layers, tags), are told. They are no part of the closed cell's evidence."""
+        self._now = np.where(told, scores, self.scores[-1])
         try:
             yield
         finally:
@@ -133,6 +134,19 @@ class DriftCourse:
                 before=before,
                 now=now,
                 at_h=detector.began_us(top) / US_PER_H,
+                alone=detector.is_alone(top),
+                score=score,
+                limit=float(self.limits[layer, top]),
+                others=others,
+                batches=batches,
+            )
+        if isinstance(detector, Loop):
+            return loop_sentence(
+                tag=self._tags[top],
+                jump=detector.jump(top).off,
+                at_h=detector.jump(top).began_us / US_PER_H,
+                answered_by=[tag for tag in self._tags if tag.name in detector.answer_of(top)],
+                check=detector.check_of(top),
                 score=score,
                 limit=float(self.limits[layer, top]),
                 others=others,
@@ -235,8 +249,9 @@ class DriftCourse:
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
             return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
-        if isinstance(detector, Step):
-            return detector.began_us(slot) // self._reference.grid.width_us
+        if isinstance(detector, Step | Loop):
+            began_us = detector.began_us(slot) if isinstance(detector, Step) else detector.jump(slot).began_us
+            return began_us // self._reference.grid.width_us
         first, doubtful = last, 0
         for cell in range(last, -1, -1):
             z = float(self.z[cell][slot])
@@ -256,9 +271,13 @@ class DriftCourse:
         rows: list[dict[str, float | int | str]] = []
         for slot in order[:4]:
             layer = int(best_layer[slot])
-            detector = self._layers[self._names[layer]]
-            if isinstance(detector, Step):
-                rows += self._bins(detector, slot, float(self.limits[layer, slot]))
+            rows += bins_seen(
+                self._layers[self._names[layer]],
+                slot,
+                tag=self._tags[slot].name,
+                limit=float(self.limits[layer, slot]),
+                width_us=self._reference.grid.width_us,
+            )
             for back in range(len(self.scores) - 1, -1, -1):
                 cell = last - back
                 value, z = float(self.values[cell][slot]), float(self.z[cell][slot])
@@ -277,20 +296,3 @@ class DriftCourse:
                     }
                 )
         return tuple(rows)
-
-    def _bins(self, detector: Step, slot: int, limit: float) -> Iterator[dict[str, float | int | str]]:
-        """The bins a sudden change rests on: the score is the lesser excess of the last two."""
-        seen = detector.seen(slot)
-        for one in seen:
-            row: dict[str, float | int | str] = {
-                "tag": self._tags[slot].name,
-                "cell": (one.end_us - 1) // self._reference.grid.width_us,
-                "value": one.value,
-                "layer": STEP,
-                "bin_end_h": one.end_us / US_PER_H,
-            }
-            if one.change is not None:
-                row |= asdict(one.change)
-            if one is seen[-1]:
-                row |= {"score": detector.score_told(slot), "limit": limit}
-            yield row

@@ -17,7 +17,6 @@ from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
-from analytics.detectors.step import Step
 from analytics.drift_course import DriftCourse
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
@@ -28,6 +27,7 @@ from analytics.scored import ScoredCell
 from analytics.segment import Bools, Floats, Int64s
 from analytics.severity import drift_severity, graver
 from analytics.step_watch import ClosedBin, StepWatch
+from analytics.sudden import Sudden
 from store.model.alert import Alert, AlertKind, AlertSeverity
 from store.model.plant import Tag
 from store.model.times import US_PER_H
@@ -70,9 +70,10 @@ class DriftJudge:
             path=self.path,
         )
         self.steps = StepWatch(
-            course.steps, course.limits.get(STEP), start_us=context.start_us, lateness_us=context.lateness_us
+            course.steps if STEP in self._layers else None, start_us=context.start_us, lateness_us=context.lateness_us
         )
         self._names = tuple(self._layers)
+        self._sudden = Sudden(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers, path=self.path)
         self._blind = BlindTimes(course.blind)
         self._active_us = np.full(len(tags), NEVER_US, np.int64)  # when a tag was last part of an open episode
@@ -105,24 +106,20 @@ class DriftJudge:
         return self._tell(end_us, beyond, ~np.isnan(self.ratios), best_layer, ratios)
 
     def stepped(self, closed: ClosedBin) -> list[Alert]:
-        """A bin of a held tag closed: a sudden change is told at once and does not wait for the cell."""
+        """A bin closed: a sudden change is told at once and does not wait for the cell."""
         self.assays.take(closed.position + 1)  # what an alert says of samples must not depend on the segment
-        detector = self._layers[STEP]
-        assert isinstance(detector, Step)
         judged = not self._blind.cover(closed.end_us)
-        position = self.path.bin_at(closed.at, self.steps.width_us)
-        score = detector.note(closed.slot, closed.at, closed.value, position=position, judged=judged)
-        layer = self._names.index(STEP)
-        ratio = abs(score) / self.course.limits[layer, closed.slot]
-        if not judged or not ratio >= 1.0 or not self.course.values:
+        scores = self._sudden.note(closed, self.path.bin_at(closed.at, self.steps.width_us), judged=judged)
+        ratios = np.nan_to_num(np.abs(scores) / self.course.limits, nan=-1.0)
+        told = ratios >= 1.0  # what else is beyond was told with its cell, or is blind
+        if not judged or not told.any() or not self.course.values:
             return []
-        detector.tell(closed.slot)
-        with self.course.as_of_now(layer, closed.slot, score):
+        beyond: Bools = told.any(axis=0)
+        for slot in np.flatnonzero(beyond).tolist():
+            self._sudden.tell(slot)
+        with self.course.as_of_now(told, scores):
             _, best_layer = self._compare()
-            alone = np.full(self.course.limits.shape, -1.0)  # what else is beyond was told with its cell, or is blind
-            alone[layer, closed.slot] = ratio
-            beyond = alone[layer] >= 1.0
-            return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, alone)
+            return self._tell(closed.end_us, beyond, ~np.isnan(self.ratios), best_layer, np.where(told, ratios, -1.0))
 
     def _compare(self) -> tuple[Floats, Int64s]:
         """Scores over limits, (layers, tags), −1 where nothing is known, and the layer of each tag's largest."""

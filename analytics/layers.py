@@ -12,13 +12,16 @@ from analytics.detectors.components import Components, Distance
 from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.loop import Loop
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
+from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.reference import Trajectory
 from analytics.segment import Floats
 from analytics.template import Further
+from store.model.times import US_PER_H
 
 
 class Layer(Protocol):
@@ -45,6 +48,7 @@ BALANCE = "balance"
 PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
 STEP = "step"
+LOOP = "loop"
 ASSAY = "assay"
 ASSAYS = "assays"  # their slow level
 HOTELLING_T2 = Further.HOTELLING_T2.value
@@ -82,6 +86,11 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str], path: Posi
     if STEP in course.limits and course.steps is not None:
         layers[STEP] = Step(course.steps)
     slots = {tag: slot for slot, tag in enumerate(tags)}
+    # A loop is judged while no other tag changes, which sudden changes tell.
+    if LOOP in course.limits and STEP in layers and course.loops is not None:
+        needed = set(course.loops.measured).union(*(Formula.parse(text).tags for text in course.loops.answers))
+        if needed <= set(slots):
+            layers[LOOP] = Loop(course.loops, slots=slots, width_h=course.loops.width_us / US_PER_H)
     for name, parts in _judgeable(course, slots).items():
         layers[name] = Declared(
             parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h, path=path

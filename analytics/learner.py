@@ -9,7 +9,7 @@ from scipy import special
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
-from analytics.layers import ASSAY, BALANCE, EWMA, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.layers import ASSAY, BALANCE, EWMA, LOOP, PAGE_HINKLEY, PREDICTION, STEP
 from analytics.learning_courses import CourseLearner
 from analytics.learning_declared import (
     AssayCourses,
@@ -20,6 +20,7 @@ from analytics.learning_declared import (
     largest_of_balances,
     with_limits,
 )
+from analytics.learning_loops import LARGEST_JUMP, SMALLEST_JUMP, learn_loops
 from analytics.learning_phases import RunsOnCourse, lay_course
 from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, limits_without, share_budget
@@ -94,6 +95,15 @@ class Learner:
             without_each = [
                 replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)
             ]
+            declared_loops = () if template is None else template.loops
+            jumps = learn_loops(declared_loops, sudden, tags=self.tags, blind_h=_blind_h(course.blind))
+            if jumps is not None:
+                families[LOOP] = Family(maxima=jumps.maxima, least=SMALLEST_JUMP, most=LARGEST_JUMP, share=0.5)
+                families[STEP] = replace(families[STEP], share=0.5)  # both are of minutes: they share a part
+                course = replace(course, loops=jumps.fitted)
+                without_each = [
+                    replace(one, loops=part) for one, part in zip(without_each, jumps.without_each, strict=True)
+                ]
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
         declared = balance_courses(values, self.tags, wanted, self.grid, places)

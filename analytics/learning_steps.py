@@ -1,31 +1,32 @@
-"""Learning which tags are held by equipment, and what sudden changes their recipe makes."""
+"""Learning which tags change only with the recipe or alone, and what sudden changes the recipe makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from analytics.detectors.step import CLIP, StepCourse, changes_of, scores_of
+from analytics.bin_spread import JITTER, MAD, median_of_runs, reaches, root_mean_square, usual_size
+from analytics.detectors.step import CALM, CLIP, CONFIRM_WITHIN, NEVER, StepCourse, changes_of, lesser
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse
 from analytics.runs import CompletedRun, cells_of_runs
-from analytics.segment import Bools, Floats
-from analytics.spread import largest, median_down, rolling_max, spread_of
+from analytics.segment import Bools, Floats, Int64s
+from analytics.spread import FEWEST_IN_CELL, FLOOR_OF_MEDIAN_SD, largest, median_down, rolling_max
 
 MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
 RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
-JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
-SPREAD_H = 10.0  # width of the rolling maximum over the SD of changes
-# A held tag is noise around its set-point: where it lies says nothing of where it lies a cell later,
-PERSISTS = 0.3
-# and its changes are of one size: one in twenty is larger than so many times the median, where normal ones have 2.9.
-NOISE_RATIO = 1.3 * 1.96 / 0.6745
-LARGE = 0.95
-Z_CLIP = 6.0
+PERSISTS = 0.3  # autocorrelation of the distance from the mean course from a cell to the next, of a tag that wanders
+# The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
+# in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
+# of that at the edges must not decide.
+ALWAYS = ((0.95, 1.96, 1.3), (0.999, 3.29, 1.5))
+ALONE = ((0.95, 1.96, 1.3), (0.99, 2.576, 1.5))
+UNREST = 5.0  # of its usual changes, beyond which a tag is said to change beside another
 # No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
-SMALLEST_STEP = 6.0  # SD
+SMALLEST_STEP = 6.5  # SD
 LARGEST_STEP = 0.95 * CLIP
 
 
@@ -35,7 +36,11 @@ class LearnedSteps:
 
     course: StepCourse
     without_each: tuple[StepCourse, ...]  # by run: what the others teach
-    maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not held
+    maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not judged
+    fine: Grid
+    places: RunsOnCourse  # where the bins of the runs lie
+    values: Floats  # (runs, bins, tags)
+    restless: Bools  # (runs, bins, tags): who had just changed in a run, by what the others teach
 
 
 def learn_steps(
@@ -48,7 +53,7 @@ def learn_steps(
     blind_h: float,
     places: RunsOnCourse,
 ) -> LearnedSteps | None:
-    """None where no tag is held, or readings are too sparse for bins finer than cells.
+    """None where no tag can be judged, or readings are too sparse for bins finer than cells.
 
     `steps` are the steps of the tags' displays, `own` says which tags may alert by themselves, `places` where the cells
     of the runs lie.
@@ -59,29 +64,44 @@ def learn_steps(
     fine = Grid(width_us=grid.width_us // bins, cells=grid.cells * bins)
     values = cells_of_runs(runs, fine, tags)
     places = places.finer(runs, bins, fine)
-    mean, sd = (places.along(part) for part in spread_of(places.placed(values), steps, 1))
-    held = own & (np.isfinite(values).mean(axis=(0, 1)) >= OFTEN) & (_persistence(values, mean, sd, bins) < PERSISTS)
+    often = np.isfinite(values).mean(axis=(0, 1)) >= OFTEN
     changes = np.full_like(values, np.nan)
-    for slot in np.flatnonzero(held):
+    for slot in np.flatnonzero(often).tolist():
         for run in range(len(runs)):
             changes[run, :, slot] = changes_of(values[run, :, slot])
-        held[slot] = _is_noise(changes[:, :, slot])
-    if not held.any():
+    placed = places.placed(changes)
+    learning = _Learning.of(placed, steps, fine)
+    first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), placed)
+    by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
+    always = own & often & _noise(np.where(by_recipe, np.nan, placed), ALWAYS)
+    looked_at = zip(values, changes, places.paths, strict=True)
+    calm = np.array([calm_of(scored(rows, changed, first, path)[1]) for rows, changed, path in looked_at])
+    quiet = places.placed(np.where(calm, changes, np.nan))
+    alone = own & often & ~always & _noise(np.where(by_recipe, np.nan, quiet), ALONE)
+    if not (always | alone).any():
         return None
-    changes[:, :, ~held] = np.nan
     judged = np.arange(1, fine.cells + 1) * fine.width_h > blind_h
     maxima = np.full((len(runs), len(tags)), np.nan)
+    restless = np.zeros(values.shape, np.bool_)
     without_each = []
-    for run in range(len(runs)):
-        others = _course(places.without(run).placed(np.delete(changes, run, axis=0)), steps, fine)
+    for run, rows in enumerate(values):
+        others = learning.course(np.arange(len(runs)) != run, alone, quiet)
         without_each.append(others)
-        here = places.only(run)
-        low, high, sd_there = (here.along(part)[0] for part in (others.low, others.high, others.sd))
-        for slot in np.flatnonzero(held):
-            scores = scores_of(values[run, :, slot], (low[:, slot], high[:, slot], sd_there[:, slot]))
-            maxima[run, slot] = largest(scores[:, None], judged)[0]
+        scores, restless[run] = scored(rows, changes[run], others, places.paths[run])
+        maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
+    # What reference batches do themselves tells nothing. Of a tag that is held one may be that in which something went
+    # wrong; one that wanders may do so by a programme of its own, in few batches.
+    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > np.where(_wanders(values, bins), 0, 1)] = np.nan
+    if not np.isfinite(maxima).any():
+        return None
     return LearnedSteps(
-        course=_course(places.placed(changes), steps, fine), without_each=tuple(without_each), maxima=maxima
+        course=learning.course(np.ones(len(runs), np.bool_), alone, quiet),
+        without_each=tuple(without_each),
+        maxima=maxima,
+        fine=fine,
+        places=places,
+        values=values,
+        restless=restless,
     )
 
 
@@ -98,34 +118,102 @@ def bins_in_cell(runs: Sequence[CompletedRun], grid: Grid, tags: Sequence[str]) 
     return 0
 
 
-def _persistence(values: Floats, mean: Floats, sd: Floats, lag: int) -> Floats:
-    """How alike distances from the mean course are `lag` bins apart, (tags,): the median over runs of −1 to 1."""
-    z = np.clip((values - mean) / sd, -Z_CLIP, Z_CLIP)
-    both = np.isfinite(z[:, lag:]) & np.isfinite(z[:, :-lag])
-    later, earlier = np.where(both, z[:, lag:], 0.0), np.where(both, z[:, :-lag], 0.0)
-    products, squares = (later * earlier).sum(axis=1), (later**2).sum(axis=1)
-    alike: Floats = np.median(np.where(squares > 0, products / np.maximum(squares, 1e-12), 1.0), axis=0)
-    return alike
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learning:
+    """What does not change while runs are left out."""
+
+    changes: Floats  # (runs, positions of bins, tags)
+    steps: Floats  # (tags,)
+    fine: Grid
+    usual: Floats  # (positions, tags): the robust SD of changes in all runs; no limit is made of it
+
+    @classmethod
+    def of(cls, changes: Floats, steps: Floats, fine: Grid) -> Self:
+        usual = usual_size(changes - median_of_runs(changes), fine)
+        return cls(changes=changes, steps=steps, fine=fine, usual=_floored(usual, steps))
+
+    def course(self, kept: Bools, alone: Bools, quiet: Floats) -> StepCourse:
+        """What the kept runs teach; the spread of tags that are judged alone is that of their `quiet` changes.
+
+        Where the recipe changes a tag, up to twice its change or as much the other way passes: how far a tag goes
+        there differs from batch to batch by more than two dozen batches show.
+        """
+        changes = self.changes[kept]
+        known = np.isfinite(changes)
+        counts = known.sum(axis=0)
+        mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(counts, 1)
+        mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
+        low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
+        reach = np.maximum(np.abs(low), np.abs(high))
+        slack = np.where(reach > RECIPE_SD * median_down(self.usual), reach, 0.0)
+        off = np.where(alone, quiet[kept], changes) - mean
+        wide, narrow = (root_mean_square(off, reach) for reach in reaches(self.fine))
+        return StepCourse(
+            width_us=self.fine.width_us,
+            low=low - slack,
+            high=high + slack,
+            sd=_floored(np.fmax(wide, narrow), self.steps),
+            unrest=UNREST * self.usual,
+            alone=alone[None].astype(np.float64),
+            asked=int((~np.isnan(self.usual).all(axis=0)).sum()),
+        )
 
 
-def _is_noise(changes: Floats) -> bool:
-    """Whether the changes of one tag, (runs, bins), are of one size but for those that the recipe makes in all runs."""
-    known = np.isfinite(changes)
-    usual = np.array(
-        [np.median(column[seen]) if seen.any() else np.nan for column, seen in zip(changes.T, known.T, strict=True)]
-    )
-    off = np.abs(changes - usual)[known]
-    return len(off) > 0 and float(np.quantile(off, LARGE)) <= NOISE_RATIO * float(np.median(off))
+def _floored(spread: Floats, steps: Floats) -> Floats:
+    """A spread of changes, (positions, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
+    typical = median_down(spread)
+    floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, steps / 2.0))
+    return np.where((typical > 0) & (floored > 0), floored, np.nan)
 
 
-def _course(changes: Floats, steps: Floats, fine: Grid) -> StepCourse:
-    """Least and greatest mean change around each bin, and the SD of changes; NaN where the recipe changes the tag.
+def scored(values: Floats, changes: Floats, course: StepCourse, path: Int64s) -> tuple[Floats, Bools]:
+    """What `Step` says of one run at once: scores and who is restless, (bins, tags), bit for bit.
 
-    How far a tag goes there differs from batch to batch by more than two dozen batches show.
+    `path` is where its bins lie on the course, (bins,).
     """
-    mean, sd = np.full(changes.shape[1:], np.nan), np.full(changes.shape[1:], np.nan)
-    slots = np.flatnonzero(np.isfinite(changes).any(axis=(0, 1)))
-    mean[:, slots], sd[:, slots] = spread_of(changes[:, :, slots], steps[slots], fine.cells_in(SPREAD_H))
-    low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
-    by_recipe = np.maximum(np.abs(low), np.abs(high)) > RECIPE_SD * median_down(sd)
-    return StepCourse(width_us=fine.width_us, low=low, high=high, sd=np.where(by_recipe, np.nan, sd))
+    at = np.arange(len(values))[:, None]
+    low, high, sd, unrest = (part[path] for part in (course.low, course.high, course.sd, course.unrest))
+    beyond = changes - np.minimum(np.maximum(changes, low), high)
+    changed = np.maximum.accumulate(np.where(np.abs(beyond) > unrest, at, NEVER))
+    heard = np.maximum.accumulate(np.where(np.isfinite(beyond), at, NEVER))
+    asked = ~np.isnan(course.unrest).all(axis=0)
+    restless: Bools = asked & ((at - changed <= CALM) | (at - heard > CONFIRM_WITHIN))
+    excess = np.minimum(np.maximum(beyond / sd, -CLIP), CLIP)
+    excess = np.where((course.alone > 0.0) & ~calm_of(restless), np.nan, excess)
+    spoke = np.isfinite(values)
+    last = np.maximum.accumulate(np.where(spoke, at, NEVER))
+    before = np.concatenate([np.full((1, values.shape[1]), NEVER), last[:-1]])
+    earlier = np.take_along_axis(excess, np.maximum(before, 0), axis=0)
+    scores = np.where(spoke & (at - before <= CONFIRM_WITHIN), lesser(earlier, excess), np.nan)
+    return scores, restless
+
+
+def calm_of(restless: Bools) -> Bools:
+    """Where all other tags are calm, (bins, tags)."""
+    calm: Bools = restless.sum(axis=1, keepdims=True) - restless.astype(np.int64) == 0
+    return calm
+
+
+def _wanders(values: Floats, lag: int) -> Bools:
+    """Whether where a tag lies says something of where it lies `lag` bins later, (tags,), by the median run."""
+    off = values - median_of_runs(values)
+    both = np.isfinite(off[:, lag:]) & np.isfinite(off[:, :-lag])
+    later, earlier = np.where(both, off[:, lag:], 0.0), np.where(both, off[:, :-lag], 0.0)
+    alike = (later * earlier).sum(axis=1) / np.maximum((later**2).sum(axis=1), 1e-12)
+    wanders: Bools = np.median(alike, axis=0) >= PERSISTS
+    return wanders
+
+
+def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bools:
+    """Of which tags the changes, (runs, positions, tags), are of one size.
+
+    `sizes` are shares of changes, how large they are at most in normal noise in SD, and how much more is let pass.
+    """
+    off = np.abs(changes - median_of_runs(changes))
+    noise = np.zeros(changes.shape[2], np.bool_)
+    for slot in range(changes.shape[2]):
+        known = off[:, :, slot][np.isfinite(off[:, :, slot])]
+        noise[slot] = len(known) > 0 and all(
+            float(np.quantile(known, share)) <= more * sds / MAD * float(np.median(known)) for share, sds, more in sizes
+        )
+    return noise

@@ -16,6 +16,7 @@ from analytics.alignment import PhaseCourse
 from analytics.detectors.assay import FittedAssay
 from analytics.detectors.components import FittedComponents
 from analytics.detectors.declared import FittedBalance
+from analytics.detectors.loop import FittedLoops
 from analytics.detectors.maturity import FittedMaturity
 from analytics.detectors.own_past import FittedPast
 from analytics.detectors.step import StepCourse
@@ -34,6 +35,7 @@ OF_COURSES = {
     "own_past": FittedPast,
     "maturity": FittedMaturity,
     "steps": StepCourse,
+    "loops": FittedLoops,
 }
 
 
@@ -119,8 +121,9 @@ class Trajectory:
     clip: float  # SD beyond which z is not counted
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
-    steps: StepCourse | None = None  # of tags that equipment holds
-    components: FittedComponents | None = None  # by the tags' names, like the next two, where they were asked for
+    steps: StepCourse | None = None  # of changes from bin to bin
+    loops: FittedLoops | None = None  # by the tags' names, like the next three
+    components: FittedComponents | None = None  # where they were asked for, like the next two
     own_past: FittedPast | None = None
     maturity: FittedMaturity | None = None
     phases: PhaseCourse | None = None  # by which cells are placed; None: by the clock
@@ -262,14 +265,8 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
 
 
 def _points(fields: dict[str, Any], arrays: dict[str, Floats]) -> MatchedPoints:
-    return MatchedPoints(
-        hours=arrays["point hours"],
-        half_window_h=fields["half_window_h"],
-        mean=arrays["point mean"],
-        sd=arrays["point sd"],
-        batches=arrays["point batches"],
-        limit=arrays["point limit"],
-    )
+    names = ("hours", "mean", "sd", "batches", "limit")
+    return MatchedPoints(half_window_h=fields["half_window_h"], **{name: arrays[f"point {name}"] for name in names})
 
 
 def nothing_known(cells: int, tags: int) -> Floats:

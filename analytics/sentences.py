@@ -41,17 +41,44 @@ def step_sentence(
     before: float,
     now: float,
     at_h: float,
+    alone: bool,
     score: float,
     limit: float,
     others: Sequence[Tag],
     batches: int,
 ) -> str:
-    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes."""
+    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes.
+
+    `alone` says that it was judged because nothing else changed.
+    """
+    where = "while no other tag changed" if alone else "where the recipe does not change it"
     text = (
-        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, where the recipe "
-        f"does not change it ({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
+        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, {where} "
+        f"({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
     )
-    return _sentence(text + _also(others))
+    text += _also(others)
+    return _sentence(f"{text}; look at its sensor first" if alone else text)
+
+
+def loop_sentence(
+    *,
+    tag: Tag,
+    jump: float,
+    at_h: float,
+    answered_by: Sequence[Tag],
+    check: str,
+    score: float,
+    limit: float,
+    others: Sequence[Tag],
+    batches: int,
+) -> str:
+    """`jump` is in the tag's unit; `answered_by` is what its controller moved; `score` is the lesser of both in SD."""
+    text = (
+        f"{spoken(tag)} jumped {'up' if jump > 0 else 'down'} by {quantity(abs(jump), tag)} at hour {at_h:.1f} and its "
+        f"controller answered with {' and '.join(spoken(one) for one in answered_by)}, while no other tag changed "
+        f"({abs(score):.1f} SD of both in {batches} batches, limit {limit:.1f}): the sensor may have jumped"
+    )
+    return _sentence(f"{text}{_also(others)}; check {check}")
 
 
 def balance_sentence(

@@ -1,4 +1,4 @@
-"""Readings of held tags become bins of a few minutes, one median each, however the readings were grouped.
+"""Readings become bins of a few minutes, one median each, however the readings were grouped.
 
 A bin closes as a cell does, when unit time passes its end plus the allowed lateness; so when a cell is judged all its
 bins have been, and none that lies behind it.
@@ -17,24 +17,24 @@ from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedBin:
-    """The median of one tag in one bin."""
+    """The medians of one bin."""
 
     position: int  # in the segment, of the reading that closed it; the segment's length for its tick
-    slot: int
     at: int  # its number
     end_us: int
-    value: float
+    values: Floats  # (tags,), NaN where nothing was read
 
 
 class StepWatch:
-    """The open bins of the held tags of one batch. What comes when its bin has closed is passed over."""
+    """The open bins of one batch. What comes when its bin has closed is passed over."""
 
-    def __init__(self, course: StepCourse | None, limits: Floats | None, *, start_us: int, lateness_us: int) -> None:
-        """`limits` are those of sudden changes, (tags,), NaN for tags that are not held; None where there are none."""
+    def __init__(self, course: StepCourse | None, *, start_us: int, lateness_us: int) -> None:
+        """`course` says which tags are watched, and how wide a bin is; None where there are none."""
         self.width_us = 1 if course is None else course.width_us
-        held = np.empty(0, np.bool_) if course is None or limits is None else ~np.isnan(limits)
-        self._held = np.append(held, np.False_)  # slot −1 is nobody's
-        self._any = bool(self._held.any())
+        unrest = np.empty((1, 0)) if course is None else course.unrest
+        self._tags = unrest.shape[1]
+        self._watched = np.append(~np.isnan(unrest).all(axis=0), np.False_)  # slot −1 is nobody's
+        self._any = bool(self._watched.any())
         self._start_us = start_us
         self._lateness_us = lateness_us
         self._watermark_us = NEVER_US
@@ -45,7 +45,7 @@ class StepWatch:
         """The bins that a segment in journal order closes, by the time to which it was reduced."""
         if not self._any:
             return []
-        positions = np.flatnonzero(self._held[slots] & usable)
+        positions = np.flatnonzero(self._watched[slots] & usable)
         if len(positions):
             bins = (segment.source_times_us[positions] - self._start_us) // self.width_us
             before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
@@ -97,12 +97,15 @@ class StepWatch:
         if until <= self._closed:
             return []
         self._closed = until
-        due = sorted(key for key in self._open if key[0] < until)
-        ends = [self._start_us + (at + 1) * self.width_us for at, _ in due]
+        bins: dict[int, Floats] = {}
+        for at, slot in sorted(key for key in self._open if key[0] < until):
+            row = bins.setdefault(at, np.full(self._tags, np.nan))
+            row[slot] = median(self._open.pop((at, slot)))
+        ends = [self._start_us + (at + 1) * self.width_us for at in bins]
         positions = np.searchsorted(reached_us, np.array(ends, np.int64) + self._lateness_us, side="left")
         return [
-            ClosedBin(position=position, slot=slot, at=at, end_us=end_us, value=median(self._open.pop((at, slot))))
-            for position, end_us, (at, slot) in zip(positions.tolist(), ends, due, strict=True)
+            ClosedBin(position=position, at=at, end_us=end_us, values=row)
+            for position, end_us, (at, row) in zip(positions.tolist(), ends, bins.items(), strict=True)
         ]
 
 

@@ -16,6 +16,7 @@ from analytics.formula import Formula, FormulaInvalid
 from analytics.toml_part import Part
 
 BALANCE_FIELDS = ("name", "check", "accuses", "target", "explained_by", "statistic", "spans_h", "smoothing_h")
+LOOP_FIELDS = ("measured", "answer", "check")
 ASSAY_FIELDS = ("assay", "checks", "drawn_before_h", "within_h")
 
 
@@ -69,6 +70,15 @@ class DeclaredAssay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredLoop:
+    """A tag that a controller holds, and how it acts."""
+
+    measured: str  # tag
+    answer: Formula  # over the tags by which the controller acts; it rises when they act against a rise
+    check: str  # what a person looks at first when both jump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A product template."""
 
@@ -77,6 +87,7 @@ class Template:
     units: Mapping[str, str]  # unit_of_measure by tag
     balances: tuple[DeclaredBalance, ...]
     assays: tuple[DeclaredAssay, ...]
+    loops: tuple[DeclaredLoop, ...] = ()
     also: tuple[Further, ...] = ()
 
     @classmethod
@@ -85,7 +96,7 @@ class Template:
         try:
             data = tomllib.loads(text)
             whole = Part(data, text, table="template")
-            whole.refuse_others(("name", "also", "units", "balance", "assay"))
+            whole.refuse_others(("name", "also", "units", "balance", "loop", "assay"))
             units = Part(data.get("units"), text, table="units")
             tags = {tag: units.text(tag) for tag in units.values}
             template = cls(
@@ -94,6 +105,7 @@ class Template:
                 units=tags,
                 balances=tuple(_balance(part, tags) for part in whole.tables("balance")),
                 assays=tuple(_assay(part, tags) for part in whole.tables("assay")),
+                loops=tuple(_loop(part, tags) for part in whole.tables("loop")),
                 also=_further(whole),
             )
             template._check()
@@ -182,6 +194,14 @@ def _balance(part: Part, units: Mapping[str, str]) -> DeclaredBalance:
         smoothing_h=part.hours("smoothing_h") if "smoothing_h" in part.values else 0.0,
         check=part.text("check"),
     )
+
+
+def _loop(part: Part, units: Mapping[str, str]) -> DeclaredLoop:
+    part.refuse_others(LOOP_FIELDS)
+    answer = _formula(part, "answer", part.text("answer"), units)
+    if not answer.tags:
+        raise part.wrong("answer", "answer names no tag by which the controller acts")
+    return DeclaredLoop(measured=_tag(part, "measured", units), answer=answer, check=part.text("check"))
 
 
 def _assay(part: Part, units: Mapping[str, str]) -> DeclaredAssay:

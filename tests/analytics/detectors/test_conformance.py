@@ -12,6 +12,7 @@ from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.loop import LAGS, FittedLoops, Loop
 from analytics.detectors.maturity import FittedMaturity, Pace
 from analytics.detectors.own_past import FittedPast, OwnPast
 from analytics.detectors.step import Step, StepCourse
@@ -76,14 +77,56 @@ class BinByBin(Step):
     """Each cell is a bin of its own, closed just before the cell is judged."""
 
     def update(self, cell: int, row: Floats) -> Floats:
-        for slot in np.flatnonzero(~np.isnan(row)).tolist():
-            self.note(slot, cell, float(row[slot]))
+        self.note(cell, row)
         return super().update(cell, row)
 
 
-def step() -> Layer:
+def step_course(*, alone: float) -> StepCourse:
     flat = np.zeros((CELLS, TAGS))
-    return BinByBin(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
+    return StepCourse(
+        width_us=1,
+        low=flat,
+        high=flat,
+        sd=flat + 1.0,
+        unrest=flat + 5.0,
+        alone=np.full((1, TAGS), alone),
+        asked=TAGS,
+    )
+
+
+def step() -> Layer:
+    return BinByBin(step_course(alone=0.0))
+
+
+def step_alone() -> Layer:
+    return BinByBin(step_course(alone=1.0))
+
+
+class LoopsBinByBin(Loop):
+    """Each cell is a bin of its own, in which nobody else changed."""
+
+    def update(self, cell: int, row: Floats) -> Floats:
+        self.note(cell, row, np.zeros(len(row), np.bool_))
+        return super().update(cell, row)
+
+
+def loop() -> Layer:
+    """Every tag is held by its neighbour."""
+    weights = np.zeros((TAGS, 1 + 2 * LAGS, 2))
+    weights[:, [1, 1 + LAGS], [0, 1]] = 0.1
+    return LoopsBinByBin(
+        FittedLoops(
+            measured=NAMES,
+            answers=(*NAMES[1:], NAMES[0]),
+            checks=("the probe",) * TAGS,
+            width_us=1,
+            weights=weights,
+            mean=np.zeros((TAGS, CELLS, 2)),
+            sd=np.ones((TAGS, CELLS, 2)),
+        ),
+        slots=SLOTS,
+        width_h=0.5,
+    )
 
 
 class Sampled(AssayDifference):
@@ -153,6 +196,7 @@ class Climbing(Pace):
 NAMES = tuple(f"t{slot}" for slot in range(TAGS))
 SLOTS = {name: slot for slot, name in enumerate(NAMES)}
 OF_TAGS = (envelope, ewma, balance, page_hinkley, declared, own_past, step)
+OF_TAGS_AT_TIMES = (step_alone, loop)  # they say nothing while others change or are missing
 OF_ASSAYS = (assay, assays)  # whose level holds until the next one
 OF_THE_BATCH = (hotelling_t2, spe, pace)  # one number, which its tags share
 
@@ -161,7 +205,7 @@ def each_of(*makes: Callable[[], Layer]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("make", makes, ids=lambda make: make.__name__)
 
 
-every_detector = each_of(*OF_TAGS, *OF_ASSAYS, *OF_THE_BATCH)
+every_detector = each_of(*OF_TAGS, *OF_TAGS_AT_TIMES, *OF_ASSAYS, *OF_THE_BATCH)
 
 
 def course(seed: int = 1) -> Floats:

@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.detectors.step import CLIP, Step, StepCourse, changes_of, scores_of
+from analytics.detectors.step import BEFORE, CLIP, CONFIRM_WITHIN, LONGEST, Step, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.layers import STEP
 from analytics.learning import learn_new
-from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, bins_in_cell
+from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, bins_in_cell, learn_steps
 from analytics.limits import Family, share_budget
 from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
-from analytics.segment import Segment, Tick
+from analytics.segment import Floats, Segment, Tick
 from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_H
 from tests.analytics.plant import START_US, pieces, stream_of, tags_of_unit
@@ -64,9 +65,25 @@ def drifts(alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.kind is AlertKind.DRIFT]
 
 
-def test_a_tag_that_equipment_holds_is_recognised_and_one_that_grows_is_not(reference: ReferenceModel) -> None:
-    assert reference.trajectory is not None
-    assert np.isfinite(reference.trajectory.limits[STEP]).tolist() == [True, False]
+def test_tags_are_judged_always_or_alone_or_not_as_their_changes_are_noise() -> None:
+    """A flow is noise; a valve moves at random by any amount; oxygen is noise but when the valve moves."""
+    runs = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        times_h = np.arange(HOURS * PER_HOUR) / PER_HOUR + 0.01
+        moves = (rng.random(len(times_h)) < 0.01) * rng.lognormal(2.0, 1.0, len(times_h)) * rng.choice([-1, 1])
+        valve = np.cumsum(moves)
+        tags = {name: (times_h, rng.normal(50, 0.5, len(times_h))) for name in ("flow", "oxygen", "valve")}
+        tags["oxygen"] = times_h, tags["oxygen"][1] + valve
+        tags["valve"] = times_h, tags["valve"][1] + valve
+        runs.append(CompletedRun(batch=f"B-{seed}", tags=tags))
+    names = ("flow", "oxygen", "valve")
+    learned = learn_steps(
+        runs, grid=GRID, tags=names, steps=np.zeros(3), own=np.array([True, True, False]), blind_h=0.0
+    )
+    assert learned is not None
+    assert learned.course.alone.tolist() == [[0.0, 1.0, 0.0]]
+    assert np.isnan(learned.maxima).all(axis=0).tolist() == [False, False, True]
 
 
 def test_a_reference_with_sudden_changes_survives_its_bytes(reference: ReferenceModel) -> None:
@@ -199,10 +216,9 @@ def test_a_change_in_blind_time_is_not_told_with_the_next_cell(reference: Refere
 
 
 def test_what_a_cell_tells_of_a_change_is_its_largest_and_not_its_newest() -> None:
-    flat = np.zeros((BINS, 1))
-    detector = Step(StepCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
+    detector = Step(flat_course(1))
     for at in range(40):
-        detector.note(0, at, 0.0 if at < 20 else 9.0)
+        detector.note(at, np.array([0.0 if at < 20 else 9.0]))
         if at == 26:
             assert detector.update(0, np.zeros(1))[0] == 9.0
     assert detector.levels(0) == (0.0, 9.0)
@@ -233,10 +249,18 @@ def lone_reading(at_us: int) -> Segment:
     )
 
 
-def course() -> StepCourse:
-    rng = np.random.default_rng(3)
-    low = rng.normal(0, 0.1, (BINS, 1))
-    return StepCourse(width_us=1, low=low, high=low + 0.2, sd=np.full((BINS, 1), 0.5))
+def flat_course(tags: int, *, alone: Sequence[int] = (), asked: int = 1) -> StepCourse:
+    flat = np.zeros((BINS, tags))
+    judged_alone = np.zeros((1, tags))
+    judged_alone[0, list(alone)] = 1.0
+    return StepCourse(
+        width_us=1, low=flat, high=flat, sd=flat + 1.0, unrest=flat + 5.0, alone=judged_alone, asked=asked
+    )
+
+
+def noted(course: StepCourse, rows: Floats) -> Floats:
+    detector = Step(course)
+    return np.array([detector.note(at, row) for at, row in enumerate(rows)])
 
 
 @given(
@@ -246,24 +270,59 @@ def course() -> StepCourse:
         max_size=BINS,
     )
 )
-def test_learning_and_watching_score_alike_bit_for_bit(values: list[float]) -> None:
-    steps = course()
-    detector = Step(steps)
-    live = np.full(BINS, np.nan)
-    for at, value in enumerate(values):
-        if not np.isnan(value):
-            live[at] = detector.note(0, at, value)
-    learned = scores_of(np.array(values), (steps.low[:, 0], steps.high[:, 0], steps.sd[:, 0]))
-    assert live.tobytes() == learned.tobytes()
+def test_a_score_is_the_lesser_of_two_neighbouring_excesses_of_the_changes_that_are_learned_from(
+    values: list[float],
+) -> None:
+    rng = np.random.default_rng(3)
+    low = rng.normal(0, 0.1, (BINS, 1))
+    course = replace(flat_course(1), low=low, high=low + 0.2, sd=np.full((BINS, 1), 0.5))
+    changes = changes_of(np.array(values))
+    excesses = np.clip((changes - np.clip(changes, low[:, 0], low[:, 0] + 0.2)) / 0.5, -CLIP, CLIP)
+    expected = np.full(BINS, np.nan)
+    known = np.flatnonzero(np.isfinite(values)).tolist()
+    for before, at in pairwise(known):
+        if at - before <= CONFIRM_WITHIN:
+            one, other = float(excesses[before]), float(excesses[at])
+            expected[at] = 0.0 if one * other < 0.0 else (one if abs(one) < abs(other) else other + 0.0 * one)
+    assert noted(course, np.array(values)[:, None])[:, 0].tobytes() == expected.tobytes()
 
 
 def test_the_row_of_a_cell_holds_the_largest_score_since_the_one_before_it() -> None:
-    detector = Step(course())
-    scores = [detector.note(0, at, 0.0 if at < 20 else 50.0) for at in range(30)]
+    detector = Step(flat_course(1))
+    scores = [detector.note(at, np.array([0.0 if at < 20 else 50.0]))[0] for at in range(30)]
     assert np.nanmax(scores) == CLIP
     row = np.zeros(1)
     assert detector.update(0, row)[0] == CLIP
     assert np.isnan(detector.update(1, row)[0])
+
+
+def steps_at(*bins: float) -> Floats:
+    """Rows of bins in which each tag goes from 0 to 9 at its bin."""
+    return np.where(np.arange(BINS)[:, None] >= np.array(bins), 9.0, 0.0)
+
+
+def test_a_tag_that_is_judged_alone_is_silent_while_another_changes() -> None:
+    course = flat_course(2, alone=[0])
+    assert np.nanmax(noted(course, steps_at(30, np.inf))[:, 0]) == 9.0
+    assert np.nanmax(noted(course, steps_at(30, 28))[:, 0]) == 0.0
+    assert np.nanmax(noted(course, steps_at(30, 28))[:, 1]) == 9.0, "the other one is judged as it is"
+
+
+def test_a_tag_is_not_judged_alone_while_another_has_not_spoken() -> None:
+    rows = steps_at(30, np.inf)
+    rows[26:, 1] = np.nan
+    scores = noted(flat_course(2, alone=[0]), rows)[:, 0]
+    assert np.isnan(scores[30:]).all()
+    assert np.isnan(noted(flat_course(2, alone=[0], asked=3), steps_at(30, np.inf))[:, 0]).all(), "one is missing"
+
+
+def test_after_a_hole_longer_than_a_change_may_take_nothing_is_said() -> None:
+    rows = steps_at(np.inf)
+    rows[20 : 20 + LONGEST] = np.nan
+    rows[20 + LONGEST :] = 9.0
+    scores = noted(flat_course(1), rows)[:, 0]
+    assert np.nanmax(np.abs(scores)) == 0.0
+    assert np.isnan(scores[20 + LONGEST : 20 + LONGEST + BEFORE]).all()
 
 
 def test_a_change_is_that_of_two_medians() -> None:
