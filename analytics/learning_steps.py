@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from analytics.bin_spread import JITTER, MAD, median_of_runs, reaches, root_mean_square, usual_size
-from analytics.detectors.step import CLIP, Step, StepCourse, changes_of
+from analytics.detectors.step import CALM, CLIP, CONFIRM_WITHIN, NEVER, StepCourse, changes_of, lesser
 from analytics.grid import Grid
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
@@ -16,6 +17,7 @@ MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
 RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
+PERSISTS = 0.3  # autocorrelation of the distance from the mean course from a cell to the next, of a tag that wanders
 # The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
 # in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
 # of that at the edges must not decide.
@@ -56,11 +58,13 @@ def learn_steps(
     for slot in np.flatnonzero(often).tolist():
         for run in range(len(runs)):
             changes[run, :, slot] = changes_of(values[run, :, slot])
-    learning = _Learning(changes=changes, steps=steps, fine=fine)
+    learning = _Learning.of(changes, steps, fine)
     first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), changes)
     by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
     always = own & often & _noise(np.where(by_recipe, np.nan, changes), ALWAYS)
-    quiet = np.where(np.array([_calm(first, rows) for rows in values]), changes, np.nan)
+    quiet = np.where(
+        np.array([calm_of(scored(*part, first)[1]) for part in zip(values, changes, strict=True)]), changes, np.nan
+    )
     alone = own & often & ~always & _noise(np.where(by_recipe, np.nan, quiet), ALONE)
     if not (always | alone).any():
         return None
@@ -71,14 +75,11 @@ def learn_steps(
     for run, rows in enumerate(values):
         others = learning.course(np.arange(len(runs)) != run, alone, quiet)
         without_each.append(others)
-        step = Step(others)
-        scores = np.full_like(rows, np.nan)
-        for at, row in enumerate(rows):
-            scores[at] = step.note(at, row)
-            restless[run, at] = step.restless(at)
+        scores, restless[run] = scored(rows, changes[run], others)
         maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
-    # What reference batches do themselves tells nothing. One of them may be the one in which something went wrong.
-    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > 1] = np.nan
+    # What reference batches do themselves tells nothing. Of a tag that is held one may be that in which something went
+    # wrong; one that wanders may do so by a programme of its own, in few batches.
+    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > np.where(_wanders(values, bins), 0, 1)] = np.nan
     if not np.isfinite(maxima).any():
         return None
     return LearnedSteps(
@@ -111,6 +112,12 @@ class _Learning:
     changes: Floats  # (runs, bins, tags)
     steps: Floats  # (tags,)
     fine: Grid
+    usual: Floats  # (bins, tags): the robust SD of changes in all runs; no limit is made of it
+
+    @classmethod
+    def of(cls, changes: Floats, steps: Floats, fine: Grid) -> Self:
+        usual = usual_size(changes - median_of_runs(changes), fine)
+        return cls(changes=changes, steps=steps, fine=fine, usual=_floored(usual, steps))
 
     def course(self, kept: Bools, alone: Bools, quiet: Floats) -> StepCourse:
         """What the kept runs teach; the spread of tags that are judged alone is that of their `quiet` changes.
@@ -123,37 +130,61 @@ class _Learning:
         counts = known.sum(axis=0)
         mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(counts, 1)
         mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
-        usual = self._floored(usual_size(changes - mean, self.fine))
         low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
         reach = np.maximum(np.abs(low), np.abs(high))
-        slack = np.where(reach > RECIPE_SD * median_down(usual), reach, 0.0)
+        slack = np.where(reach > RECIPE_SD * median_down(self.usual), reach, 0.0)
         off = np.where(alone, quiet[kept], changes) - mean
         wide, narrow = (root_mean_square(off, reach) for reach in reaches(self.fine))
         return StepCourse(
             width_us=self.fine.width_us,
             low=low - slack,
             high=high + slack,
-            sd=self._floored(np.fmax(wide, narrow)),
-            unrest=UNREST * usual,
+            sd=_floored(np.fmax(wide, narrow), self.steps),
+            unrest=UNREST * self.usual,
             alone=alone[None].astype(np.float64),
-            asked=int((~np.isnan(usual).all(axis=0)).sum()),
+            asked=int((~np.isnan(self.usual).all(axis=0)).sum()),
         )
 
-    def _floored(self, spread: Floats) -> Floats:
-        """A spread of changes, (bins, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
-        typical = median_down(spread)
-        floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, self.steps / 2.0))
-        return np.where((typical > 0) & (floored > 0), floored, np.nan)
+
+def _floored(spread: Floats, steps: Floats) -> Floats:
+    """A spread of changes, (bins, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
+    typical = median_down(spread)
+    floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, steps / 2.0))
+    return np.where((typical > 0) & (floored > 0), floored, np.nan)
 
 
-def _calm(course: StepCourse, rows: Floats) -> Bools:
-    """In which bins all other tags were calm in one run, (bins, tags); `rows` are its bins."""
-    step = Step(course)
-    calm = np.zeros(rows.shape, np.bool_)
-    for at, row in enumerate(rows):
-        step.note(at, row)
-        calm[at] = step.calm(at)
+def scored(values: Floats, changes: Floats, course: StepCourse) -> tuple[Floats, Bools]:
+    """What `Step` says of one run at once: scores and who is restless, (bins, tags), bit for bit."""
+    at = np.arange(len(values))[:, None]
+    beyond = changes - np.minimum(np.maximum(changes, course.low), course.high)
+    changed = np.maximum.accumulate(np.where(np.abs(beyond) > course.unrest, at, NEVER))
+    heard = np.maximum.accumulate(np.where(np.isfinite(changes), at, NEVER))
+    asked = ~np.isnan(course.unrest).all(axis=0)
+    restless: Bools = asked & ((at - changed <= CALM) | (at - heard > CONFIRM_WITHIN))
+    excess = np.minimum(np.maximum(beyond / course.sd, -CLIP), CLIP)
+    excess = np.where((course.alone > 0.0) & ~calm_of(restless), np.nan, excess)
+    spoke = np.isfinite(values)
+    last = np.maximum.accumulate(np.where(spoke, at, NEVER))
+    before = np.concatenate([np.full((1, values.shape[1]), NEVER), last[:-1]])
+    earlier = np.take_along_axis(excess, np.maximum(before, 0), axis=0)
+    scores = np.where(spoke & (at - before <= CONFIRM_WITHIN), lesser(earlier, excess), np.nan)
+    return scores, restless
+
+
+def calm_of(restless: Bools) -> Bools:
+    """Where all other tags are calm, (bins, tags)."""
+    calm: Bools = restless.sum(axis=1, keepdims=True) - restless.astype(np.int64) == 0
     return calm
+
+
+def _wanders(values: Floats, lag: int) -> Bools:
+    """Whether where a tag lies says something of where it lies `lag` bins later, (tags,), by the median run."""
+    off = values - median_of_runs(values)
+    both = np.isfinite(off[:, lag:]) & np.isfinite(off[:, :-lag])
+    later, earlier = np.where(both, off[:, lag:], 0.0), np.where(both, off[:, :-lag], 0.0)
+    alike = (later * earlier).sum(axis=1) / np.maximum((later**2).sum(axis=1), 1e-12)
+    wanders: Bools = np.median(alike, axis=0) >= PERSISTS
+    return wanders
 
 
 def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bools:
