@@ -13,7 +13,8 @@ from analytics.detectors.step import BEFORE, CLIP, CONFIRM_WITHIN, LONGEST, Step
 from analytics.grid import Grid
 from analytics.layers import STEP
 from analytics.learning import learn_new
-from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, bins_in_cell, learn_steps
+from analytics.learning_phases import RunsOnCourse
+from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, bins_in_cell, learn_steps, scored
 from analytics.limits import Family, share_budget
 from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
@@ -79,7 +80,13 @@ def test_tags_are_judged_always_or_alone_or_not_as_their_changes_are_noise() -> 
         runs.append(CompletedRun(batch=f"B-{seed}", tags=tags))
     names = ("flow", "oxygen", "valve")
     learned = learn_steps(
-        runs, grid=GRID, tags=names, steps=np.zeros(3), own=np.array([True, True, False]), blind_h=0.0
+        runs,
+        grid=GRID,
+        tags=names,
+        steps=np.zeros(3),
+        own=np.array([True, True, False]),
+        blind_h=0.0,
+        places=RunsOnCourse.of(runs, None, GRID),
     )
     assert learned is not None
     assert learned.course.alone.tolist() == [[0.0, 1.0, 0.0]]
@@ -285,6 +292,28 @@ def test_a_score_is_the_lesser_of_two_neighbouring_excesses_of_the_changes_that_
             one, other = float(excesses[before]), float(excesses[at])
             expected[at] = 0.0 if one * other < 0.0 else (one if abs(one) < abs(other) else other + 0.0 * one)
     assert noted(course, np.array(values)[:, None])[:, 0].tobytes() == expected.tobytes()
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=30)
+def test_learning_and_watching_score_alike_bit_for_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 1.0, (BINS, 3)) + 20.0 * (rng.random((BINS, 3)) < 0.03).cumsum(axis=0)
+    values[rng.random((BINS, 3)) < 0.1] = np.nan
+    course = flat_course(3, alone=[0, 2], asked=3)
+    shift = rng.normal(0, 0.5, (BINS, 3))
+    course = replace(course, low=course.low + shift, high=course.high + shift)
+    for part in (course.low, course.high, course.sd, course.unrest):
+        part[-1] = np.nan  # nowhere
+    path = np.sort(rng.integers(0, BINS, BINS))  # phases are left out, and the last is overstayed
+    detector = Step(course)
+    live, restless = [], []
+    for at, row in enumerate(values):
+        live.append(detector.note(at, row, position=int(path[at])))
+        restless.append(detector.restless(at))
+    learned = scored(values, np.array([changes_of(tag) for tag in values.T]).T, course, path)
+    assert np.array(live).tobytes() == learned[0].tobytes()
+    assert np.array(restless).tolist() == learned[1].tolist()
 
 
 def test_the_row_of_a_cell_holds_the_largest_score_since_the_one_before_it() -> None:
