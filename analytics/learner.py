@@ -10,7 +10,7 @@ from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
 from analytics.layers import ASSAY, BALANCE, EWMA, LOOP, PAGE_HINKLEY, PREDICTION, STEP
-from analytics.learning_courses import CourseLearner
+from analytics.learning_courses import ORDINARY_SD, CourseLearner
 from analytics.learning_declared import (
     AssayCourses,
     BalanceCourses,
@@ -90,7 +90,7 @@ class Learner:
         blind_h = _blind_h(course.blind)
         sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=blind_h, places=places)
         if sudden is not None:
-            families[STEP] = Family(maxima=sudden.maxima, least=SMALLEST_STEP, most=LARGEST_STEP)
+            families[STEP] = Family(maxima=sudden.maxima, offset=ORDINARY_SD, least=SMALLEST_STEP, most=LARGEST_STEP)
             course = replace(course, steps=sudden.course)
             without_each = [
                 replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)
@@ -98,7 +98,9 @@ class Learner:
             declared_loops = () if template is None else template.loops
             jumps = learn_loops(declared_loops, sudden, tags=self.tags, blind_h=_blind_h(course.blind))
             if jumps is not None:
-                families[LOOP] = Family(maxima=jumps.maxima, least=SMALLEST_JUMP, most=LARGEST_JUMP, share=0.5)
+                families[LOOP] = Family(
+                    maxima=jumps.maxima, offset=ORDINARY_SD, least=SMALLEST_JUMP, most=LARGEST_JUMP, share=0.5
+                )
                 families[STEP] = replace(families[STEP], share=0.5)  # both are of minutes: they share a part
                 course = replace(course, loops=jumps.fitted)
                 without_each = [

@@ -116,7 +116,7 @@ def test_DETECT_3_a_drift_alert_carries_what_is_needed_to_question_it(new: Refer
 
 def test_an_alert_says_what_how_much_and_since_when(new: ReferenceModel) -> None:
     first = monitor(new).feed(stream_of(run_of(100, fault_from_h=30.0, step=-2.0)))[0]
-    assert first.sentence.startswith("Dissolved oxygen is 3.76 % below the reference since hour 30.0 (45.4 % against")
+    assert first.sentence.startswith("Dissolved oxygen is 3.77 % below the reference since hour 30.0 (45.56 % against")
     assert first.sentence.endswith("SD of 24 reference batches).")
 
 
