@@ -165,7 +165,7 @@ def test_beyond_the_longest_phase_nothing_is_judged_until_the_next_one_begins(mo
     judged = {
         cell.cell
         for cell in watching.take_scored()
-        if any(one.tag == "feed" and one.layer == "ewma" for one in (*cell.nearest, *cell.further))
+        if {"feed", "ewma"} <= {said for one in cell.nearest for said in (one.tag, one.layer)}
     }
     assert not judged & set(range(longest, longest + 12))
     assert {longest - 8, longest + 13} <= judged
