@@ -43,6 +43,7 @@ class LearnedSteps:
     course: StepCourse
     without_each: tuple[StepCourse, ...]  # by run: what the others teach
     maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not judged
+    bins: int  # in a cell
     fine: Grid
     places: RunsOnCourse  # where the bins of the runs lie
     values: Floats  # (runs, bins, tags)
@@ -104,6 +105,7 @@ def learn_steps(
         course=learning.course(np.ones(len(runs), np.bool_), alone, quiet),
         without_each=tuple(without_each),
         maxima=maxima,
+        bins=bins,
         fine=fine,
         places=places,
         values=values,

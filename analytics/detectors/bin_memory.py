@@ -23,7 +23,11 @@ class LastBins:
     @classmethod
     def none(cls, tags: int, window: int) -> Self:
         """Before anything was read."""
-        return cls(np.full((tags, window), np.nan), np.full((tags, window), -1, np.int64), np.full((tags, window), -1, np.int64))
+        return cls(
+            np.full((tags, window), np.nan),
+            np.full((tags, window), -1, np.int64),
+            np.full((tags, window), -1, np.int64),
+        )
 
     def push(self, slots: Slots, at: int, place: int, values: Floats) -> None:
         """A bin closed in which these slots spoke."""
