@@ -1,4 +1,4 @@
-"""Learning which tags are held, and where their recipe holds them."""
+"""Learning which tags are held, where their recipe changes them, and where it holds them then."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,13 @@ from analytics.bin_spread import (
 )
 from analytics.detectors.bin_memory import CLIP
 from analytics.detectors.level import LevelCourse, beyond_of, levels_of
+from analytics.detectors.step import LONGEST
 from analytics.grid import Grid
 from analytics.learning_steps import RECIPE_SD, LearnedSteps, confirmed
 from analytics.segment import Bools, Floats, Int64s
 from analytics.spread import FEWEST_IN_CELL, largest, median_down, rolling_max
 
+AFTER = LONGEST  # bins from a change of the recipe on, over which a sudden change there may pass
 # Two dozen batches do not know noise so far out, as with sudden changes. Other layers see what is smaller and lasts.
 SMALLEST_LEVEL = 6.5  # SD
 LARGEST_LEVEL = 0.95 * CLIP
@@ -41,7 +43,8 @@ def learn_levels(sudden: LearnedSteps, *, steps: Floats, own: Bools, blind_h: fl
 
     `steps` are the steps of the tags' displays, `own` says which tags may alert by themselves. A tag is held when its
     bins become bins of a watched batch, where it lies says nothing of where it lies a cell later, and its distances
-    from the median course are noise of one size wherever the recipe does not change it.
+    from the median course are noise of one size wherever the recipe does not change it. It is judged from there on
+    where the recipe does, until a sudden change is seen again.
     """
     values, places, fine = sudden.values, sudden.places, sudden.fine
     runs, bins, tags = values.shape
@@ -52,32 +55,34 @@ def learn_levels(sudden: LearnedSteps, *, steps: Floats, own: Bools, blind_h: fl
     usual = floored(usual_size(placed - median_of_runs(placed), fine), steps)
     first = _course(placed, steps, fine)
     by_recipe = first.high - first.low > RECIPE_SD * median_down(usual)
+    lately = np.array([by_recipe[max(0, at - AFTER) : at + 1].any(axis=0) for at in range(len(by_recipe))])
     held = own & watched & ~wanders(along, sudden.bins) & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
     judged = np.arange(1, bins + 1) * fine.width_h > blind_h
     maxima = np.full((runs, tags), np.nan)
     without_each = []
     for run, rows in enumerate(values):
-        others = _course(np.delete(placed, run, axis=0), steps, fine)
+        others = _course(np.delete(placed, run, axis=0), steps, fine, lately)
         without_each.append(others)
         maxima[run] = np.where(held, largest(scored_levels(rows, others, places.paths[run]), judged), np.nan)
     # What reference batches do themselves tells nothing; one may be that in which something went wrong.
     maxima[:, (maxima >= SMALLEST_LEVEL).sum(axis=0) > 1] = np.nan
     if not np.isfinite(maxima).any():
         return None
-    return LearnedLevels(course=_course(placed, steps, fine), without_each=tuple(without_each), maxima=maxima)
+    return LearnedLevels(course=_course(placed, steps, fine, lately), without_each=tuple(without_each), maxima=maxima)
 
 
-def _course(levels: Floats, steps: Floats, fine: Grid) -> LevelCourse:
-    """What levels, (runs, positions of bins, tags), teach."""
+def _course(levels: Floats, steps: Floats, fine: Grid, where: Bools | None = None) -> LevelCourse:
+    """What levels, (runs, positions of bins, tags), teach; `where` is what is judged, (positions, tags)."""
     known = np.isfinite(levels)
     counts = known.sum(axis=0)
     mean = np.where(known, levels, 0.0).sum(axis=0) / np.maximum(counts, 1)
     mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
+    judged = ~np.isnan(mean) if where is None else where & ~np.isnan(mean)
     wide, narrow = (root_mean_square(levels - mean, reach) for reach in reaches(fine))
     return LevelCourse(
         width_us=fine.width_us,
-        low=np.where(np.isnan(mean), np.nan, -rolling_max(-mean, 2 * JITTER)),
-        high=np.where(np.isnan(mean), np.nan, rolling_max(mean, 2 * JITTER)),
+        low=np.where(judged, -rolling_max(-mean, 2 * JITTER), np.nan),
+        high=np.where(judged, rolling_max(mean, 2 * JITTER), np.nan),
         sd=floored(np.fmax(wide, narrow), steps),
     )
 
