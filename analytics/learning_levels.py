@@ -53,38 +53,55 @@ def learn_levels(sudden: LearnedSteps, *, steps: Floats, own: Bools, blind_h: fl
     levels = np.array([[levels_of(tag) for tag in rows.T] for rows in values]).swapaxes(1, 2)
     placed = places.placed(levels)
     usual = floored(usual_size(placed - median_of_runs(placed), fine), steps)
-    first = _course(placed, steps, fine)
-    by_recipe = first.high - first.low > RECIPE_SD * median_down(usual)
-    lately = np.array([by_recipe[max(0, at - AFTER) : at + 1].any(axis=0) for at in range(len(by_recipe))])
+    low, high = _around(_mean(placed))
+    by_recipe = high - low > RECIPE_SD * median_down(usual)
     held = own & watched & ~wanders(along, sudden.bins) & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
     judged = np.arange(1, bins + 1) * fine.width_h > blind_h
     maxima = np.full((runs, tags), np.nan)
     without_each = []
     for run, rows in enumerate(values):
-        others = _course(np.delete(placed, run, axis=0), steps, fine, lately)
+        others = _course(np.delete(placed, run, axis=0), by_recipe, steps, fine)
         without_each.append(others)
         maxima[run] = np.where(held, largest(scored_levels(rows, others, places.paths[run]), judged), np.nan)
     # What reference batches do themselves tells nothing; one may be that in which something went wrong.
     maxima[:, (maxima >= SMALLEST_LEVEL).sum(axis=0) > 1] = np.nan
     if not np.isfinite(maxima).any():
         return None
-    return LearnedLevels(course=_course(placed, steps, fine, lately), without_each=tuple(without_each), maxima=maxima)
+    return LearnedLevels(
+        course=_course(placed, by_recipe, steps, fine), without_each=tuple(without_each), maxima=maxima
+    )
 
 
-def _course(levels: Floats, steps: Floats, fine: Grid, where: Bools | None = None) -> LevelCourse:
-    """What levels, (runs, positions of bins, tags), teach; `where` is what is judged, (positions, tags)."""
+def _course(levels: Floats, by_recipe: Bools, steps: Floats, fine: Grid) -> LevelCourse:
+    """What levels, (runs, positions of bins, tags), teach; `by_recipe` is where the recipe changes them.
+
+    Around its changes batches differ by when they come. That is their spread there, and none of the hours around.
+    """
+    mean = _mean(levels)
+    low, high = _around(mean)
+    lately = np.array([by_recipe[max(0, at - AFTER) : at + 1].any(axis=0) for at in range(len(by_recipe))])
+    judged = lately & ~np.isnan(mean)
+    far, near = reaches(fine)
+    wide = root_mean_square(np.where(by_recipe, np.nan, levels - mean), far)
+    narrow = root_mean_square(levels - mean, near)
+    return LevelCourse(
+        width_us=fine.width_us,
+        low=np.where(judged, low, np.nan),
+        high=np.where(judged, high, np.nan),
+        sd=floored(np.fmax(wide, narrow), steps),
+    )
+
+
+def _mean(levels: Floats) -> Floats:
     known = np.isfinite(levels)
     counts = known.sum(axis=0)
     mean = np.where(known, levels, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
-    judged = ~np.isnan(mean) if where is None else where & ~np.isnan(mean)
-    wide, narrow = (root_mean_square(levels - mean, reach) for reach in reaches(fine))
-    return LevelCourse(
-        width_us=fine.width_us,
-        low=np.where(judged, -rolling_max(-mean, 2 * JITTER), np.nan),
-        high=np.where(judged, rolling_max(mean, 2 * JITTER), np.nan),
-        sd=floored(np.fmax(wide, narrow), steps),
-    )
+    return np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
+
+
+def _around(mean: Floats) -> tuple[Floats, Floats]:
+    """The least and the greatest mean level around each bin: a recipe is never timed to the bin."""
+    return -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
 
 
 def scored_levels(values: Floats, course: LevelCourse, path: Int64s) -> Floats:
