@@ -29,6 +29,14 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
             unrest=_pick(course.steps.unrest, columns, np.nan),
             alone=_pick(course.steps.alone, columns, 0.0),
         ),
+        levels=None
+        if course.levels is None
+        else replace(
+            course.levels,
+            low=_pick(course.levels.low, columns, np.nan),
+            high=_pick(course.levels.high, columns, np.nan),
+            sd=_pick(course.levels.sd, columns, np.nan),
+        ),
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from analytics.detectors.level import Level, SeenLevel
 from analytics.detectors.loop import Loop
 from analytics.detectors.step import Step
-from analytics.layers import LOOP, STEP, Layer
+from analytics.layers import LEVEL, LOOP, STEP, Layer
 from store.model.times import US_PER_H
 
 Row = dict[str, float | int | str]
@@ -14,17 +15,17 @@ Row = dict[str, float | int | str]
 def bins_seen(detector: Layer, slot: int, *, tag: str, limit: float, width_us: int) -> Iterator[Row]:
     """What a layer of bins last told of a slot; nothing for a layer of cells, of which `width_us` is the width.
 
-    Of a sudden change nine bins: its score is the lesser excess of the last two. Of a jump in a loop one.
+    Of a sudden change nine bins, of a level four: their scores are the lesser excess of the last two. Of a jump in a
+    loop one.
     """
-    if isinstance(detector, Step):
-        seen = detector.seen(slot)
-        for one in seen:
-            row = _row(tag, STEP, one.end_us, one.value, width_us)
-            if one.change is not None:
-                row |= asdict(one.change)
-            if one is seen[-1]:
-                row |= {"score": detector.score_told(slot), "limit": limit}
-            yield row
+    if isinstance(detector, Step | Level):
+        rows: list[Row] = []
+        for one in detector.seen(slot):
+            found = one.held if isinstance(one, SeenLevel) else one.change
+            row = _row(tag, STEP if isinstance(detector, Step) else LEVEL, one.end_us, one.value, width_us)
+            rows.append(row if found is None else row | asdict(found))
+        rows[-1] |= {"score": detector.score_told(slot), "limit": limit}
+        yield from rows
     elif isinstance(detector, Loop):
         jump = detector.jump(slot)
         row = _row(tag, LOOP, jump.end_us, jump.value, width_us)

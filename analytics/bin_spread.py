@@ -1,13 +1,22 @@
 """How changes from bin to bin spread over reference batches: over hours, or over the bins around where it is more."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analytics.grid import Grid
-from analytics.segment import Floats
+from analytics.segment import Bools, Floats
+from analytics.spread import FLOOR_OF_MEDIAN_SD, median_down
 
 SPREAD_H = 10.0  # over which the size of usual changes is taken as one
 JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
 MAD = 0.6745  # the median size of normal noise, in SD
+PERSISTS = 0.3  # autocorrelation of the distance from the mean course from a cell to the next, of a tag that wanders
+# The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
+# in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
+# of that at the edges must not decide.
+ALWAYS = ((0.95, 1.96, 1.3), (0.999, 3.29, 1.5))
+ALONE = ((0.95, 1.96, 1.3), (0.99, 2.576, 1.5))
 
 
 def median_of_runs(values: Floats) -> Floats:
@@ -43,6 +52,38 @@ def root_mean_square(deviations: Floats, reach: int) -> Floats:
 def reaches(fine: Grid) -> tuple[int, int]:
     """Bins on either side: of some hours, and of the timing of a recipe."""
     return max(JITTER, fine.cells_in(SPREAD_H) // 2), JITTER
+
+
+def floored(spread: Floats, steps: Floats) -> Floats:
+    """A spread of changes, (positions, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
+    typical = median_down(spread)
+    floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, steps / 2.0))
+    return np.where((typical > 0) & (floored > 0), floored, np.nan)
+
+
+def wanders(values: Floats, lag: int) -> Bools:
+    """Whether where a tag lies says something of where it lies `lag` bins later, (tags,), by the median run."""
+    off = values - median_of_runs(values)
+    both = np.isfinite(off[:, lag:]) & np.isfinite(off[:, :-lag])
+    later, earlier = np.where(both, off[:, lag:], 0.0), np.where(both, off[:, :-lag], 0.0)
+    alike = (later * earlier).sum(axis=1) / np.maximum((later**2).sum(axis=1), 1e-12)
+    wanders: Bools = np.median(alike, axis=0) >= PERSISTS
+    return wanders
+
+
+def is_noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bools:
+    """Of which tags the changes, (runs, positions, tags), are of one size.
+
+    `sizes` are shares of changes, how large they are at most in normal noise in SD, and how much more is let pass.
+    """
+    off = np.abs(changes - median_of_runs(changes))
+    noise = np.zeros(changes.shape[2], np.bool_)
+    for slot in range(changes.shape[2]):
+        known = off[:, :, slot][np.isfinite(off[:, :, slot])]
+        noise[slot] = len(known) > 0 and all(
+            float(np.quantile(known, share)) <= more * sds / MAD * float(np.median(known)) for share, sds, more in sizes
+        )
+    return noise
 
 
 def _windows(rows: Floats, reach: int, beyond: float) -> Floats:

@@ -7,14 +7,13 @@ import numpy as np
 
 from analytics.alignment import Positions
 from analytics.bin_evidence import bins_seen
+from analytics.bin_sentences import OfBins, bin_sentence
 from analytics.detectors.assay import AssayDifference
 from analytics.detectors.balance import Balance
 from analytics.detectors.components import Components
 from analytics.detectors.declared import Declared
-from analytics.detectors.loop import Loop
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
-from analytics.detectors.step import Step
 from analytics.layers import Layer
 from analytics.reference import ReferenceModel, Rule, Trajectory
 from analytics.segment import Bools, Floats, Int64s
@@ -24,14 +23,11 @@ from analytics.sentences import (
     components_sentence,
     declared_sentence,
     drift_sentence,
-    loop_sentence,
     own_past_sentence,
     pace_sentence,
-    step_sentence,
 )
 from analytics.template import Statistic
 from store.model.plant import Tag
-from store.model.times import US_PER_H
 
 EVIDENCE_CELLS = 6
 ONSET_Z = 1.0
@@ -127,26 +123,12 @@ class DriftCourse:
                 others=others,
                 batches=batches,
             )
-        if isinstance(detector, Step):
-            before, now = detector.levels(top)
-            return step_sentence(
-                tag=self._tags[top],
-                before=before,
-                now=now,
-                at_h=detector.began_us(top) / US_PER_H,
-                alone=detector.is_alone(top),
-                score=score,
-                limit=float(self.limits[layer, top]),
-                others=others,
-                batches=batches,
-            )
-        if isinstance(detector, Loop):
-            return loop_sentence(
-                tag=self._tags[top],
-                jump=detector.jump(top).off,
-                at_h=detector.jump(top).began_us / US_PER_H,
-                answered_by=[tag for tag in self._tags if tag.name in detector.answer_of(top)],
-                check=detector.check_of(top),
+        if isinstance(detector, OfBins):
+            return bin_sentence(
+                detector,
+                top,
+                tags=self._tags,
+                since_h=since_h,
                 score=score,
                 limit=float(self.limits[layer, top]),
                 others=others,
@@ -249,9 +231,8 @@ class DriftCourse:
         if isinstance(detector, AssayDifference):
             drawn_h = [hour for hour, _ in detector.differences(slot, sign)]
             return min(last, max(0, int(drawn_h[0] / self._reference.grid.width_h)))
-        if isinstance(detector, Step | Loop):
-            began_us = detector.began_us(slot) if isinstance(detector, Step) else detector.jump(slot).began_us
-            return began_us // self._reference.grid.width_us
+        if isinstance(detector, OfBins):
+            return detector.began_us(slot) // self._reference.grid.width_us
         first, doubtful = last, 0
         for cell in range(last, -1, -1):
             z = float(self.z[cell][slot])

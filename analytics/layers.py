@@ -12,6 +12,7 @@ from analytics.detectors.components import Components, Distance
 from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.level import Level
 from analytics.detectors.loop import Loop
 from analytics.detectors.maturity import Pace
 from analytics.detectors.own_past import OwnPast
@@ -49,6 +50,7 @@ PAGE_HINKLEY = "page_hinkley"
 PREDICTION = "prediction"
 STEP = "step"
 LOOP = "loop"
+LEVEL = "level"  # of held tags
 ASSAY = "assay"
 ASSAYS = "assays"  # their slow level
 HOTELLING_T2 = Further.HOTELLING_T2.value
@@ -91,6 +93,8 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str], path: Posi
         needed = set(course.loops.measured).union(*(Formula.parse(text).tags for text in course.loops.answers))
         if needed <= set(slots):
             layers[LOOP] = Loop(course.loops, slots=slots, width_h=course.loops.width_us / US_PER_H)
+    if LEVEL in course.limits and STEP in layers and course.levels is not None:  # which says whose readings become bins
+        layers[LEVEL] = Level(course.levels)
     for name, parts in _judgeable(course, slots).items():
         layers[name] = Declared(
             parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h, path=path

@@ -9,7 +9,7 @@ from scipy import special
 from analytics.detectors.balance import RESIDUAL_CLIP
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
-from analytics.layers import ASSAY, BALANCE, EWMA, LOOP, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.layers import ASSAY, BALANCE, EWMA, LEVEL, LOOP, PAGE_HINKLEY, PREDICTION, STEP
 from analytics.learning_courses import ORDINARY_SD, CourseLearner
 from analytics.learning_declared import (
     AssayCourses,
@@ -20,6 +20,7 @@ from analytics.learning_declared import (
     largest_of_balances,
     with_limits,
 )
+from analytics.learning_levels import LARGEST_LEVEL, SMALLEST_LEVEL, learn_levels
 from analytics.learning_loops import LARGEST_JUMP, SMALLEST_JUMP, learn_loops
 from analytics.learning_phases import RunsOnCourse, lay_course
 from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, learn_steps
@@ -90,22 +91,34 @@ class Learner:
         blind_h = _blind_h(course.blind)
         sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=blind_h, places=places)
         if sudden is not None:
-            families[STEP] = Family(maxima=sudden.maxima, offset=ORDINARY_SD, least=SMALLEST_STEP, most=LARGEST_STEP)
+            of_minutes = {
+                STEP: Family(maxima=sudden.maxima, offset=ORDINARY_SD, least=SMALLEST_STEP, most=LARGEST_STEP)
+            }
             course = replace(course, steps=sudden.course)
             without_each = [
                 replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)
             ]
             declared_loops = () if template is None else template.loops
-            jumps = learn_loops(declared_loops, sudden, tags=self.tags, blind_h=_blind_h(course.blind))
+            jumps = learn_loops(declared_loops, sudden, tags=self.tags, blind_h=blind_h)
             if jumps is not None:
-                families[LOOP] = Family(
-                    maxima=jumps.maxima, offset=ORDINARY_SD, least=SMALLEST_JUMP, most=LARGEST_JUMP, share=0.5
+                of_minutes[LOOP] = Family(
+                    maxima=jumps.maxima, offset=ORDINARY_SD, least=SMALLEST_JUMP, most=LARGEST_JUMP
                 )
-                families[STEP] = replace(families[STEP], share=0.5)  # both are of minutes: they share a part
                 course = replace(course, loops=jumps.fitted)
                 without_each = [
                     replace(one, loops=part) for one, part in zip(without_each, jumps.without_each, strict=True)
                 ]
+            held = learn_levels(sudden, steps=steps, own=own, blind_h=blind_h)
+            if held is not None:
+                of_minutes[LEVEL] = Family(
+                    maxima=held.maxima, offset=ORDINARY_SD, least=SMALLEST_LEVEL, most=LARGEST_LEVEL
+                )
+                course = replace(course, levels=held.course)
+                without_each = [
+                    replace(one, levels=part) for one, part in zip(without_each, held.without_each, strict=True)
+                ]
+            # Those of minutes share the part of one.
+            families |= {name: replace(one, share=1.0 / len(of_minutes)) for name, one in of_minutes.items()}
         balances = () if template is None else template.balances
         wanted = [balance for balance in balances if balance.name not in self.without]
         declared = balance_courses(values, self.tags, wanted, self.grid, places)

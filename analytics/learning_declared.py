@@ -17,7 +17,7 @@ from analytics.detectors.assay import (
 from analytics.detectors.declared import CLIP, Differences, FittedBalance, Terms
 from analytics.detectors.ewma import Ewma
 from analytics.grid import Grid
-from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, LOOP, PAGE_HINKLEY, STEP
+from analytics.layers import ASSAY, ASSAYS, BALANCE, EWMA, LEVEL, LOOP, PAGE_HINKLEY, STEP
 from analytics.learning_phases import OnPath, RunsOnCourse
 from analytics.reference import Trajectory
 from analytics.runs import CompletedRun
@@ -219,7 +219,7 @@ def with_limits(
     tags: Sequence[str],
 ) -> Trajectory:
     """The course with what was declared, and the limits of families as those of layers, (tags,) each."""
-    channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY, STEP, LOOP) if name in limits}
+    channels = {name: limits[name] for name in (EWMA, BALANCE, PAGE_HINKLEY, STEP, LOOP, LEVEL) if name in limits}
     places: dict[str, int] = {}
     for part in fitted:
         place = places[part.name] = places.get(part.name, -1) + 1

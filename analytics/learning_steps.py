@@ -6,24 +6,30 @@ from typing import Self
 
 import numpy as np
 
-from analytics.bin_spread import JITTER, MAD, median_of_runs, reaches, root_mean_square, usual_size
-from analytics.detectors.step import CALM, CLIP, CONFIRM_WITHIN, NEVER, StepCourse, changes_of, lesser
+from analytics.bin_spread import (
+    ALONE,
+    ALWAYS,
+    JITTER,
+    floored,
+    is_noise,
+    median_of_runs,
+    reaches,
+    root_mean_square,
+    usual_size,
+    wanders,
+)
+from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, lesser
+from analytics.detectors.step import CALM, NEVER, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats, Int64s
-from analytics.spread import FEWEST_IN_CELL, FLOOR_OF_MEDIAN_SD, largest, median_down, rolling_max
+from analytics.spread import FEWEST_IN_CELL, largest, median_down, rolling_max
 
 MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
 OFTEN = 0.8  # share of bins with a reading, or the tag speaks too seldom
 RECIPE_SD = 3.0  # of usual changes, beyond which the mean change of all batches is the recipe's
-PERSISTS = 0.3  # autocorrelation of the distance from the mean course from a cell to the next, of a tag that wanders
-# The changes of noise are of one size: by how much the share of them that is told is larger, at most, than the median,
-# in multiples of what it is in normal noise. A tag that is judged alone changes with the others too, and what is left
-# of that at the edges must not decide.
-ALWAYS = ((0.95, 1.96, 1.3), (0.999, 3.29, 1.5))
-ALONE = ((0.95, 1.96, 1.3), (0.99, 2.576, 1.5))
 UNREST = 5.0  # of its usual changes, beyond which a tag is said to change beside another
 # No smaller change alerts: two dozen batches do not know noise so far out. Other layers see what is smaller and lasts.
 SMALLEST_STEP = 6.5  # SD
@@ -37,6 +43,7 @@ class LearnedSteps:
     course: StepCourse
     without_each: tuple[StepCourse, ...]  # by run: what the others teach
     maxima: Floats  # (runs, tags): the largest |score| of every run by the others, NaN for tags that are not judged
+    bins: int  # in a cell
     fine: Grid
     places: RunsOnCourse  # where the bins of the runs lie
     values: Floats  # (runs, bins, tags)
@@ -73,11 +80,11 @@ def learn_steps(
     learning = _Learning.of(placed, steps, fine)
     first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), placed)
     by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
-    always = own & often & _noise(np.where(by_recipe, np.nan, placed), ALWAYS)
+    always = own & often & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
     looked_at = zip(values, changes, places.paths, strict=True)
     calm = np.array([calm_of(scored(rows, changed, first, path)[1]) for rows, changed, path in looked_at])
     quiet = places.placed(np.where(calm, changes, np.nan))
-    alone = own & often & ~always & _noise(np.where(by_recipe, np.nan, quiet), ALONE)
+    alone = own & often & ~always & is_noise(np.where(by_recipe, np.nan, quiet), ALONE)
     if not (always | alone).any():
         return None
     judged = np.arange(1, fine.cells + 1) * fine.width_h > blind_h
@@ -91,13 +98,14 @@ def learn_steps(
         maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
     # What reference batches do themselves tells nothing. Of a tag that is held one may be that in which something went
     # wrong; one that wanders may do so by a programme of its own, in few batches.
-    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > np.where(_wanders(values, bins), 0, 1)] = np.nan
+    maxima[:, (maxima >= SMALLEST_STEP).sum(axis=0) > np.where(wanders(values, bins), 0, 1)] = np.nan
     if not np.isfinite(maxima).any():
         return None
     return LearnedSteps(
         course=learning.course(np.ones(len(runs), np.bool_), alone, quiet),
         without_each=tuple(without_each),
         maxima=maxima,
+        bins=bins,
         fine=fine,
         places=places,
         values=values,
@@ -130,7 +138,7 @@ class _Learning:
     @classmethod
     def of(cls, changes: Floats, steps: Floats, fine: Grid) -> Self:
         usual = usual_size(changes - median_of_runs(changes), fine)
-        return cls(changes=changes, steps=steps, fine=fine, usual=_floored(usual, steps))
+        return cls(changes=changes, steps=steps, fine=fine, usual=floored(usual, steps))
 
     def course(self, kept: Bools, alone: Bools, quiet: Floats) -> StepCourse:
         """What the kept runs teach; the spread of tags that are judged alone is that of their `quiet` changes.
@@ -152,18 +160,11 @@ class _Learning:
             width_us=self.fine.width_us,
             low=low - slack,
             high=high + slack,
-            sd=_floored(np.fmax(wide, narrow), self.steps),
+            sd=floored(np.fmax(wide, narrow), self.steps),
             unrest=UNREST * self.usual,
             alone=alone[None].astype(np.float64),
             asked=int((~np.isnan(self.usual).all(axis=0)).sum()),
         )
-
-
-def _floored(spread: Floats, steps: Floats) -> Floats:
-    """A spread of changes, (positions, tags), kept off zero; NaN for a tag whose changes are none as a rule."""
-    typical = median_down(spread)
-    floored = np.maximum(spread, np.maximum(FLOOR_OF_MEDIAN_SD * typical, steps / 2.0))
-    return np.where((typical > 0) & (floored > 0), floored, np.nan)
 
 
 def scored(values: Floats, changes: Floats, course: StepCourse, path: Int64s) -> tuple[Floats, Bools]:
@@ -180,40 +181,21 @@ def scored(values: Floats, changes: Floats, course: StepCourse, path: Int64s) ->
     restless: Bools = asked & ((at - changed <= CALM) | (at - heard > CONFIRM_WITHIN))
     excess = np.minimum(np.maximum(beyond / sd, -CLIP), CLIP)
     excess = np.where((course.alone > 0.0) & ~calm_of(restless), np.nan, excess)
+    return confirmed(values, excess), restless
+
+
+def confirmed(values: Floats, excess: Floats) -> Floats:
+    """The lesser of two neighbouring excesses, (bins, tags), as `BinMemory.confirmed` has it."""
+    at = np.arange(len(values))[:, None]
     spoke = np.isfinite(values)
     last = np.maximum.accumulate(np.where(spoke, at, NEVER))
     before = np.concatenate([np.full((1, values.shape[1]), NEVER), last[:-1]])
     earlier = np.take_along_axis(excess, np.maximum(before, 0), axis=0)
-    scores = np.where(spoke & (at - before <= CONFIRM_WITHIN), lesser(earlier, excess), np.nan)
-    return scores, restless
+    scores: Floats = np.where(spoke & (at - before <= CONFIRM_WITHIN), lesser(earlier, excess), np.nan)
+    return scores
 
 
 def calm_of(restless: Bools) -> Bools:
     """Where all other tags are calm, (bins, tags)."""
     calm: Bools = restless.sum(axis=1, keepdims=True) - restless.astype(np.int64) == 0
     return calm
-
-
-def _wanders(values: Floats, lag: int) -> Bools:
-    """Whether where a tag lies says something of where it lies `lag` bins later, (tags,), by the median run."""
-    off = values - median_of_runs(values)
-    both = np.isfinite(off[:, lag:]) & np.isfinite(off[:, :-lag])
-    later, earlier = np.where(both, off[:, lag:], 0.0), np.where(both, off[:, :-lag], 0.0)
-    alike = (later * earlier).sum(axis=1) / np.maximum((later**2).sum(axis=1), 1e-12)
-    wanders: Bools = np.median(alike, axis=0) >= PERSISTS
-    return wanders
-
-
-def _noise(changes: Floats, sizes: Sequence[tuple[float, float, float]]) -> Bools:
-    """Of which tags the changes, (runs, positions, tags), are of one size.
-
-    `sizes` are shares of changes, how large they are at most in normal noise in SD, and how much more is let pass.
-    """
-    off = np.abs(changes - median_of_runs(changes))
-    noise = np.zeros(changes.shape[2], np.bool_)
-    for slot in range(changes.shape[2]):
-        known = off[:, :, slot][np.isfinite(off[:, :, slot])]
-        noise[slot] = len(known) > 0 and all(
-            float(np.quantile(known, share)) <= more * sds / MAD * float(np.median(known)) for share, sds, more in sizes
-        )
-    return noise

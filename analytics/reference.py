@@ -16,6 +16,7 @@ from analytics.alignment import PhaseCourse
 from analytics.detectors.assay import FittedAssay
 from analytics.detectors.components import FittedComponents
 from analytics.detectors.declared import FittedBalance
+from analytics.detectors.level import LevelCourse
 from analytics.detectors.loop import FittedLoops
 from analytics.detectors.maturity import FittedMaturity
 from analytics.detectors.own_past import FittedPast
@@ -27,7 +28,7 @@ from analytics.packing import UnknownFormat, pack, unpack
 from analytics.segment import Floats
 from store.model.reference import ReferenceRole
 
-FORMAT = 5
+FORMAT = 6
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 OF_COURSES = {
@@ -36,6 +37,7 @@ OF_COURSES = {
     "maturity": FittedMaturity,
     "steps": StepCourse,
     "loops": FittedLoops,
+    "levels": LevelCourse,
 }
 
 
@@ -122,6 +124,7 @@ class Trajectory:
     declared: tuple[FittedBalance, ...] = ()  # by the tags' names, whatever the columns
     assays: tuple[FittedAssay, ...] = ()
     steps: StepCourse | None = None  # of changes from bin to bin
+    levels: LevelCourse | None = None  # of held tags
     loops: FittedLoops | None = None  # by the tags' names, like the next three
     components: FittedComponents | None = None  # where they were asked for, like the next two
     own_past: FittedPast | None = None

@@ -20,65 +20,19 @@ def drift_sentence(
     advisory: bool,
 ) -> str:
     """`value` and `expected` are means since `since_h`; `others` are further tags with their signed z."""
-    amount = _amount(tag, value - expected, expected)
+    amount = amount_of(tag, value - expected, expected)
     text = (
-        f"{spoken(tag)} is {amount} {_direction(value - expected)} the reference since hour {since_h:.1f} "
+        f"{spoken(tag)} is {amount} {direction(value - expected)} the reference since hour {since_h:.1f} "
         f"({quantity(value, tag)} against {quantity(expected, tag)} expected, "
         f"{abs(value - expected) / sd:.1f} SD of {batches} reference batches)"
     )
     if others:
-        named = ", ".join(f"{spoken(other)} ({_direction(z)})" for other, z in others[:4])
+        named = ", ".join(f"{spoken(other)} ({direction(z)})" for other, z in others[:4])
         more = f" and {len(others) - 4} more" if len(others) > 4 else ""
         text += f"; also {named}{more}"
     if advisory:
         text += f"; advisory, because {batches} batches are too few for learned limits"
-    return _sentence(text)
-
-
-def step_sentence(
-    *,
-    tag: Tag,
-    before: float,
-    now: float,
-    at_h: float,
-    alone: bool,
-    score: float,
-    limit: float,
-    others: Sequence[Tag],
-    batches: int,
-) -> str:
-    """`before` and `now` are levels around `at_h`; `score` and `limit` are in SD of the tag's usual changes.
-
-    `alone` says that it was judged because nothing else changed.
-    """
-    where = "while no other tag changed" if alone else "where the recipe does not change it"
-    text = (
-        f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, {where} "
-        f"({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
-    )
-    text += _also(others)
-    return _sentence(f"{text}; look at its sensor first" if alone else text)
-
-
-def loop_sentence(
-    *,
-    tag: Tag,
-    jump: float,
-    at_h: float,
-    answered_by: Sequence[Tag],
-    check: str,
-    score: float,
-    limit: float,
-    others: Sequence[Tag],
-    batches: int,
-) -> str:
-    """`jump` is in the tag's unit; `answered_by` is what its controller moved; `score` is the lesser of both in SD."""
-    text = (
-        f"{spoken(tag)} jumped {'up' if jump > 0 else 'down'} by {quantity(abs(jump), tag)} at hour {at_h:.1f} and its "
-        f"controller answered with {' and '.join(spoken(one) for one in answered_by)}, while no other tag changed "
-        f"({abs(score):.1f} SD of both in {batches} batches, limit {limit:.1f}): the sensor may have jumped"
-    )
-    return _sentence(f"{text}{_also(others)}; check {check}")
+    return as_sentence(text)
 
 
 def balance_sentence(
@@ -98,7 +52,7 @@ def balance_sentence(
         f"{'more' if surplus > 0 else 'less'} than the other tags explain, since hour {since_h:.1f} "
         f"(now {quantity(value, tag)}, reference {quantity(expected, tag)}; relations of {batches} batches)"
     )
-    return _sentence(text + _also(others))
+    return as_sentence(text + also_named(others))
 
 
 def declared_sentence(
@@ -123,7 +77,7 @@ def declared_sentence(
         f"{spoken(tag)} is {'more' if score > 0 else 'less'} than the {balance} balance explains{amount}, "
         f"since hour {since_h:.1f} ({abs(score):.1f} SD of {batches} batches over {span_h:g} h, limit {limit:.1f})"
     )
-    return _sentence(f"{text}{_also(others)}; check {check}")
+    return as_sentence(f"{text}{also_named(others)}; check {check}")
 
 
 def assay_sentence(
@@ -141,10 +95,10 @@ def assay_sentence(
     last = "the last sample is" if samples == 1 else f"the last {samples} samples are on average"
     text = (
         f"{spoken(tag)} and {assay} disagree since hour {since_h:.1f}: {last} {quantity(abs(difference), tag)} "
-        f"{_direction(difference)} the online value (one sample differs by {quantity(usual, tag)} SD in {batches} "
+        f"{direction(difference)} the online value (one sample differs by {quantity(usual, tag)} SD in {batches} "
         "batches): the online sensor may have drifted"
     )
-    return _sentence(text + _also(others))
+    return as_sentence(text + also_named(others))
 
 
 def components_sentence(
@@ -156,7 +110,7 @@ def components_sentence(
         "spe": ("the tags do not move together as they do in the reference", "the squared prediction error"),
     }
     what, name = said[statistic]
-    return _sentence(
+    return as_sentence(
         f"{what} since hour {since_h:.1f} (the root of {name} is {score:.1f}, limit {limit:.1f}; {batches} reference "
         f"batches); driven by {_shares(driven_by)}"
     )
@@ -175,7 +129,7 @@ def pace_sentence(
     batches: int,
 ) -> str:
     """`pace` is relative to the reference's; `maturity` and `due` say where the batch is and was due, 0 to 1."""
-    return _sentence(
+    return as_sentence(
         f"the batch matures at {100 * pace:.0f} % of the reference's pace since hour {since_h:.1f} (maturity "
         f"{maturity:.2f}, {due:.2f} by {'its phases' if by_phases else 'the clock'}; {abs(score):.1f} SD of {batches} "
         f"reference batches, limit {limit:.1f}); told by {_shares(told_by)}"
@@ -187,21 +141,21 @@ def own_past_sentence(
 ) -> str:
     """`expected` is what the batch's own past foretells of the newest cell."""
     text = (
-        f"{spoken(tag)} is {_direction(value - expected)} what the batch's own past foretells since hour {since_h:.1f} "
+        f"{spoken(tag)} is {direction(value - expected)} what the batch's own past foretells since hour {since_h:.1f} "
         f"(now {quantity(value, tag)}, {quantity(expected, tag)} foretold; {abs(score):.1f} SD of such forecasts, "
         f"limit {limit:.1f})"
     )
-    return _sentence(text + _also(others))
+    return as_sentence(text + also_named(others))
 
 
 def departure_sentence(
     *, tag: Tag, value: float, expected: float, sd: float, hour: float, batches: int, inside: int, compared: int
 ) -> str:
     """At one matched point: the value here, the old process's mean and SD there."""
-    return _sentence(
+    return as_sentence(
         f"{spoken(tag)} departs from the old process at hour {hour:.1f}: {quantity(value, tag)} against "
         f"{quantity(expected, tag)} in {batches} old batches, {abs(value - expected) / sd:.1f} old SD "
-        f"{_direction(value - expected)}; {inside} of {compared} matched points so far lie within the limits that "
+        f"{direction(value - expected)}; {inside} of {compared} matched points so far lie within the limits that "
         f"alert"
     )
 
@@ -209,7 +163,7 @@ def departure_sentence(
 def range_sentence(*, tag: Tag, value: float, low: float, high: float, kind: str, since_h: float) -> str:
     """`low` and `high` may be infinite."""
     side, bound = ("below", low) if value < low else ("above", high)
-    return _sentence(
+    return as_sentence(
         f"{spoken(tag)} at {quantity(value, tag)} is {side} the {kind.replace('_', ' ')} limit of "
         f"{quantity(bound, tag)} since hour {since_h:.1f}"
     )
@@ -219,27 +173,27 @@ def silence_sentence(*, tags: Sequence[Tag], watched: int, since_h: float, until
     """`watched` is how many tags owe regular readings; `until_h` is when the last of them spoke again."""
     if len(tags) == watched and watched > 1:
         if until_h is not None:
-            return _sentence(
+            return as_sentence(
                 f"no tag of the unit spoke from hour {since_h:.1f} to {until_h:.1f} ({watched} should have)"
             )
-        return _sentence(f"no tag of the unit has spoken since hour {since_h:.1f} ({watched} are expected to)")
+        return as_sentence(f"no tag of the unit has spoken since hour {since_h:.1f} ({watched} are expected to)")
     named = ", ".join(spoken(tag) for tag in tags[:5])
     more = f" and {len(tags) - 5} more" if len(tags) > 5 else ""
     if until_h is not None:
         verb = "was" if len(tags) == 1 else "were"
-        return _sentence(f"{named}{more} {verb} silent from hour {since_h:.1f} to {until_h:.1f}")
+        return as_sentence(f"{named}{more} {verb} silent from hour {since_h:.1f} to {until_h:.1f}")
     verb = "has" if len(tags) == 1 else "have"
-    return _sentence(f"{named}{more} {verb} been silent since hour {since_h:.1f}")
+    return as_sentence(f"{named}{more} {verb} been silent since hour {since_h:.1f}")
 
 
 def spike_sentence(*, tag: Tag, readings: int, value: float, since_h: float, last_h: float) -> str:
     """Single readings outside the approved range; `value` is the last of them."""
     if readings == 1:
-        return _sentence(
+        return as_sentence(
             f"a single reading of {spoken(tag)} at hour {last_h:.1f} lay outside its range: {quantity(value, tag)}; "
             f"the next one was inside"
         )
-    return _sentence(
+    return as_sentence(
         f"{readings} single readings of {spoken(tag)} lay outside its range from hour {since_h:.1f} to {last_h:.1f}, "
         f"the last at {quantity(value, tag)}; after each the next one was inside"
     )
@@ -247,7 +201,7 @@ def spike_sentence(*, tag: Tag, readings: int, value: float, since_h: float, las
 
 def bad_sentence(*, tag: Tag, since_h: float) -> str:
     """A tag that says of all its readings that they are bad."""
-    return _sentence(
+    return as_sentence(
         f"{spoken(tag)} has sent bad readings only since hour {since_h:.1f}: they are stored, and it cannot be judged "
         f"meanwhile; look at the sensor and its connection"
     )
@@ -266,7 +220,8 @@ def quantity(value: float, tag: Tag) -> str:
     return number if tag.unit_of_measure in {"1", "[pH]", "pH", ""} else f"{number} {tag.unit_of_measure}"
 
 
-def _also(others: Sequence[Tag]) -> str:
+def also_named(others: Sequence[Tag]) -> str:
+    """What follows a first tag: the other ones, four by name."""
     if not others:
         return ""
     more = f" and {len(others) - 4} more" if len(others) > 4 else ""
@@ -278,17 +233,20 @@ def _shares(tags: Sequence[tuple[Tag, float]]) -> str:
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
-def _amount(tag: Tag, difference: float, expected: float) -> str:
+def amount_of(tag: Tag, difference: float, expected: float) -> str:
+    """How large a difference is, in per cent where zero is no convention."""
     if tag.unit_of_measure not in NO_RATIO_UNITS and tag.measurand != "pH" and expected > 0:
         return f"{100 * abs(difference) / expected:.3g} %"
     return quantity(abs(difference), tag)
 
 
-def _direction(difference: float) -> str:
+def direction(difference: float) -> str:
+    """On which side."""
     return "above" if difference > 0 else "below"
 
 
-def _sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
     # pH keeps its p.
     first = text[0] if text[1:2].isupper() else text[0].upper()
     return first + text[1:] + "."

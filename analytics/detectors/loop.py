@@ -158,6 +158,10 @@ class Loop:
             answer_sd=answer_sd,
         )
 
+    def began_us(self, slot: int) -> int:
+        """When the bin of that jump began, µs after the start."""
+        return self.jump(slot).began_us
+
     def score_told(self, slot: int) -> float:
         """The score of that jump, signed."""
         return answered(*self._told[slot, 3:].tolist())

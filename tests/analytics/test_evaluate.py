@@ -102,7 +102,7 @@ def test_alerts_can_be_written_as_a_table(result: Evaluation, tmp_path: Path) ->
 def test_each_family_of_channels_can_be_left_out(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(few, as_json=True, alerts_file=None, ablation=True) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["families"] == ["ewma", "balance", "page_hinkley", "step"]
+    assert said["families"] == ["ewma", "balance", "page_hinkley", "step", "level"]
     assert set(said["ablation"]) == set(said["families"])
     for family, less in said["ablation"].items():
         assert family not in less["families"]

@@ -50,6 +50,20 @@ def test_detect_3_the_page_of_a_sudden_change_shows_the_bins_its_score_follows_f
     assert page.count("44.1") == 1, "cells stay a table of their own"
 
 
+def test_detect_3_the_page_of_a_held_tag_shows_the_bins_its_score_follows_from(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    held = {"level": 24.75, "low": 30.25, "high": 31.5, "sd": 0.5, "excess": -11.0}
+    row = {"tag": "pH", "cell": 62, "layer": "level", "bin_end_h": 31.0, "value": 24.5} | held
+    bins = [row | {"score": -11, "limit": 7}]
+    plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(bins), alert)
+    page = review.get(f"/alerts/{alert}").text
+    table = page[page.index("Bins of the level") : page.index("<h2>Cells</h2>")]
+    for shown in ("31 h", "24.5", "24.75", "30.25 … 31.5", "0.5", "-11", "7"):
+        assert f">{shown}</td>" in table, shown
+    assert "Bins of the sudden change" not in page
+
+
 def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:

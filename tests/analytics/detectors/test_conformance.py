@@ -12,6 +12,7 @@ from analytics.detectors.declared import Declared, FittedBalance
 from analytics.detectors.drift import DriftChannel
 from analytics.detectors.envelope import Envelope
 from analytics.detectors.ewma import Ewma
+from analytics.detectors.level import Level, LevelCourse
 from analytics.detectors.loop import LAGS, FittedLoops, Loop
 from analytics.detectors.maturity import FittedMaturity, Pace
 from analytics.detectors.own_past import FittedPast, OwnPast
@@ -100,6 +101,19 @@ def step() -> Layer:
 
 def step_alone() -> Layer:
     return BinByBin(step_course(alone=1.0))
+
+
+class LevelsBinByBin(Level):
+    """Each cell is a bin of its own."""
+
+    def update(self, cell: int, row: Floats) -> Floats:
+        self.note(cell, row)
+        return super().update(cell, row)
+
+
+def level() -> Layer:
+    flat = np.zeros((CELLS, TAGS))
+    return LevelsBinByBin(LevelCourse(width_us=1, low=flat, high=flat, sd=flat + 1.0))
 
 
 class LoopsBinByBin(Loop):
@@ -195,7 +209,7 @@ class Climbing(Pace):
 
 NAMES = tuple(f"t{slot}" for slot in range(TAGS))
 SLOTS = {name: slot for slot, name in enumerate(NAMES)}
-OF_TAGS = (envelope, ewma, balance, page_hinkley, declared, own_past, step)
+OF_TAGS = (envelope, ewma, balance, page_hinkley, declared, own_past, step, level)
 OF_TAGS_AT_TIMES = (step_alone, loop)  # they say nothing while others change or are missing
 OF_ASSAYS = (assay, assays)  # whose level holds until the next one
 OF_THE_BATCH = (hotelling_t2, spe, pace)  # one number, which its tags share

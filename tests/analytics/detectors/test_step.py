@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.detectors.step import BEFORE, CLIP, CONFIRM_WITHIN, LONGEST, Step, StepCourse, changes_of
+from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN
+from analytics.detectors.step import BEFORE, LONGEST, Step, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.layers import STEP
 from analytics.learning import learn_new
