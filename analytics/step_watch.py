@@ -4,7 +4,6 @@ A bin closes as a cell does, when unit time passes its end plus the allowed late
 bins have been, and none that lies behind it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +38,7 @@ class StepWatch:
         self._lateness_us = lateness_us
         self._watermark_us = NEVER_US
         self._closed = 0  # bins with a smaller number are closed
-        self._open: dict[tuple[int, int], list[float]] = {}  # (bin, slot) → its values
+        self._open: list[tuple[Int64s, Int64s, Floats]] = []  # bins, slots and values, as they came
 
     def closed(self, segment: Segment, reduction: Reduction, *, slots: Int32s, usable: Bools) -> list[ClosedBin]:
         """The bins that a segment in journal order closes, by the time to which it was reduced."""
@@ -48,15 +47,12 @@ class StepWatch:
         positions = np.flatnonzero(self._watched[slots] & usable)
         if len(positions):
             bins = (segment.source_times_us[positions] - self._start_us) // self.width_us
-            before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
-            in_time = bins >= np.maximum(self._closed_at(before), self._closed)
-            for slot, at, value in zip(
-                slots[positions[in_time]].tolist(),
-                bins[in_time].tolist(),
-                segment.values[positions[in_time]].tolist(),
-                strict=True,
-            ):
-                self._open.setdefault((at, slot), []).append(value + 0.0)
+            # Nearly always the whole segment is in time, which the watermark behind it tells at once.
+            if bins.min() < max(self._closed_at(reduction.watermark_us[-1:])[0], self._closed):
+                before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
+                in_time = bins >= np.maximum(self._closed_at(before), self._closed)
+                positions, bins = positions[in_time], bins[in_time]
+            self._open.append((bins, slots[positions].astype(np.int64), segment.values[positions] + 0.0))
         self._watermark_us = reduction.ended_us
         until = (self._watermark_us - self._start_us - self._lateness_us) // self.width_us
         return self._close_until(until, reduction.watermark_us)
@@ -67,27 +63,29 @@ class StepWatch:
 
     def to_bytes(self) -> bytes:
         """Unit time and the open bins; values in order, because that of their arrival does not matter."""
-        keys = sorted(self._open)
-        kept = [sorted(self._open[key]) for key in keys]
+        bins, slots, values = self._in_order()
+        first, counts = _runs(bins, slots)
         return pack(
             "step watch",
             1,
             {"watermark_us": self._watermark_us, "closed": self._closed},
-            {
-                "keys": np.array(keys, np.int64).reshape(len(keys), 2),
-                "counts": np.array([len(part) for part in kept], np.int64),
-                "values": np.array([value for part in kept for value in part], np.float64),
-            },
+            {"keys": np.array([bins[first], slots[first]]).T, "counts": counts, "values": values},
         )
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
         fields, arrays = unpack("step watch", 1, data)
         self._watermark_us, self._closed = fields["watermark_us"], fields["closed"]
-        parts = np.split(arrays["values"], np.cumsum(arrays["counts"])[:-1]) if len(arrays["counts"]) else []
-        self._open = {
-            (at, slot): part.tolist() for (at, slot), part in zip(arrays["keys"].tolist(), parts, strict=True)
-        }
+        keys = np.repeat(arrays["keys"], arrays["counts"], axis=0)
+        self._open = [(keys[:, 0], keys[:, 1], arrays["values"])]
+
+    def _in_order(self) -> tuple[Int64s, Int64s, Floats]:
+        """What is open, ordered by bin, slot and value, so that the order of arrival does not matter."""
+        if not self._open:
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        bins, slots, values = (np.concatenate(column) for column in zip(*self._open, strict=True))
+        order = np.lexsort((values, slots, bins))
+        return bins[order], slots[order], values[order]
 
     def _closed_at(self, watermark_us: Int64s) -> Int64s:
         """How many bins are closed at each watermark."""
@@ -97,24 +95,27 @@ class StepWatch:
         if until <= self._closed:
             return []
         self._closed = until
-        bins: dict[int, Floats] = {}
-        for at, slot in sorted(key for key in self._open if key[0] < until):
-            row = bins.setdefault(at, np.full(self._tags, np.nan))
-            row[slot] = median(self._open.pop((at, slot)))
-        ends = [self._start_us + (at + 1) * self.width_us for at in bins]
-        positions = np.searchsorted(reached_us, np.array(ends, np.int64) + self._lateness_us, side="left")
+        bins, slots, values = self._in_order()
+        due = int(np.searchsorted(bins, until))
+        self._open = [(bins[due:], slots[due:], values[due:])]
+        first, counts = _runs(bins[:due], slots[:due])
+        numbers, row = np.unique(bins[first], return_inverse=True)
+        rows = np.full((len(numbers), self._tags), np.nan)
+        lower, upper = values[first + (counts - 1) // 2], values[first + counts // 2]
+        rows[row, slots[first]] = lower + (upper - lower) * 0.5  # the median as cells have it
+        ends = self._start_us + (numbers + 1) * self.width_us
+        positions = np.searchsorted(reached_us, ends + self._lateness_us, side="left")
         return [
-            ClosedBin(position=position, at=at, end_us=end_us, values=row)
-            for position, end_us, (at, row) in zip(positions.tolist(), ends, bins.items(), strict=True)
+            ClosedBin(position=position, at=at, end_us=end_us, values=values_now)
+            for position, at, end_us, values_now in zip(
+                positions.tolist(), numbers.tolist(), ends.tolist(), rows, strict=True
+            )
         ]
 
 
-def median(values: Sequence[float]) -> float:
-    """The median as cells have it.
-
-    >>> median([3.0, 1.0, 2.0, 4.0])
-    2.5
-    """
-    ordered = sorted(values)
-    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return lower + (upper - lower) * 0.5
+def _runs(bins: Int64s, slots: Int64s) -> tuple[Int64s, Int64s]:
+    """Where the values of each slot in each bin begin, of ordered ones, and how many they are."""
+    begins = np.ones(len(bins), np.bool_)
+    begins[1:] = (bins[1:] != bins[:-1]) | (slots[1:] != slots[:-1])
+    first = np.flatnonzero(begins).astype(np.int64)
+    return first, np.diff(np.append(first, len(bins)))
