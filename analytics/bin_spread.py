@@ -6,7 +6,7 @@ import numpy as np
 
 from analytics.grid import Grid
 from analytics.segment import Bools, Floats
-from analytics.spread import FLOOR_OF_MEDIAN_SD, median_down
+from analytics.spread import FEWEST_IN_CELL, FLOOR_OF_MEDIAN_SD, median_down, rolling_max
 
 SPREAD_H = 10.0  # over which the size of usual changes is taken as one
 JITTER = 2  # bins by which the recipe of one batch may be timed otherwise
@@ -27,6 +27,19 @@ def median_of_runs(values: Floats) -> Floats:
     upper = np.take_along_axis(ordered, np.minimum(np.maximum(counts, 1) // 2, len(values) - 1), axis=0)
     middle: Floats = np.where(counts > 0, (lower + upper) / 2.0, np.nan)[0]
     return middle
+
+
+def mean_of_runs(values: Floats) -> Floats:
+    """The mean along the first axis of what is known; NaN where fewer runs are than tell a mean."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
+
+
+def around(mean: Floats) -> tuple[Floats, Floats]:
+    """The least and the greatest of a mean, (bins, tags), around each bin: a recipe is never timed to the bin."""
+    return -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
 
 
 def usual_size(deviations: Floats, fine: Grid) -> Floats:

@@ -6,22 +6,23 @@ import numpy as np
 
 from analytics.bin_spread import (
     ALWAYS,
-    JITTER,
+    around,
     floored,
     is_noise,
+    mean_of_runs,
     median_of_runs,
     reaches,
     root_mean_square,
     usual_size,
     wanders,
 )
-from analytics.detectors.bin_memory import CLIP
-from analytics.detectors.level import LevelCourse, beyond_of, levels_of
+from analytics.detectors.bin_memory import CLIP, in_sd, outside
+from analytics.detectors.level import LevelCourse, levels_of
 from analytics.detectors.step import LONGEST
 from analytics.grid import Grid
 from analytics.learning_steps import RECIPE_SD, LearnedSteps, confirmed
 from analytics.segment import Bools, Floats, Int64s
-from analytics.spread import FEWEST_IN_CELL, largest, median_down, rolling_max
+from analytics.spread import largest, median_down
 
 AFTER = LONGEST  # bins from a change of the recipe on, over which a sudden change there may pass
 # Two dozen batches do not know noise so far out, as with sudden changes. Other layers see what is smaller and lasts.
@@ -53,7 +54,7 @@ def learn_levels(sudden: LearnedSteps, *, steps: Floats, own: Bools, blind_h: fl
     levels = np.array([[levels_of(tag) for tag in rows.T] for rows in values]).swapaxes(1, 2)
     placed = places.placed(levels)
     usual = floored(usual_size(placed - median_of_runs(placed), fine), steps)
-    low, high = _around(_mean(placed))
+    low, high = around(mean_of_runs(placed))
     by_recipe = high - low > RECIPE_SD * median_down(usual)
     held = own & watched & ~wanders(along, sudden.bins) & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
     judged = np.arange(1, bins + 1) * fine.width_h > blind_h
@@ -77,8 +78,8 @@ def _course(levels: Floats, by_recipe: Bools, steps: Floats, fine: Grid) -> Leve
 
     Around its changes batches differ by when they come. That is their spread there, and none of the hours around.
     """
-    mean = _mean(levels)
-    low, high = _around(mean)
+    mean = mean_of_runs(levels)
+    low, high = around(mean)
     lately = np.array([by_recipe[max(0, at - AFTER) : at + 1].any(axis=0) for at in range(len(by_recipe))])
     judged = lately & ~np.isnan(mean)
     far, near = reaches(fine)
@@ -92,19 +93,7 @@ def _course(levels: Floats, by_recipe: Bools, steps: Floats, fine: Grid) -> Leve
     )
 
 
-def _mean(levels: Floats) -> Floats:
-    known = np.isfinite(levels)
-    counts = known.sum(axis=0)
-    mean = np.where(known, levels, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    return np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
-
-
-def _around(mean: Floats) -> tuple[Floats, Floats]:
-    """The least and the greatest mean level around each bin: a recipe is never timed to the bin."""
-    return -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
-
-
 def scored_levels(values: Floats, course: LevelCourse, path: Int64s) -> Floats:
     """What `Level` says of one run at once, (bins, tags), bit for bit; `path` is where its bins lie, (bins,)."""
     levels = np.array([levels_of(tag) for tag in values.T]).T
-    return confirmed(values, beyond_of(levels, course.low[path], course.high[path], course.sd[path]))
+    return confirmed(values, in_sd(outside(levels, course.low[path], course.high[path]), course.sd[path]))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.bin_spread import MAD, median_of_runs, reaches, root_mean_square, usual_size
-from analytics.detectors.loop import CLIP, LAGS, FittedLoops, Loop
+from analytics.detectors.bin_memory import CLIP
+from analytics.detectors.loop import LAGS, FittedLoops, Loop
 from analytics.formula import Course
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse

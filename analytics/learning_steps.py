@@ -9,22 +9,23 @@ import numpy as np
 from analytics.bin_spread import (
     ALONE,
     ALWAYS,
-    JITTER,
+    around,
     floored,
     is_noise,
+    mean_of_runs,
     median_of_runs,
     reaches,
     root_mean_square,
     usual_size,
     wanders,
 )
-from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, lesser
+from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, in_sd, lesser, outside
 from analytics.detectors.step import CALM, NEVER, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats, Int64s
-from analytics.spread import FEWEST_IN_CELL, largest, median_down, rolling_max
+from analytics.spread import largest, median_down
 
 MOST_BINS = 6  # in a cell
 FEWEST_BINS = 3
@@ -147,11 +148,8 @@ class _Learning:
         there differs from batch to batch by more than two dozen batches show.
         """
         changes = self.changes[kept]
-        known = np.isfinite(changes)
-        counts = known.sum(axis=0)
-        mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(counts, 1)
-        mean = np.where(counts >= FEWEST_IN_CELL, mean, np.nan)
-        low, high = -rolling_max(-mean, 2 * JITTER), rolling_max(mean, 2 * JITTER)
+        mean = mean_of_runs(changes)
+        low, high = around(mean)
         reach = np.maximum(np.abs(low), np.abs(high))
         slack = np.where(reach > RECIPE_SD * median_down(self.usual), reach, 0.0)
         off = np.where(alone, quiet[kept], changes) - mean
@@ -174,13 +172,12 @@ def scored(values: Floats, changes: Floats, course: StepCourse, path: Int64s) ->
     """
     at = np.arange(len(values))[:, None]
     low, high, sd, unrest = (part[path] for part in (course.low, course.high, course.sd, course.unrest))
-    beyond = changes - np.minimum(np.maximum(changes, low), high)
+    beyond = outside(changes, low, high)
     changed = np.maximum.accumulate(np.where(np.abs(beyond) > unrest, at, NEVER))
     heard = np.maximum.accumulate(np.where(np.isfinite(beyond), at, NEVER))
     asked = ~np.isnan(course.unrest).all(axis=0)
     restless: Bools = asked & ((at - changed <= CALM) | (at - heard > CONFIRM_WITHIN))
-    excess = np.minimum(np.maximum(beyond / sd, -CLIP), CLIP)
-    excess = np.where((course.alone > 0.0) & ~calm_of(restless), np.nan, excess)
+    excess = np.where((course.alone > 0.0) & ~calm_of(restless), np.nan, in_sd(beyond, sd))
     return confirmed(values, excess), restless
 
 

@@ -48,14 +48,14 @@ class StepWatch:
         if len(positions):
             bins = (segment.source_times_us[positions] - self._start_us) // self.width_us
             # Nearly always the whole segment is in time, which the watermark behind it tells at once.
-            if bins.min() < max(self._closed_at(reduction.watermark_us[-1:])[0], self._closed):
+            if bins.min() < max(self._closed_at(int(reduction.watermark_us[-1])), self._closed):
                 before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
-                in_time = bins >= np.maximum(self._closed_at(before), self._closed)
+                closed = (before - self._start_us - self._lateness_us) // self.width_us
+                in_time = bins >= np.maximum(closed, self._closed)
                 positions, bins = positions[in_time], bins[in_time]
             self._open.append((bins, slots[positions].astype(np.int64), segment.values[positions] + 0.0))
         self._watermark_us = reduction.ended_us
-        until = (self._watermark_us - self._start_us - self._lateness_us) // self.width_us
-        return self._close_until(until, reduction.watermark_us)
+        return self._close_until(self._closed_at(self._watermark_us), reduction.watermark_us)
 
     def finish(self, ended_us: int) -> list[ClosedBin]:
         """Close every bin that ended before the batch did."""
@@ -87,8 +87,8 @@ class StepWatch:
         order = np.lexsort((values, slots, bins))
         return bins[order], slots[order], values[order]
 
-    def _closed_at(self, watermark_us: Int64s) -> Int64s:
-        """How many bins are closed at each watermark."""
+    def _closed_at(self, watermark_us: int) -> int:
+        """How many bins are closed at a watermark."""
         return (watermark_us - self._start_us - self._lateness_us) // self.width_us
 
     def _close_until(self, until: int, reached_us: Int64s) -> list[ClosedBin]:

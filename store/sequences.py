@@ -60,6 +60,8 @@ def note_sequences(cursor: psycopg.Cursor, draft: Draft, *, found_time: datetime
         for publisher, boot in boots
         if (publisher, boot) in known or (publisher, boot) in followed
     ]
+    if not heard:
+        return
     speaks = sorted({(one.publisher, unit_id) for one in heard for unit_id in one.units()})
     cursor.execute(
         sql["move_on"],

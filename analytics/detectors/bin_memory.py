@@ -112,6 +112,22 @@ class BinMemory:
         self.at_told = LastBins.from_arrays(arrays, "told ")
 
 
+def outside(values: Floats, low: Floats, high: Floats) -> Floats:
+    """How far values lie outside what reference batches do, signed; 0 within, NaN where it is not known.
+
+    >>> outside(np.array([4.0, 0.5, -1.0]), np.zeros(3), np.ones(3)).tolist()
+    [3.0, 0.0, -1.0]
+    """
+    off: Floats = values - np.minimum(np.maximum(values, low), high)
+    return off
+
+
+def in_sd(off: Floats, sd: Floats) -> Floats:
+    """Distances in SD, clipped."""
+    clipped: Floats = np.minimum(np.maximum(off / sd, -CLIP), CLIP)
+    return clipped
+
+
 def lesser(one: Floats, other: Floats) -> Floats:
     """The lesser of neighbouring excesses on one side, 0 when they are on two, NaN where one is.
 

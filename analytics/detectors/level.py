@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.detectors.bin_memory import CLIP, BinMemory
+from analytics.detectors.bin_memory import BinMemory, in_sd, outside
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
 
@@ -83,7 +83,8 @@ class Level:
         if 0 <= place < len(course.sd):
             first = last.bins[spoke, -NOW]
             level = np.sort(last.values[spoke, -NOW:], axis=1)[:, NOW // 2]
-            beyond = beyond_of(level, course.low[place, spoke], course.high[place, spoke], course.sd[place, spoke])
+            off = outside(level, course.low[place, spoke], course.high[place, spoke])
+            beyond = in_sd(off, course.sd[place, spoke])
             excess = np.where((first >= 0) & (at - first < LONGEST), beyond, np.nan)
         score = self._memory.confirmed(spoke, excess, gap=gap, tags=len(values))
         if judged:
@@ -130,7 +131,7 @@ class Level:
             low=float(low[0]),
             high=float(high[0]),
             sd=float(sd[0]),
-            excess=float(beyond_of(level, low, high, sd)[0]),
+            excess=float(in_sd(outside(level, low, high), sd)[0]),
         )
 
     def to_bytes(self) -> bytes:
@@ -142,17 +143,6 @@ class Level:
         _, arrays = unpack("level", 1, data)
         self._memory.restore(arrays)
         return self
-
-
-def beyond_of(level: Floats, low: Floats, high: Floats, sd: Floats) -> Floats:
-    """How far levels lie beyond where they are held, in SD, signed; NaN where it is not known.
-
-    >>> beyond_of(np.array([4.0, 0.5, -1.0]), np.zeros(3), np.ones(3), np.full(3, 0.5)).tolist()
-    [6.0, 0.0, -2.0]
-    """
-    off = level - np.minimum(np.maximum(level, low), high)
-    excess: Floats = np.minimum(np.maximum(off / sd, -CLIP), CLIP)
-    return excess
 
 
 def levels_of(values: Floats) -> Floats:

@@ -10,12 +10,12 @@ from typing import Self
 
 import numpy as np
 
+from analytics.detectors.bin_memory import CLIP
 from analytics.formula import Course, Formula
 from analytics.packing import Array, pack, unpack
 from analytics.segment import Bools, Floats
 
 LAGS = 4  # bins from which the next one is foretold
-CLIP = 30.0  # SD
 WILD = 4.0  # SD off what was foretold, beyond which a reading that the controller does not answer is not believed
 ANSWERED = 3.0  # SD of the answer, from which on it is believed
 

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, BinMemory, Slots
+from analytics.detectors.bin_memory import CONFIRM_WITHIN, BinMemory, Slots, in_sd, outside
 from analytics.packing import pack, unpack
 from analytics.segment import Bools, Floats
 
@@ -114,11 +114,10 @@ class Step:
         before = np.sort(values[:, :BEFORE], axis=1)[:, BEFORE // 2]
         now = np.sort(values[:, BEFORE:], axis=1)[:, NOW // 2]
         low, high = course.low[place, slots], course.high[place, slots]
-        beyond = now - before
-        beyond = beyond - np.minimum(np.maximum(beyond, low), high)
+        beyond = outside(now - before, low, high)
         self._heard[slots[~np.isnan(beyond)]] = at
         self._changed[slots[np.abs(beyond) > course.unrest[place, slots]]] = at
-        excess: Floats = np.minimum(np.maximum(beyond / course.sd[place, slots], -CLIP), CLIP)
+        excess = in_sd(beyond, course.sd[place, slots])
         if self._alone.any():
             excess = np.where(self._alone[slots] & ~self.calm(at)[slots], np.nan, excess)
         return excess
@@ -172,11 +171,12 @@ class Step:
         return bool(self._alone[slot])
 
     def _change(self, slot: int, place: int, values: list[float]) -> Change:
-        low, high, sd = (float(part[place, slot]) for part in (self._course.low, self._course.high, self._course.sd))
+        low, high, sd = (part[place, [slot]] for part in (self._course.low, self._course.high, self._course.sd))
         before, after = levels_of(values)
-        beyond = after - before - min(max(after - before, low), high)
-        excess = min(max(beyond / sd, -CLIP), CLIP)
-        return Change(before=before, after=after, low=low, high=high, sd=sd, excess=excess)
+        excess = in_sd(outside(np.array([after - before]), low, high), sd)
+        return Change(
+            before=before, after=after, low=float(low[0]), high=float(high[0]), sd=float(sd[0]), excess=float(excess[0])
+        )
 
     def to_bytes(self) -> bytes:
         """The last bins of every tag, who changed when, the newest excess, the peak since the last cell."""

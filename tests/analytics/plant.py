@@ -8,9 +8,11 @@ import numpy as np
 from analytics.grid import Grid
 from analytics.learning import learn_new
 from analytics.learning_old import learn_old
+from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
+from store.model.alert import Alert, AlertKind
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
@@ -117,3 +119,23 @@ def pieces(segment: Segment, cuts: Sequence[int]) -> list[Segment]:
     """A segment cut at positions."""
     edges = [0, *sorted(cut % (len(segment) + 1) for cut in cuts), len(segment)]
     return [part(segment, first, last) for first, last in pairwise(edges)]
+
+
+def watching(reference: ReferenceModel, names: Sequence[str], *, lateness_s: int = 0) -> BatchMonitor:
+    """A monitor of a batch that begins now, with these tags and a reference of the new process alone."""
+    return BatchMonitor.start(
+        batch="CT-1",
+        start_us=START_US,
+        tags=tags_of_unit(names),
+        reference_new=reference,
+        reference_old=None,
+        ranges=(),
+        correspondences=(),
+        software="test",
+        lateness_us=lateness_s * 1_000_000,
+    )
+
+
+def drifts(alerts: Sequence[Alert]) -> list[Alert]:
+    """Of alerts those of drift."""
+    return [alert for alert in alerts if alert.kind is AlertKind.DRIFT]

@@ -16,9 +16,9 @@ from analytics.learning_levels import SMALLEST_LEVEL, scored_levels
 from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert
 from store.model.times import US_PER_H
-from tests.analytics.plant import START_US, pieces, stream_of, tags_of_unit
+from tests.analytics.plant import START_US, drifts, pieces, stream_of, watching
 
 HOURS = 40
 PER_HOUR = 12
@@ -48,22 +48,8 @@ def reference() -> ReferenceModel:
     return learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=1.0)])
 
 
-def monitor(reference: ReferenceModel, names: Sequence[str] = TAGS) -> BatchMonitor:
-    return BatchMonitor.start(
-        batch="CT-1",
-        start_us=START_US,
-        tags=tags_of_unit(names),
-        reference_new=reference,
-        reference_old=None,
-        ranges=(),
-        correspondences=(),
-        software="test",
-    )
-
-
-def drifts(reference: ReferenceModel, run: CompletedRun) -> list[Alert]:
-    told = monitor(reference).feed(stream_of(run, TAGS))
-    return [alert for alert in told if alert.kind is AlertKind.DRIFT]
+def told_of(reference: ReferenceModel, run: CompletedRun) -> list[Alert]:
+    return drifts(watching(reference, TAGS).feed(stream_of(run, TAGS)))
 
 
 def test_a_held_tag_is_judged_from_a_change_of_its_recipe_on_and_other_tags_are_not(reference: ReferenceModel) -> None:
@@ -85,7 +71,7 @@ def test_a_reference_with_levels_survives_its_bytes(reference: ReferenceModel) -
 
 
 def test_a_part_of_the_recipes_step_that_does_not_come_is_told_within_bins(reference: ReferenceModel) -> None:
-    first = drifts(reference, run_of(99, step=14.0))[0]
+    first = told_of(reference, run_of(99, step=14.0))[0]
     assert first.detector == LEVEL
     assert first.tags == ("gas_flow",)
     assert STEP_H < first.phase_time_h < STEP_H + 0.6
@@ -94,7 +80,7 @@ def test_a_part_of_the_recipes_step_that_does_not_come_is_told_within_bins(refer
 
 
 def test_DETECT_3_an_alert_of_a_level_carries_the_bins_from_which_its_score_follows(reference: ReferenceModel) -> None:
-    first = drifts(reference, run_of(99, step=14.0))[0]
+    first = told_of(reference, run_of(99, step=14.0))[0]
     rows = [row for row in first.cells if "bin_end_h" in row]
     assert [row["layer"] for row in rows] == [LEVEL] * 4
     values = [float(row["value"]) for row in rows]
@@ -111,18 +97,18 @@ def test_DETECT_3_an_alert_of_a_level_carries_the_bins_from_which_its_score_foll
 
 @pytest.mark.parametrize("at_h", [None, STEP_H - 0.15, STEP_H + 0.15])
 def test_a_recipe_that_is_a_bin_early_or_late_raises_nothing(reference: ReferenceModel, at_h: float | None) -> None:
-    assert drifts(reference, run_of(100, at_h=at_h)) == []
+    assert told_of(reference, run_of(100, at_h=at_h)) == []
 
 
 def test_wild_readings_with_good_ones_between_raise_nothing(reference: ReferenceModel) -> None:
-    assert drifts(reference, run_of(101, wild=[20.5, 20.5 + 2 / PER_HOUR, 21.0])) == []
+    assert told_of(reference, run_of(101, wild=[20.5, 20.5 + 2 / PER_HOUR, 21.0])) == []
 
 
 def test_a_change_where_the_recipe_makes_none_is_told_as_one(reference: ReferenceModel) -> None:
     run = run_of(99)
     times_h, values = run.tags["gas_flow"]
     values = values - np.where(times_h > 10.0, 8.0, 0.0)
-    told = drifts(reference, replace(run, tags={**run.tags, "gas_flow": (times_h, values)}))
+    told = told_of(reference, replace(run, tags={**run.tags, "gas_flow": (times_h, values)}))
     assert told[0].detector == STEP
 
 
@@ -132,9 +118,9 @@ def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
     reference: ReferenceModel, cuts: list[int]
 ) -> None:
     whole = stream_of(run_of(99, step=14.0), TAGS)
-    one = monitor(reference)
+    one = watching(reference, TAGS)
     expected = one.feed(whole)
-    many, told = monitor(reference), []
+    many, told = watching(reference, TAGS), []
     for piece in pieces(whole, cuts):
         told += many.feed(piece)
         many = BatchMonitor.from_bytes(many.to_bytes(), reference_new=reference, reference_old=None)
@@ -146,7 +132,7 @@ def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
 def test_a_batch_without_the_tag_is_watched_without_its_level(reference: ReferenceModel) -> None:
     run = run_of(99, step=14.0)
     without = replace(run, tags={name: part for name, part in run.tags.items() if name != "gas_flow"})
-    watched = monitor(reference, TAGS[1:])
+    watched = watching(reference, TAGS[1:])
     told = [*watched.feed(stream_of(without, TAGS[1:])), *watched.close(START_US + HOURS * US_PER_H)]
     assert {alert.detector for alert in told} & {LEVEL, STEP, EWMA} == set()
 

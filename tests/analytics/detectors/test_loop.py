@@ -17,9 +17,9 @@ from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Floats
 from analytics.template import Template, TemplateInvalid
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert
 from store.model.times import US_PER_H
-from tests.analytics.plant import START_US, pieces, stream_of, tags_of_unit
+from tests.analytics.plant import START_US, drifts, pieces, stream_of, watching
 
 HOURS = 40
 PER_HOUR = 12
@@ -68,29 +68,12 @@ def reference() -> ReferenceModel:
     return learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=1.0)], template=template)
 
 
-def monitor(reference: ReferenceModel, tags: Sequence[str] = TAGS) -> BatchMonitor:
-    return BatchMonitor.start(
-        batch="CT-1",
-        start_us=START_US,
-        tags=tags_of_unit(tags),
-        reference_new=reference,
-        reference_old=None,
-        ranges=(),
-        correspondences=(),
-        software="test",
-    )
-
-
-def drifts(alerts: Sequence[Alert]) -> list[Alert]:
-    return [alert for alert in alerts if alert.kind is AlertKind.DRIFT]
-
-
 def by_loop(reference: ReferenceModel, run: CompletedRun) -> list[Alert]:
-    return [alert for alert in drifts(monitor(reference).feed(stream_of(run, TAGS))) if alert.detector == LOOP]
+    return [alert for alert in drifts(watching(reference, TAGS).feed(stream_of(run, TAGS))) if alert.detector == LOOP]
 
 
 def test_a_jump_that_its_controller_answers_is_told_within_minutes(reference: ReferenceModel) -> None:
-    first = drifts(monitor(reference).feed(stream_of(run_of(99, jump=0.1), TAGS)))[0]
+    first = drifts(watching(reference, TAGS).feed(stream_of(run_of(99, jump=0.1), TAGS)))[0]
     assert first.detector == LOOP
     assert first.tags == ("pH",)
     assert JUMP_H < first.phase_time_h <= JUMP_H + 0.2
@@ -122,7 +105,7 @@ def test_a_reference_with_loops_survives_its_bytes(reference: ReferenceModel) ->
 
 def test_a_batch_without_the_tags_of_a_loop_is_watched_without_it(reference: ReferenceModel) -> None:
     run = run_of(99, jump=0.1)
-    told = monitor(reference, ("agitation", "pH")).feed(stream_of(run, ("agitation", "pH")))
+    told = watching(reference, ("agitation", "pH")).feed(stream_of(run, ("agitation", "pH")))
     assert [alert for alert in told if alert.detector == LOOP] == []
 
 
@@ -132,9 +115,9 @@ def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
     reference: ReferenceModel, cuts: list[int]
 ) -> None:
     whole = stream_of(run_of(99, jump=0.1, wild=0.2), TAGS)
-    one = monitor(reference)
+    one = watching(reference, TAGS)
     expected = one.feed(whole)
-    many, told = monitor(reference), []
+    many, told = watching(reference, TAGS), []
     for piece in pieces(whole, cuts):
         told += many.feed(piece)
         many = BatchMonitor.from_bytes(many.to_bytes(), reference_new=reference, reference_old=None)
@@ -197,4 +180,4 @@ def test_a_loop_that_cannot_be_used_is_refused_with_what_is_wrong(line: str, sai
 def test_another_loop_than_that_of_its_reference_is_not_watched(reference: ReferenceModel) -> None:
     assert reference.trajectory is not None
     without = replace(reference, trajectory=replace(reference.trajectory, loops=None))
-    assert LOOP not in {alert.detector for alert in monitor(without).feed(stream_of(run_of(99, jump=0.1), TAGS))}
+    assert LOOP not in {alert.detector for alert in watching(without, TAGS).feed(stream_of(run_of(99, jump=0.1), TAGS))}

@@ -21,9 +21,9 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Floats, Segment, Tick
-from store.model.alert import Alert, AlertKind
+from store.model.alert import Alert
 from store.model.times import US_PER_H
-from tests.analytics.plant import START_US, pieces, stream_of, tags_of_unit
+from tests.analytics.plant import START_US, drifts, pieces, stream_of, watching
 
 HOURS = 40
 PER_HOUR = 12
@@ -47,24 +47,6 @@ def run_of(seed: int, *, at_h: float = np.inf, change: float = 0.0, wild: Sequen
 def reference() -> ReferenceModel:
     runs = [run_of(seed) for seed in range(24)]
     return learn_new(runs, grid=GRID, tags=TAGS, blind=[Blind(phase=None, hours=1.0)])
-
-
-def monitor(reference: ReferenceModel, *, lateness_s: int = 0) -> BatchMonitor:
-    return BatchMonitor.start(
-        batch="CT-1",
-        start_us=START_US,
-        tags=tags_of_unit(TAGS),
-        reference_new=reference,
-        reference_old=None,
-        ranges=(),
-        correspondences=(),
-        software="test",
-        lateness_us=lateness_s * 1_000_000,
-    )
-
-
-def drifts(alerts: Sequence[Alert]) -> list[Alert]:
-    return [alert for alert in alerts if alert.kind is AlertKind.DRIFT]
 
 
 def test_tags_are_judged_always_or_alone_or_not_as_their_changes_are_noise() -> None:
@@ -105,7 +87,7 @@ def test_a_reference_with_sudden_changes_survives_its_bytes(reference: Reference
 def test_a_sudden_change_is_told_before_its_cell_has_closed_and_says_from_what_to_what(
     reference: ReferenceModel,
 ) -> None:
-    told = drifts(monitor(reference).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))
+    told = drifts(watching(reference, TAGS).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))
     first = told[0]
     assert first.detector == STEP
     assert first.tags == ("agitation",)
@@ -118,7 +100,7 @@ def test_a_sudden_change_is_told_before_its_cell_has_closed_and_says_from_what_t
 def test_DETECT_3_an_alert_of_an_open_cell_carries_the_bins_from_which_its_score_follows(
     reference: ReferenceModel,
 ) -> None:
-    first = drifts(monitor(reference).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))[0]
+    first = drifts(watching(reference, TAGS).feed(stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)))[0]
     rows = [row for row in first.cells if "bin_end_h" in row]
     assert first.cells[: len(rows)] == tuple(rows), "they come first"
     assert {row["tag"] for row in rows} == {"agitation"}
@@ -139,11 +121,14 @@ def test_DETECT_3_an_alert_of_an_open_cell_carries_the_bins_from_which_its_score
 
 
 def test_what_the_recipe_changes_raises_nothing(reference: ReferenceModel) -> None:
-    assert drifts(monitor(reference).feed(stream_of(run_of(100), TAGS))) == []
+    assert drifts(watching(reference, TAGS).feed(stream_of(run_of(100), TAGS))) == []
 
 
 def test_wild_readings_with_good_ones_between_raise_nothing(reference: ReferenceModel) -> None:
-    assert drifts(monitor(reference).feed(stream_of(run_of(101, wild=[10.0, 10.0 + 2 / PER_HOUR, 30.0]), TAGS))) == []
+    assert (
+        drifts(watching(reference, TAGS).feed(stream_of(run_of(101, wild=[10.0, 10.0 + 2 / PER_HOUR, 30.0]), TAGS)))
+        == []
+    )
 
 
 @given(cuts=st.lists(st.integers(0, 2 * HOURS * PER_HOUR), max_size=8))
@@ -152,9 +137,9 @@ def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
     reference: ReferenceModel, cuts: list[int]
 ) -> None:
     whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
-    one = monitor(reference)
+    one = watching(reference, TAGS)
     expected = one.feed(whole)
-    many, told = monitor(reference), []
+    many, told = watching(reference, TAGS), []
     for piece in pieces(whole, cuts):
         told += many.feed(piece)
         many = BatchMonitor.from_bytes(many.to_bytes(), reference_new=reference, reference_old=None)
@@ -164,7 +149,7 @@ def test_DETECT_1_cutting_the_stream_and_storing_the_state_change_nothing(
 
 def test_a_clock_that_is_ahead_does_not_hide_a_change(reference: ReferenceModel) -> None:
     whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
-    watched = monitor(reference)
+    watched = watching(reference, TAGS)
     told: list[Alert] = []
     for number, piece in enumerate(pieces(whole, range(0, len(whole), len(TAGS)))):
         told += watched.feed(ticked(piece))
@@ -178,7 +163,7 @@ def test_a_change_after_which_the_tag_says_no_more_is_told_when_its_bins_are_ove
     times_h, values = run.tags["agitation"]
     said = times_h < 10.4
     run = replace(run, tags={**run.tags, "agitation": (times_h[said], values[said])})
-    watched, told, unit_h = monitor(reference), [], 0.0
+    watched, told, unit_h = watching(reference, TAGS), [], 0.0
     for piece in pieces(stream_of(run, TAGS), range(0, 2 * HOURS * PER_HOUR, 2)):
         told += drifts(watched.feed(piece))
         if told:
@@ -191,7 +176,7 @@ def test_a_change_after_which_the_tag_says_no_more_is_told_when_its_bins_are_ove
 def test_a_batch_that_ends_is_judged_to_its_last_whole_bin(reference: ReferenceModel) -> None:
     run = run_of(99, at_h=10.02, change=-8.0)
     short = {name: (times_h[times_h < 10.3], values[times_h < 10.3]) for name, (times_h, values) in run.tags.items()}
-    watched = monitor(reference)
+    watched = watching(reference, TAGS)
     told = watched.feed(stream_of(replace(run, tags=short), TAGS))
     assert drifts(told) == []
     assert drifts(watched.close(START_US + round(10.35 * US_PER_H)))[0].detector == STEP
@@ -204,7 +189,7 @@ def test_what_comes_too_late_for_its_bin_raises_nothing(reference: ReferenceMode
     held = (whole.tag_ids == 100) & (whole.source_times_us < START_US + 15 * US_PER_H)
     held &= whole.source_times_us > START_US + 5 * US_PER_H
     early = np.flatnonzero(whole.source_times_us <= START_US + 15 * US_PER_H)
-    watched = monitor(reference)
+    watched = watching(reference, TAGS)
     watched.feed(whole.at(early[~held[early]]))
     late = watched.feed(whole.at(np.flatnonzero(held)))
     assert [alert for alert in drifts(late) if alert.detector == STEP] == []
@@ -213,7 +198,7 @@ def test_what_comes_too_late_for_its_bin_raises_nothing(reference: ReferenceMode
 def test_a_change_in_blind_time_is_not_told_with_the_next_cell(reference: ReferenceModel) -> None:
     assert reference.trajectory is not None
     blind = replace(reference, trajectory=replace(reference.trajectory, blind=(Blind(phase="feed", hours=2.0),)))
-    watched = monitor(blind, lateness_s=900)
+    watched = watching(blind, TAGS, lateness_s=900)
     whole = stream_of(run_of(99, at_h=10.02, change=-8.0), TAGS)
     first = whole.source_times_us < START_US + 10 * US_PER_H
     watched.feed(whole.at(np.flatnonzero(first)))
