@@ -21,7 +21,7 @@ from store.readings import draft_readings
 from store.results import draft_result
 from store.sequences import draft_sequence
 
-SMALL = 4_096  # bytes of a payload that is looked at together with others
+SMALL = 320  # bytes of a payload that is looked at together with others: beyond it as many looks are as fast
 
 log = structlog.get_logger()
 

@@ -21,7 +21,8 @@ SHALLOW_BYTES = 2 * MOST_LEVELS  # each level opens and closes; what is no longe
 def needs_care(payloads: Iterable[bytes]) -> bool:
     """Whether any of these payloads may hold a number that the fast reader rounds or a text that cannot be stored.
 
-    One look at a thousand of them together takes a tenth of the time that as many looks take.
+    One look at a thousand of them together takes a third of the time of as many looks where they are of 100 bytes, half
+    of it at 230, as much at 430 and more beyond.
     """
     together = b" ".join(payloads)
     # A search by a pattern takes five times as long as this.
