@@ -36,6 +36,9 @@ from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
 
+# On the page of a batch: what its own course says is not to be looked for below what other batches say of it, nor this
+# below lost readings, which are many and say nothing of the process.
+STANDS_BELOW = {AlertKind.SIGNAL: 1, AlertKind.SILENCE: 2}
 BEFORE_H = 24.0  # what was done a day before an alert began may be its cause
 
 router = APIRouter(include_in_schema=False)
@@ -190,8 +193,7 @@ def _batch(connection: Reading, actor: Actor, name: str) -> dict[str, object]:
     made = batch_row(connection, name)
     return {
         "batch": read_batch(connection, name, identity="identity" in actor.roles),
-        # Lost readings are many and say nothing of the process: what does is not to be looked for below them.
-        "alerts": sorted(read_batch_alerts(connection, name), key=lambda alert: alert.kind is AlertKind.SILENCE),
+        "alerts": sorted(read_batch_alerts(connection, name), key=lambda alert: STANDS_BELOW.get(alert.kind, 0)),
         "corrections": read_corrections(connection, made["batch_id"], below=BIGGEST_ID, limit=20),
         "results": read_results(connection, made),
         "stated": [row for row in read_stated(connection, made["batch_id"]) if not row.superseded],

@@ -1,5 +1,6 @@
 """Charts over batches on JSON and page, and who may draft limits and put them to use."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from psycopg.types.json import Jsonb
 from analytics.charts import follow_charts
 from analytics.intake import Stretch
 from tests.api.conftest import PEOPLE, Tokens, sign_in
-from tests.api.seed import Plant, add_batch, add_event, add_result
+from tests.api.seed import Plant, add_alert, add_batch, add_event, add_result
 from tests.fix_postgres import Database
 
 ORIGIN = {"Origin": "http://plant.example"}
@@ -53,14 +54,20 @@ def begin(client: TestClient, plant: Plant, database: Database, **wanted: Any) -
     """Limits of eight batches in use, and a ninth batch far below them; the chart."""
     batches(plant, *VALUES)
     sign_in(client, "mia")
+    chart = limits_in_use(client, **wanted)
+    batches(plant, "60", first=8)
+    analyse(plant, database)
+    return chart
+
+
+def limits_in_use(client: TestClient, **wanted: Any) -> int:
+    """Limits drafted from the batches and put to use; the chart."""
     drafted = client.post("/v1/charts/limits", json=WANTED | wanted, headers=ORIGIN)
     assert drafted.status_code == 201, drafted.text
     used = client.post(
         f"/v1/charts/limits/{drafted.json()['control_limit']}/use", json={"reason": "reviewed"}, headers=ORIGIN
     )
     assert used.status_code == 200, used.text
-    batches(plant, "60", first=8)
-    analyse(plant, database)
     chart: int = drafted.json()["chart"]
     return chart
 
@@ -181,6 +188,22 @@ def test_a_signal_reaches_the_queue_and_the_batch_it_is_about_and_no_tile_of_the
     assert [(row["title"], row["batch"], row["unit"]) for row in flat] == [("signal · CT-8", "CT-8", None)]
     bearer = {"Authorization": f"Bearer {tokens.floor}"}
     assert anonymous.get("/grafana/floor/alerts", headers=bearer).json() == []
+
+
+def test_what_the_course_of_a_batch_says_stands_above_what_other_batches_say_of_it(
+    anonymous: TestClient, people: None, plant: Plant, database: Database
+) -> None:
+    batches(plant, *VALUES)
+    sign_in(anonymous, "mia")
+    limits_in_use(anonymous)
+    batches(plant, "60", first=8)
+    drift = add_alert(plant, "CT-8")
+    analyse(plant, database)
+    silence = add_alert(plant, "CT-8", kind="silence")
+    (signal,) = anonymous.get("/v1/alerts", params={"kind": "signal"}).json()["items"]
+    assert drift < signal["alert"] < silence
+    shown = re.findall(r'<a href="/alerts/(\d+)">', anonymous.get("/batches/CT-8").text)
+    assert list(dict.fromkeys(map(int, shown))) == [drift, signal["alert"], silence]
 
 
 def test_a_corrected_result_withdraws_the_alert_on_every_page_that_shows_it(
