@@ -64,6 +64,33 @@ def test_detect_3_the_page_of_a_held_tag_shows_the_bins_its_score_follows_from(
     assert "Bins of the sudden change" not in page
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"layer": "loop", "jump": 0.125, "jump_sd": 8.5, "answer_sd": 5.25, "score": 5.25, "limit": 4.5},
+        {
+            "layer": "level",
+            "level": 24.75,
+            "low": 30.25,
+            "high": 31.5,
+            "sd": 0.5,
+            "excess": -11,
+            "score": -11,
+            "limit": 7,
+        },
+    ],
+)
+def test_detect_3_the_page_of_an_alert_of_an_open_cell_shows_its_bin_and_says_why_there_is_no_cell(
+    review: TestClient, plant: Plant, alert: int, row: dict[str, float | str]
+) -> None:
+    bins = [{"tag": "pH", "cell": 62, "bin_end_h": 31.0, "value": 7.0625} | row]
+    plant.do("UPDATE alert_update SET cells = %s WHERE alert_id = %s", Jsonb(bins), alert)
+    page = review.get(f"/alerts/{alert}").text
+    table = page[page.index("bin until") : page.index("<h2>Cells</h2>")]
+    assert {">31 h</td>", f">{row['score']}</td>", f">{row['limit']}</td>"} <= set(re.findall(r">[^<>]*</td>", table))
+    assert "It was told before a cell of it had closed." in page
+
+
 def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:

@@ -83,6 +83,19 @@ def test_a_jump_that_its_controller_answers_is_told_within_minutes(reference: Re
     assert first.sentence.endswith("check the electrode.")
 
 
+def test_DETECT_3_an_alert_of_a_jump_carries_the_bin_from_which_its_score_follows(reference: ReferenceModel) -> None:
+    run = run_of(99, jump=0.1)
+    first = by_loop(reference, run)[0]
+    row = first.cells[0]
+    assert (row["tag"], row["layer"]) == ("pH", LOOP)
+    assert float(row["bin_end_h"]) <= first.phase_time_h
+    times_h, values = run.tags["pH"]
+    assert float(row["value"]) in values[(times_h >= JUMP_H) & (times_h < float(row["bin_end_h"]))]
+    assert float(row["jump"]) == pytest.approx(0.1, abs=0.03)
+    assert row["score"] == min(float(row["jump_sd"]), float(row["answer_sd"]))
+    assert (row["score"], row["limit"]) == (first.score, first.limit)
+
+
 def test_a_wild_reading_that_the_controller_does_not_answer_raises_nothing(reference: ReferenceModel) -> None:
     assert by_loop(reference, run_of(99, wild=0.3)) == []
 
