@@ -64,7 +64,7 @@ class AssayWatch:
         """Look at the rest of what was offered."""
         if len(self._positions):
             self.take(int(self._positions[-1]) + 1)
-        self._nothing_offered()
+            self._nothing_offered()
 
     def to_bytes(self) -> bytes:
         """The online readings around possible draws."""

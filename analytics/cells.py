@@ -8,17 +8,18 @@ anywhere gives the same cells, bit for bit.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
 
 from analytics.grid import Grid
 from analytics.packing import pack, unpack
-from analytics.segment import Floats, Int32s, Int64s, Segment, Tick
+from analytics.segment import Bools, Floats, Int32s, Int64s, Segment, Tick
 from store.model.reading import Quality
 
 NEVER_US = -(1 << 62)
 BAD = int(Quality.BAD)
+NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Reduction:
     """What a segment did."""
 
     closed: list[ClosedCell]  # in order of index; values are in order of slot
+    usable: Bools  # readings whose quality is not bad
     late: Int64s  # positions of readings whose cell had been closed before them
     watermark_us: Int64s  # after each reading
     ended_us: int  # the watermark after the tick
@@ -69,38 +71,17 @@ class CellReducer:
 
     def feed(self, segment: Segment, slots: Int32s) -> Reduction:
         """Take a segment whose readings belong to `slots` (same length)."""
-        count = len(segment)
-        if count:
-            times = segment.source_times_us
-            # A clock that nobody watches, or one that runs ahead of the plant's, must not close everybody's cells.
-            told = np.where(slots >= 0, times, NEVER_US)
-            capped = told if self.ceiling_us is None else np.minimum(told, self.ceiling_us)
-            reached = np.maximum(np.maximum.accumulate(capped), self.watermark_us)
-            before = np.empty(count, np.int64)
-            before[0] = self.watermark_us
-            before[1:] = reached[:-1]
-            cells = (times - self.start_us) // self.grid.width_us
-            closed_before = np.maximum(self._closed_at(before), self.closed)
-            known = (slots >= 0) & (cells >= 0)
-            late = np.flatnonzero(known & (cells < closed_before))
-            usable = segment.qualities != BAD
-            taken = np.flatnonzero(known & (cells >= closed_before) & usable)
-            if len(late):
-                np.add.at(self.late_counts, slots[late], 1)
-                first_us, last_us = int(before[late[0]]), int(before[late[-1]])
-                self._late_us = (first_us if self._late_us is None else self._late_us[0], last_us)
-            if len(taken):
-                # Adding zero turns −0.0 into 0.0, which would otherwise keep the order of arrival in its sign.
-                self._pending.append((cells[taken], slots[taken], segment.values[taken] + 0.0))
-            self.watermark_us = int(reached[-1])
-        else:
-            reached = np.empty(0, np.int64)
-            late = np.empty(0, np.int64)
+        usable = segment.qualities != BAD
+        reached = late = NOBODY
+        if len(segment):
+            reached, late = self._take(segment, slots, usable)
         if segment.tick is not None:
             tick = segment.tick
             self.watermark_us = max(self.watermark_us, tick.plant_time_us - tick.transport_allowance_us)
             self.hold_back(tick)
-        return Reduction(closed=self._close(reached), late=late, watermark_us=reached, ended_us=self.watermark_us)
+        return Reduction(
+            closed=self._close(reached), usable=usable, late=late, watermark_us=reached, ended_us=self.watermark_us
+        )
 
     @property
     def late(self) -> Late:
@@ -117,7 +98,7 @@ class CellReducer:
     def finish(self, ended_us: int) -> list[ClosedCell]:
         """Close every cell that ended before the batch did; what is left of the last one is not judged."""
         until = (ended_us - self.start_us) // self.grid.width_us
-        return self._close_until(until, np.empty(0, np.int64))
+        return self._close_until(until, NOBODY)
 
     def to_bytes(self) -> bytes:
         """Canonical state: pending readings are ordered by cell, slot and value."""
@@ -163,14 +144,50 @@ class CellReducer:
             reducer._pending = [(arrays["cells"], arrays["slots"], arrays["values"])]
         return reducer
 
-    def _closed_at(self, watermark_us: Int64s) -> Int64s:
-        """How many cells are closed at each watermark."""
-        since = watermark_us - self.start_us - self.lateness_us
-        return since // self.grid.width_us
+    def _take(self, segment: Segment, slots: Int32s, usable: Bools) -> tuple[Int64s, Int64s]:
+        """The watermark after each reading, and the positions of those whose cell had been closed before them."""
+        times = segment.source_times_us
+        watched = slots >= 0
+        all_watched = np.count_nonzero(watched) == len(slots)
+        # A clock that nobody watches, or one that runs ahead of the plant's, must not close everybody's cells.
+        told = times if all_watched else np.where(watched, times, NEVER_US)
+        capped = told if self.ceiling_us is None else np.minimum(told, self.ceiling_us)
+        reached: Int64s = np.maximum(np.maximum.accumulate(capped), self.watermark_us)
+        before_us, self.watermark_us = self.watermark_us, int(reached[-1])
+        cells = (times - self.start_us) // self.grid.width_us
+        late = NOBODY
+        taken = usable
+        # Nearly always all of a segment is watched and in time, which the watermark behind it tells at once.
+        if not all_watched or int(np.minimum.reduce(cells)) < max(self._closed_at(self.watermark_us), self.closed, 0):
+            before = np.concatenate(([before_us], reached[:-1]))
+            closed_before = np.maximum(self._closed_at(before), self.closed)
+            known = watched & (cells >= 0)
+            late = np.flatnonzero(known & (cells < closed_before))
+            taken = known & (cells >= closed_before) & usable
+            if len(late):
+                np.add.at(self.late_counts, slots[late], 1)
+                first_us, last_us = int(before[late[0]]), int(before[late[-1]])
+                self._late_us = (first_us if self._late_us is None else self._late_us[0], last_us)
+        # Adding zero turns −0.0 into 0.0, which would otherwise keep the order of arrival in its sign.
+        pending = cells, slots, segment.values + 0.0
+        if np.count_nonzero(taken) < len(taken):
+            pending = pending[0][taken], pending[1][taken], pending[2][taken]
+        if len(pending[0]):
+            self._pending.append(pending)
+        return reached, late
+
+    @overload
+    def _closed_at(self, watermark_us: int) -> int: ...
+
+    @overload
+    def _closed_at(self, watermark_us: Int64s) -> Int64s: ...
+
+    def _closed_at(self, watermark_us: int | Int64s) -> int | Int64s:
+        """How many cells are closed at a watermark."""
+        return (watermark_us - self.start_us - self.lateness_us) // self.grid.width_us
 
     def _close(self, reached: Int64s) -> list[ClosedCell]:
-        since = self.watermark_us - self.start_us - self.lateness_us
-        return self._close_until(since // self.grid.width_us, reached)
+        return self._close_until(self._closed_at(self.watermark_us), reached)
 
     def _close_until(self, until: int, reached: Int64s) -> list[ClosedCell]:
         first = self.closed

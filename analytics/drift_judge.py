@@ -110,9 +110,9 @@ class DriftJudge:
         self.assays.take(closed.position + 1)  # what an alert says of samples must not depend on the segment
         judged = not self._blind.cover(closed.end_us)
         scores = self._sudden.note(closed, self.path.bin_at(closed.at, self.steps.width_us), judged=judged)
-        ratios = np.nan_to_num(np.abs(scores) / self.course.limits, nan=-1.0)
+        ratios = np.abs(scores) / self.course.limits
         told = ratios >= 1.0  # what else is beyond was told with its cell, or is blind
-        if not judged or not told.any() or not self.course.values:
+        if not judged or not np.count_nonzero(told) or not self.course.values:
             return []
         beyond: Bools = told.any(axis=0)
         for slot in np.flatnonzero(beyond).tolist():

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.cells import BAD, CellReducer, ClosedCell, Late
+from analytics.cells import CellReducer, ClosedCell, Late
 from analytics.context import Context
 from analytics.departure_judge import DepartureJudge
 from analytics.departures import ComparedPoint, Departure
@@ -140,7 +140,7 @@ class BatchMonitor:
         segment = segment.in_journal_order()
         slots = self._slots.of(segment)
         reduction = self._reducer.feed(segment, slots)
-        usable = segment.qualities != BAD
+        usable = reduction.usable
         steps = self._floor.look(
             segment,
             slots=slots,
@@ -154,9 +154,7 @@ class BatchMonitor:
             )
             steps += [
                 Step(closed.position, STEP_RANK, number, partial(self._drift.stepped, closed))
-                for number, closed in enumerate(
-                    self._drift.steps.closed(segment, reduction, slots=slots, usable=usable)
-                )
+                for number, closed in enumerate(self._drift.steps.closed(segment, reduction, slots=slots))
             ]
         steps += [
             Step(cell.closed_at, CELL_RANK, number, partial(self._judge, cell))

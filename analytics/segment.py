@@ -61,7 +61,8 @@ class Segment:
             return self
         entries, times, tags = self.ordinals, self.source_times_us, self.tag_ids
         next_tag = (times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (tags[1:] > tags[:-1]))
-        if ((entries[1:] > entries[:-1]) | ((entries[1:] == entries[:-1]) & next_tag)).all():
+        in_order = (entries[1:] > entries[:-1]) | ((entries[1:] == entries[:-1]) & next_tag)
+        if np.count_nonzero(in_order) == len(in_order):
             return self
         order = np.lexsort((self.tag_ids, self.source_times_us, self.ordinals))
         return replace(self.at(order), tick=self.tick)

@@ -22,6 +22,8 @@ class Slots:
         """The slot of every reading, −1 for tags nobody watches and for readings before the batch."""
         if not len(self._sorted_ids):
             return np.full(len(segment), -1, np.int32)
-        at = np.minimum(np.searchsorted(self._sorted_ids, segment.tag_ids), len(self._sorted_ids) - 1)
+        at = self._sorted_ids[:-1].searchsorted(segment.tag_ids)  # at most the last
         watched = (self._sorted_ids[at] == segment.tag_ids) & (segment.source_times_us >= self._start_us)
-        return np.where(watched, self._order[at], np.int32(-1))
+        slots: Int32s = self._order[at]
+        slots[~watched] = -1
+        return slots

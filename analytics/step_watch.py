@@ -5,10 +5,11 @@ bins have been, and none that lies behind it.
 """
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
-from analytics.cells import NEVER_US, Reduction
+from analytics.cells import NEVER_US, NOBODY, Reduction
 from analytics.detectors.step import StepCourse
 from analytics.packing import pack, unpack
 from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
@@ -38,56 +39,76 @@ class StepWatch:
         self._lateness_us = lateness_us
         self._watermark_us = NEVER_US
         self._closed = 0  # bins with a smaller number are closed
-        self._open: list[tuple[Int64s, Int64s, Floats]] = []  # bins, slots and values, as they came
+        self._open: list[tuple[Int64s, Floats]] = []  # bin × tags + slot, and the value, as they came
+        self._waiting: list[tuple[Int64s, Int32s, Floats, Bools]] = []  # times, slots, values, usable: not looked at
 
-    def closed(self, segment: Segment, reduction: Reduction, *, slots: Int32s, usable: Bools) -> list[ClosedBin]:
+    def closed(self, segment: Segment, reduction: Reduction, *, slots: Int32s) -> list[ClosedBin]:
         """The bins that a segment in journal order closes, by the time to which it was reduced."""
         if not self._any:
             return []
-        positions = np.flatnonzero(self._watched[slots] & usable)
-        if len(positions):
-            bins = (segment.source_times_us[positions] - self._start_us) // self.width_us
-            # Nearly always the whole segment is in time, which the watermark behind it tells at once.
-            if bins.min() < max(self._closed_at(int(reduction.watermark_us[-1])), self._closed):
-                before = np.where(positions > 0, reduction.watermark_us[positions - 1], self._watermark_us)
-                closed = (before - self._start_us - self._lateness_us) // self.width_us
-                in_time = bins >= np.maximum(closed, self._closed)
-                positions, bins = positions[in_time], bins[in_time]
-            self._open.append((bins, slots[positions].astype(np.int64), segment.values[positions] + 0.0))
-        self._watermark_us = reduction.ended_us
-        return self._close_until(self._closed_at(self._watermark_us), reduction.watermark_us)
+        before_us, self._watermark_us = self._watermark_us, reduction.ended_us
+        if len(segment):
+            self._waiting.append((segment.source_times_us, slots, segment.values, reduction.usable))
+        until = self._closed_at(self._watermark_us)
+        if until <= self._closed:
+            return []
+        reached_us = reduction.watermark_us
+        if len(segment):
+            self._look(self._closed_at(np.concatenate(([before_us], reached_us[:-1]))))
+        return self._close_until(until, reached_us)
 
     def finish(self, ended_us: int) -> list[ClosedBin]:
         """Close every bin that ended before the batch did."""
-        return self._close_until((ended_us - self._start_us) // self.width_us, np.empty(0, np.int64))
+        return self._close_until((ended_us - self._start_us) // self.width_us, NOBODY)
 
     def to_bytes(self) -> bytes:
         """Unit time and the open bins; values in order, because that of their arrival does not matter."""
-        bins, slots, values = self._in_order()
-        first, counts = _runs(bins, slots)
+        keys, values = self._in_order()
+        first, counts = _runs(keys)
         return pack(
             "step watch",
-            1,
+            2,
             {"watermark_us": self._watermark_us, "closed": self._closed},
-            {"keys": np.array([bins[first], slots[first]]).T, "counts": counts, "values": values},
+            {"keys": keys[first], "counts": counts, "values": values},
         )
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("step watch", 1, data)
+        fields, arrays = unpack("step watch", 2, data)
         self._watermark_us, self._closed = fields["watermark_us"], fields["closed"]
-        keys = np.repeat(arrays["keys"], arrays["counts"], axis=0)
-        self._open = [(keys[:, 0], keys[:, 1], arrays["values"])]
+        self._open = [(np.repeat(arrays["keys"], arrays["counts"]), arrays["values"])]
 
-    def _in_order(self) -> tuple[Int64s, Int64s, Floats]:
+    def _look(self, closed_before: Int64s) -> None:
+        """Take what waits into its bins, unless they are closed. No bin closed since it came but for the last of it.
+
+        For those readings `closed_before` says how many bins were closed before each.
+        """
+        times_us, slots, values, usable = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
+        self._waiting = []
+        bins = (times_us - self._start_us) // self.width_us
+        closed = np.full(len(bins), self._closed)
+        last = closed[len(bins) - len(closed_before) :]
+        np.maximum(last, closed_before, out=last)
+        taken = self._watched[slots] & usable & (bins >= closed)
+        self._open.append(((bins * self._tags + slots)[taken], values[taken] + 0.0))
+
+    def _in_order(self) -> tuple[Int64s, Floats]:
         """What is open, ordered by bin, slot and value, so that the order of arrival does not matter."""
+        if self._waiting:
+            self._look(NOBODY)
         if not self._open:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        bins, slots, values = (np.concatenate(column) for column in zip(*self._open, strict=True))
-        order = np.lexsort((values, slots, bins))
-        return bins[order], slots[order], values[order]
+            return NOBODY, np.empty(0)
+        keys, values = (np.concatenate(column) for column in zip(*self._open, strict=True))
+        order = np.lexsort((values, keys))
+        return keys[order], values[order]
 
-    def _closed_at(self, watermark_us: int) -> int:
+    @overload
+    def _closed_at(self, watermark_us: int) -> int: ...
+
+    @overload
+    def _closed_at(self, watermark_us: Int64s) -> Int64s: ...
+
+    def _closed_at(self, watermark_us: int | Int64s) -> int | Int64s:
         """How many bins are closed at a watermark."""
         return (watermark_us - self._start_us - self._lateness_us) // self.width_us
 
@@ -95,16 +116,19 @@ class StepWatch:
         if until <= self._closed:
             return []
         self._closed = until
-        bins, slots, values = self._in_order()
-        due = int(np.searchsorted(bins, until))
-        self._open = [(bins[due:], slots[due:], values[due:])]
-        first, counts = _runs(bins[:due], slots[:due])
-        numbers, row = np.unique(bins[first], return_inverse=True)
+        keys, values = self._in_order()
+        due = int(keys.searchsorted(until * self._tags))
+        self._open = [(keys[due:], values[due:])]
+        first, counts = _runs(keys[:due])
+        bins = keys[first] // self._tags
+        begins, _ = _runs(bins)
+        numbers = bins[begins]
         rows = np.full((len(numbers), self._tags), np.nan)
         lower, upper = values[first + (counts - 1) // 2], values[first + counts // 2]
-        rows[row, slots[first]] = lower + (upper - lower) * 0.5  # the median as cells have it
+        at = numbers.searchsorted(bins) * self._tags + keys[first] % self._tags
+        rows.ravel()[at] = lower + (upper - lower) * 0.5  # the median as cells have it
         ends = self._start_us + (numbers + 1) * self.width_us
-        positions = np.searchsorted(reached_us, ends + self._lateness_us, side="left")
+        positions = reached_us.searchsorted(ends + self._lateness_us)
         return [
             ClosedBin(position=position, at=at, end_us=end_us, values=values_now)
             for position, at, end_us, values_now in zip(
@@ -113,9 +137,11 @@ class StepWatch:
         ]
 
 
-def _runs(bins: Int64s, slots: Int64s) -> tuple[Int64s, Int64s]:
-    """Where the values of each slot in each bin begin, of ordered ones, and how many they are."""
-    begins = np.ones(len(bins), np.bool_)
-    begins[1:] = (bins[1:] != bins[:-1]) | (slots[1:] != slots[:-1])
-    first = np.flatnonzero(begins).astype(np.int64)
-    return first, np.diff(np.append(first, len(bins)))
+def _runs(keys: Int64s) -> tuple[Int64s, Int64s]:
+    """Where each of some ordered keys begins, and how often it comes."""
+    begins = np.ones(len(keys), np.bool_)
+    begins[1:] = keys[1:] != keys[:-1]
+    first = begins.nonzero()[0]
+    counts = np.empty_like(first)
+    counts[:-1], counts[-1:] = first[1:] - first[:-1], len(keys) - first[-1:]
+    return first, counts

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.detectors.bin_memory import BinMemory, in_sd, outside
+from analytics.detectors.bin_memory import BinMemory, in_sd, outside, spoken
 from analytics.packing import pack, unpack
 from analytics.segment import Floats
 
@@ -76,10 +76,10 @@ class Level:
         """
         course, last = self._course, self._memory.last
         place = at if position is None else position
-        spoke = np.flatnonzero(~np.isnan(values))
+        spoke = spoken(values)
         gap = at - last.bins[spoke, -1]
         last.push(spoke, at, place, values[spoke])
-        excess = np.full(len(spoke), np.nan)
+        excess = np.full(len(gap), np.nan)
         if 0 <= place < len(course.sd):
             first = last.bins[spoke, -NOW]
             level = np.sort(last.values[spoke, -NOW:], axis=1)[:, NOW // 2]

@@ -42,20 +42,22 @@ class QualityWatch:
         self._since_us = np.full(len(delays_us), NEVER_US, np.int64)
         self._readings = np.zeros(len(delays_us), np.int64)
         self._open = np.zeros(len(delays_us), np.bool_)
+        self._doubtful = False  # whether any tag's last reading was bad
 
     def update(
         self, *, slots: Int32s, times_us: Int64s, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]
     ) -> list[Doubt]:
         """Doubts begun or ended by these readings, in journal order. Slot −1 is ignored."""
-        bad = ~usable & (slots >= 0)
-        if not bad.any() and not self._readings.any():
+        if not self._doubtful and np.count_nonzero(usable) == len(usable):
             return []
+        bad = ~usable & (slots >= 0)
         touched = set(slots[bad].tolist()) | set(np.flatnonzero(self._readings).tolist())
         events: list[Doubt] = []
         for slot in sorted(touched):
             if self._delays_us[slot] >= 0:
                 for position in np.flatnonzero(slots == slot).tolist():
                     events += self._follow(slot, position, int(times_us[position]), usable=bool(usable[position]))
+        self._doubtful = bool(self._readings.any())
         return sorted(events, key=lambda event: (event.position, event.slot))
 
     def to_bytes(self) -> bytes:
@@ -66,6 +68,7 @@ class QualityWatch:
         """This watch in the state those bytes describe."""
         _, arrays = unpack("quality", 1, data)
         self._since_us, self._readings, self._open = arrays["since"], arrays["readings"], arrays["open"]
+        self._doubtful = bool(self._readings.any())
         return self
 
     def _follow(self, slot: int, position: int, time_us: int, *, usable: bool) -> list[Doubt]:

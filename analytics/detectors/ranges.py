@@ -75,6 +75,7 @@ class RangeWatch:
         self._last_outside_us = np.full(count, NEVER_US, np.int64)
         self._last_value = np.zeros(count)
         self._open = np.zeros(count, np.bool_)
+        self._busy = False  # whether anything is open or being confirmed
 
     def update(
         self, *, slots: Int32s, times_us: Int64s, values: Floats, usable: np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -84,7 +85,7 @@ class RangeWatch:
             return []
         watched = usable & (slots >= 0)
         outside = watched & ((values < self._low[slots]) | (values > self._high[slots]))
-        if not outside.any() and not self._run.any() and not self._open.any():
+        if not self._busy and not np.count_nonzero(outside):
             return []
         touched = set(slots[outside].tolist())
         events: list[Excursion | Spike] = []
@@ -92,6 +93,7 @@ class RangeWatch:
             if bound.slot in touched or self._run[number] or self._open[number]:
                 positions = np.flatnonzero(watched & (slots == bound.slot))
                 events += self._follow(number, positions, times_us, values)
+        self._busy = bool(self._run.any() or self._open.any())
         return sorted(events, key=lambda event: (event.position, event.bound))
 
     def to_bytes(self) -> bytes:
@@ -115,6 +117,7 @@ class RangeWatch:
         self._run, self._onset_us = arrays["run"], arrays["onset"]
         self._last_outside_us, self._last_value = arrays["last"], arrays["value"]
         self._open = arrays["open"]
+        self._busy = bool(self._run.any() or self._open.any())
         return self
 
     def _follow(self, number: int, positions: Int64s, times_us: Int64s, values: Floats) -> list[Excursion | Spike]:

@@ -39,22 +39,25 @@ class SilenceWatch:
         self._delays_us = delays_us
         self._last_us = np.full(len(delays_us), start_us, np.int64)
         self.silent = np.zeros(len(delays_us), np.bool_)
+        self._due_us = NEVER_US  # before it nobody falls silent, and nobody is; found anew where it is passed
 
     def update(self, *, slots: Int32s, times_us: Int64s, reached_us: Int64s, watermark_us: int) -> list[Hush]:
         """Who fell silent or spoke again, in journal order.
 
         `reached_us` is the watermark after each reading, `watermark_us` the one after the tick that followed.
         """
-        owed = self._delays_us >= 0
-        due = self._last_us + self._delays_us
-        if not self.silent.any() and not (owed & (due <= watermark_us)).any():
+        if watermark_us >= self._due_us:
+            due = (self._last_us + self._delays_us)[self._delays_us >= 0]
+            self._due_us = NEVER_US if self.silent.any() else int(np.min(due, initial=-NEVER_US))
+        if watermark_us < self._due_us:
             known = slots >= 0
             np.maximum.at(self._last_us, slots[known], times_us[known])
             return []
+        self._due_us = NEVER_US
         events: list[Hush] = []
         for slot in range(len(self._delays_us)):
             positions = np.flatnonzero(slots == slot)
-            if owed[slot]:
+            if self._delays_us[slot] >= 0:
                 events += self._follow(slot, positions, times_us, reached_us, watermark_us)
             elif len(positions):
                 self._last_us[slot] = max(int(self._last_us[slot]), int(times_us[positions].max()))
@@ -67,7 +70,7 @@ class SilenceWatch:
     def restore(self, data: bytes) -> Self:
         """This watch in the state those bytes describe."""
         _, arrays = unpack("silence", 1, data)
-        self._last_us, self.silent = arrays["last"], arrays["silent"]
+        self._last_us, self.silent, self._due_us = arrays["last"], arrays["silent"], NEVER_US
         return self
 
     def _follow(

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from analytics.detectors.bin_memory import CONFIRM_WITHIN, BinMemory, Slots, in_sd, outside
+from analytics.detectors.bin_memory import CONFIRM_WITHIN, BinMemory, Slots, in_sd, outside, spoken
 from analytics.packing import pack, unpack
 from analytics.segment import Bools, Floats
 
@@ -95,14 +95,11 @@ class Step:
         """
         place = at if position is None else position
         last = self._memory.last
-        spoke = np.flatnonzero(~np.isnan(values))
+        spoke = spoken(values)
         gap = at - last.bins[spoke, -1]
         last.push(spoke, at, place, values[spoke])
-        excess = np.full(len(spoke), np.nan)
-        first = last.bins[spoke, -KEPT]
-        if 0 <= place < len(self._course.sd):
-            can = (first >= 0) & (at - first < LONGEST)
-            excess[can] = self._excesses(at, place, spoke[can])
+        known = 0 <= place < len(self._course.sd)
+        excess = self._excesses(at, place, spoke) if known else np.full(len(gap), np.nan)
         score = self._memory.confirmed(spoke, excess, gap=gap, tags=len(values))
         if judged:
             self._memory.raise_peaks(score)
@@ -110,13 +107,16 @@ class Step:
 
     def _excesses(self, at: int, place: int, slots: Slots) -> Floats:
         course = self._course
-        values = self._memory.last.values[slots, -KEPT:]
+        last = self._memory.last
+        values, first = last.values[slots, -KEPT:], last.bins[slots, -KEPT]
         before = np.sort(values[:, :BEFORE], axis=1)[:, BEFORE // 2]
         now = np.sort(values[:, BEFORE:], axis=1)[:, NOW // 2]
         low, high = course.low[place, slots], course.high[place, slots]
-        beyond = outside(now - before, low, high)
-        self._heard[slots[~np.isnan(beyond)]] = at
-        self._changed[slots[np.abs(beyond) > course.unrest[place, slots]]] = at
+        can = (first >= 0) & (at - first < LONGEST)
+        beyond = np.where(can, outside(now - before, low, high), np.nan)
+        self._heard[slots] = np.where(np.isnan(beyond), self._heard[slots], at)
+        changed = np.abs(beyond) > course.unrest[place, slots]
+        self._changed[slots] = np.where(changed, at, self._changed[slots])
         excess = in_sd(beyond, course.sd[place, slots])
         if self._alone.any():
             excess = np.where(self._alone[slots] & ~self.calm(at)[slots], np.nan, excess)
