@@ -77,8 +77,7 @@ class Learner:
     ) -> tuple[Trajectory, dict[str, Family], Budget, list[Trajectory]]:
         """Relations from all runs; limits from every run scored by the others. Families by name, in order.
 
-        Last what was learned without each run, with the limits that the others set; of the families that rest on whole
-        courses only the scores are, and they watch nothing there.
+        Last what was learned without each run, with the limits that the others set.
         """
         values, steps, course, places = self._begin(runs)
         own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
@@ -157,8 +156,9 @@ class Learner:
         for run, fitted in enumerate(fitted_without):
             limits = limits_without(families, run, self.alpha)
             pairs = fitted_pairs(assays, without=run)
-            without_each[run] = with_limits(without_each[run], limits, fitted, pairs, self.tags)
-        return courses.added_to(course, limits_of_all, self.tags), families, budget, without_each
+            one = with_limits(without_each[run], limits, fitted, pairs, self.tags)
+            without_each[run] = courses.without_each[run].added_to(one, limits, self.tags)
+        return courses.of_all.added_to(course, limits_of_all, self.tags), families, budget, without_each
 
     def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory, RunsOnCourse]:
         values = cells_of_runs(runs, self.grid, self.tags)

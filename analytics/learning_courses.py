@@ -4,7 +4,7 @@ Every family is scored as the others are: each batch by what was learned without
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,22 +31,32 @@ LAG_SHARE = 0.04  # of the course: by how much batches are ahead or behind, befo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Courses:
-    """What was learned, and the largest scores of left-out batches by family; a family without an entry is unknown."""
+class FittedCourses:
+    """What was learned of whole courses; None is unknown."""
 
     components: FittedComponents | None = None
     own_past: FittedPast | None = None
     maturity: FittedMaturity | None = None
-    families: dict[str, Family] = field(default_factory=dict)
 
     def added_to(self, course: Trajectory, limits: Mapping[str, Floats], tags: Sequence[str]) -> Trajectory:
-        """The trajectory with what was learned and the limits of these families, as rows of `tags`."""
+        """The trajectory with what was learned and the limits of its families, as rows of `tags`."""
         rows = dict(course.limits)
-        for name in self.families:
-            part = {OWN_PAST: None, PACE: self.maturity}.get(name, self.components)
-            # A number of the batch has one limit, for each tag that has a part in it.
-            rows[name] = limits[name] if part is None else np.where(np.isin(tags, part.tags), limits[name][0], np.nan)
+        parts = {HOTELLING_T2: self.components, SPE: self.components, OWN_PAST: self.own_past, PACE: self.maturity}
+        for name, part in parts.items():
+            if part is not None and name in limits:
+                # A number of the batch has one limit, for each tag that has a part in it.
+                of_tags = limits[name] if name == OWN_PAST else limits[name][0]
+                rows[name] = np.where(np.isin(tags, part.tags), of_tags, np.nan)
         return replace(course, limits=rows, components=self.components, own_past=self.own_past, maturity=self.maturity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Courses:
+    """What all batches taught, and what was learned without each; a family without an entry is unknown."""
+
+    of_all: FittedCourses
+    without_each: tuple[FittedCourses, ...]
+    families: dict[str, Family]  # the largest scores of left-out batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +74,25 @@ class CourseLearner:
 
     def learned(self, wanted: Collection[str]) -> Courses:
         """The wanted families, as far as the reference batches show what they need."""
-        if not wanted:
-            return Courses()
+        of_all, without_each = FittedCourses(), [FittedCourses() for _ in self.values]
         families: dict[str, Family] = {}
-        every = self._distances(None)
-        components = own_past = maturity = None
-        if {HOTELLING_T2, SPE} & set(wanted) and (components := self._components(every)) is not None:
-            families |= self._of_components([name for name in (HOTELLING_T2, SPE) if name in wanted])
+        distances = [name for name in (HOTELLING_T2, SPE) if name in wanted]
+        if distances and (components := self._components(self._distances(None))) is not None:
+            of_all = replace(of_all, components=components)
+            left_out, of_components = self._of_components(distances)
+            without_each = [replace(one, components=part) for one, part in zip(without_each, left_out, strict=True)]
+            families |= of_components
         if OWN_PAST in wanted:
-            own_past, families[OWN_PAST] = self._own_past(every)
-        if PACE in wanted:
-            maturity = self._maturity(None)
-            if maturity is not None:
-                maturity, families[PACE] = self._pace(maturity)
+            past, pasts, families[OWN_PAST] = self._own_past()
+            of_all = replace(of_all, own_past=past)
+            without_each = [replace(one, own_past=part) for one, part in zip(without_each, pasts, strict=True)]
+        if PACE in wanted and (maturity := self._maturity(None)) is not None:
+            maturity, maturities, families[PACE] = self._pace(maturity)
+            of_all = replace(of_all, maturity=maturity)
+            without_each = [replace(one, maturity=part) for one, part in zip(without_each, maturities, strict=True)]
         # Together they take the share of one family: what is watched besides must not blunt what is watched anyway.
         families = {name: replace(family, share=1.0 / len(families)) for name, family in families.items()}
-        return Courses(components=components, own_past=own_past, maturity=maturity, families=families)
+        return Courses(of_all=of_all, without_each=tuple(without_each), families=families)
 
     def _distances(self, without: int | None) -> Floats:
         """Z of all runs under the mean and SD of all but one, (runs, cells, tags)."""
@@ -129,12 +142,14 @@ class CourseLearner:
             rest=max(float(variances[count:].mean()), SMALLEST_VARIANCE),
         )
 
-    def _of_components(self, names: Sequence[str]) -> dict[str, Family]:
-        """The largest T² and SPE of every left-out run, (runs, 1) each."""
+    def _of_components(self, names: Sequence[str]) -> tuple[list[FittedComponents | None], dict[str, Family]]:
+        """The components without each run, and the largest T² and SPE of it under them, (runs, 1) each."""
+        without_each: list[FittedComponents | None] = []
         maxima = {name: np.full((len(self.values), 1), np.nan) for name in names}
         for run in range(len(self.values)):
             z = self._distances(run)
             fitted = self._components(np.delete(z, run, axis=0))
+            without_each.append(fitted)
             if fitted is None:
                 continue
             for name in names:
@@ -148,7 +163,7 @@ class CourseLearner:
                 )
                 scores = np.array([layer.update(cell, row) for cell, row in enumerate(z[run])])
                 maxima[name][run, 0] = np.fmax.reduce(largest(scores, self.judged))
-        return {name: Family(maxima=found, offset=ORDINARY_SD) for name, found in maxima.items()}
+        return without_each, {name: Family(maxima=found, offset=ORDINARY_SD) for name, found in maxima.items()}
 
     def _past(self, z: Floats, residual: Floats) -> FittedPast:
         """The space of the courses of z of runs by position, for every tag that carries a limit."""
@@ -173,23 +188,29 @@ class CourseLearner:
             residual_sd=residual[:, columns],
         )
 
-    def _own_past(self, every: Floats) -> tuple[FittedPast, Family]:
-        """The spaces of all runs, and the largest scores of every left-out run, (runs, tags)."""
+    def _own_past(self) -> tuple[FittedPast, list[FittedPast], Family]:
+        """The spaces of all runs, those without each, and the largest scores of every left-out run, (runs, tags)."""
         unscaled = np.ones((self.places.positions, len(self.tags)))
         span = self.grid.cells_in(self.constants.balance_window_h)
         residuals = np.empty_like(self.values)
+        spaces = []
         for run in range(len(self.values)):
             z = self._distances(run)
-            layer = self._past_layer(self._past(self._placed(z, run), unscaled), run)
+            spaces.append(self._past(self._placed(z, run), unscaled))
+            layer = self._past_layer(spaces[-1], run)
             residuals[run] = [layer.residual(cell, row) for cell, row in enumerate(z[run])]
         maxima = np.full((len(self.values), len(self.tags)), np.nan)
+        without_each = []
         for run, residual in enumerate(residuals):
-            scaled = residual / self.places.only(run).along(residual_sd(self._placed(residuals, run), span))[0]
+            of_others = residual_sd(self._placed(residuals, run), span)
+            without_each.append(replace(spaces[run], residual_sd=of_others[:, self.own]))
+            scaled = residual / self.places.only(run).along(of_others)[0]
             levels = ewma_levels(np.clip(scaled, -RESIDUAL_CLIP, RESIDUAL_CLIP), self.grid, self.constants.own_past_h)
             maxima[run] = largest(levels, self.judged)
         maxima[:, ~self.own] = np.nan
         placed = self.places.placed
-        return self._past(placed(every), residual_sd(placed(residuals), span)), Family(maxima=maxima)
+        of_all = self._past(placed(self._distances(None)), residual_sd(placed(residuals), span))
+        return of_all, without_each, Family(maxima=maxima)
 
     def _past_layer(self, fitted: FittedPast, run: int) -> OwnPast:
         return OwnPast(
@@ -218,11 +239,13 @@ class CourseLearner:
             pace_sd=np.ones(self.places.positions),
         )
 
-    def _pace(self, every: FittedMaturity) -> tuple[FittedMaturity, Family]:
-        """How fast reference batches went, and the largest score of every left-out run, (runs, 1)."""
+    def _pace(self, every: FittedMaturity) -> tuple[FittedMaturity, list[FittedMaturity | None], Family]:
+        """How fast reference batches went, of all and without each, and its largest score, (runs, 1)."""
         paces = np.full(self.values.shape[:2], np.nan)
+        without_each: list[FittedMaturity | None] = []
         for run, values in enumerate(self.values):
             fitted = self._maturity(run)
+            without_each.append(fitted)
             if fitted is not None:
                 layer = Pace(
                     fitted,
@@ -235,10 +258,13 @@ class CourseLearner:
                 paces[run] = [layer.pace_of(cell, row) for cell, row in enumerate(values)]
         maxima = np.full((len(paces), 1), np.nan)
         for run, pace in enumerate(paces):
-            mean, sd = (self.places.only(run).along(part)[0] for part in self._spread_of_pace(self._placed(paces, run)))
+            usual = self._spread_of_pace(self._placed(paces, run))
+            if (left_out := without_each[run]) is not None:
+                without_each[run] = replace(left_out, pace_mean=usual[0], pace_sd=usual[1])
+            mean, sd = (self.places.only(run).along(part)[0] for part in usual)
             maxima[run] = largest(np.clip((pace - mean) / sd, -PACE_CLIP, PACE_CLIP)[:, None], self.judged)
         mean, sd = self._spread_of_pace(self.places.placed(paces))
-        return replace(every, pace_mean=mean, pace_sd=sd), Family(maxima=maxima, offset=ORDINARY_SD)
+        return replace(every, pace_mean=mean, pace_sd=sd), without_each, Family(maxima=maxima, offset=ORDINARY_SD)
 
     def _spread_of_pace(self, paces: Floats) -> tuple[Floats, Floats]:
         mean, sd = spread_of(paces[:, :, None], np.zeros(1), self.grid.cells_in(self.constants.pace_window_h))

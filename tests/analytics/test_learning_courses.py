@@ -61,7 +61,7 @@ def test_a_template_asks_for_families_and_without_it_there_are_none(model: Refer
 
 
 def test_components_hold_nine_tenths_of_the_variance_and_are_orthonormal(learned: CourseLearner) -> None:
-    fitted = learned.learned({"spe"}).components
+    fitted = learned.learned({"spe"}).of_all.components
     assert fitted is not None
     held, count = fitted.variances.sum(), len(fitted.variances)
     rest = fitted.rest * (len(fitted.tags) - count)
@@ -76,7 +76,7 @@ def test_a_tag_that_is_read_now_and_then_has_no_part_in_the_components() -> None
     for run in runs:
         times_h, acid = run.tags["acid"]
         daily.append(replace(run, tags={**run.tags, "acid": (times_h[::144], acid[::144])}))
-    fitted = learner(daily).learned({"spe"}).components
+    fitted = learner(daily).learned({"spe"}).of_all.components
     assert fitted is not None
     assert fitted.tags == ("feed", "level", "pH")
 
@@ -90,6 +90,33 @@ def test_no_batch_sets_the_limit_it_is_judged_by(learned: CourseLearner) -> None
     before, after = (one.learned(set(Further)).families for one in (learned, learner(runs)))
     for name in ("spe", "own_past"):
         assert np.nanmax(after[name].maxima[3]) > 2.0 * np.nanmax(before[name].maxima[3])
+
+
+def test_what_is_learned_without_a_batch_is_what_the_others_teach(learned: CourseLearner) -> None:
+    runs = [tank.run_of(seed) for seed in range(24)]
+    left_out = learned.learned(set(Further)).without_each[5]
+    others = learner(runs[:5] + runs[6:]).learned(set(Further)).of_all
+    for one, other in (
+        (left_out.components, others.components),
+        (left_out.own_past, others.own_past),
+        (left_out.maturity, others.maturity),
+    ):
+        assert one is not None
+        assert other is not None
+        assert one.tags == other.tags
+    assert left_out.components is not None
+    assert others.components is not None
+    np.testing.assert_allclose(left_out.components.loadings, others.components.loadings, atol=1e-9)
+    assert left_out.own_past is not None
+    assert others.own_past is not None
+    np.testing.assert_allclose(left_out.own_past.vectors, others.own_past.vectors, atol=1e-9)
+    # Spreads are of residuals beside spaces that know one batch less in the one and not in the other.
+    np.testing.assert_allclose(left_out.own_past.residual_sd, others.own_past.residual_sd, rtol=0.2)
+    assert left_out.maturity is not None
+    assert others.maturity is not None
+    np.testing.assert_allclose(left_out.maturity.mean, others.maturity.mean, atol=1e-9)
+    np.testing.assert_array_equal(left_out.maturity.tells, others.maturity.tells)
+    np.testing.assert_allclose(left_out.maturity.pace_sd, others.maturity.pace_sd, rtol=0.2)
 
 
 def test_further_families_share_the_share_of_one(learned: CourseLearner) -> None:

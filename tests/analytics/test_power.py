@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analytics.layers import families_of
 from analytics.learning import learn_new_with_evidence
 from analytics.power import BEGINS_AT, SIZES_SD, power_of
 from tests.analytics import tank
@@ -13,8 +14,10 @@ RUNS = [tank.run_of(seed) for seed in range(24)]
 
 
 def test_offsets_are_found_as_the_live_monitor_of_the_others_finds_them() -> None:
-    model, evidence = learn_new_with_evidence(RUNS, grid=tank.GRID, tags=tank.ONLINE, template=tank.TEMPLATE)
+    model, evidence = learn_new_with_evidence(RUNS, grid=tank.GRID, tags=tank.ONLINE, template=tank.WHOLE_COURSES)
     assert evidence is not None
+    assert model.trajectory is not None
+    assert families_of(evidence.without_each[0]) == families_of(model.trajectory), "every family watches there too"
     told: list[tuple[int, int]] = []
     power = power_of(model, evidence, RUNS, most=1, progress=lambda done, of: told.append((done, of)))
     assert told == [(0, 1), (1, 1)]
@@ -26,7 +29,6 @@ def test_offsets_are_found_as_the_live_monitor_of_the_others_finds_them() -> Non
     begins_h = float(int(BEGINS_AT[0] * tank.HOURS))
     assert power.begins_at_h == (begins_h,)
     reference = replace(model, trajectory=evidence.without_each[0])
-    assert model.trajectory is not None
     for tag in ("acid", "level"):
         sd = model.trajectory.sd[:, model.tags.index(tag)]
         times_h, values = RUNS[0].tags[tag]
