@@ -49,7 +49,7 @@ class SilenceWatch:
         if watermark_us >= self._due_us:
             due = (self._last_us + self._delays_us)[self._delays_us >= 0]
             self._due_us = NEVER_US if self.silent.any() else int(np.min(due, initial=-NEVER_US))
-        if watermark_us < self._due_us:
+        if watermark_us < self._due_us or self._all_spoke_in_time(slots, times_us, reached_us, watermark_us):
             known = slots >= 0
             np.maximum.at(self._last_us, slots[known], times_us[known])
             return []
@@ -62,6 +62,26 @@ class SilenceWatch:
             elif len(positions):
                 self._last_us[slot] = max(int(self._last_us[slot]), int(times_us[positions].max()))
         return sorted(events, key=lambda event: (event.position, event.slot))
+
+    def _all_spoke_in_time(self, slots: Int32s, times_us: Int64s, reached_us: Int64s, watermark_us: int) -> bool:
+        """Whether nobody was silent and nobody fell silent, told of all tags at once; False: it may be so."""
+        if self.silent.any():
+            return False
+        known = np.flatnonzero(slots >= 0)
+        order = known[np.argsort(slots[known], kind="stable")]  # tag by tag
+        mine, times = slots[order], times_us[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = mine[1:] != mine[:-1]
+        spoken = np.empty_like(times)  # before each; less than the last where times go back, which may be so
+        spoken[1:] = times[:-1]
+        spoken[first] = self._last_us[mine[first]]
+        reached = np.where(order > 0, reached_us[order - 1], NEVER_US)
+        last_us = self._last_us.copy()
+        np.maximum.at(last_us, mine, times)
+        late = reached >= spoken + self._delays_us[mine]
+        silent = watermark_us >= last_us + self._delays_us
+        owed = self._delays_us >= 0
+        return not (late & owed[mine]).any() and not (silent & owed).any()
 
     def to_bytes(self) -> bytes:
         """When each tag last spoke and who is silent."""

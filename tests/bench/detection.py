@@ -12,6 +12,7 @@ from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
+from analytics.template import Further, asking
 from store.model.ids import TagId, UnitId
 from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
@@ -24,9 +25,13 @@ MINUTES_A_SEGMENT = (1, 10, 60)
 
 
 def bench_detection() -> None:
-    """Twenty tags, a reading a minute, half-hour cells; then the labelled bioreactor batches."""
+    """Twenty tags, a reading a minute, half-hour cells, every layer that needs no declaration; then labelled batches."""
     reference = learn_new(
-        [_run(seed) for seed in range(24)], grid=GRID, tags=_names(), blind=[Blind(phase=None, hours=2.0)]
+        [_run(seed) for seed in range(24)],
+        grid=GRID,
+        tags=_names(),
+        blind=[Blind(phase=None, hours=2.0)],
+        template=asking(None, tuple(Further)),
     )
     for minutes in MINUTES_A_SEGMENT:
         segments = _segments(_run(100), minutes)
@@ -35,6 +40,7 @@ def bench_detection() -> None:
         report(
             "detection",
             tags=TAGS,
+            layers=[] if reference.trajectory is None else list(reference.trajectory.limits),
             readings_per_segment=TAGS * minutes,
             readings_per_s=round(readings / spent_s),
             us_per_reading=round(1e6 * spent_s / readings, 3),
