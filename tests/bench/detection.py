@@ -25,7 +25,7 @@ MINUTES_A_SEGMENT = (1, 10, 60)
 
 
 def bench_detection() -> None:
-    """Twenty tags, a reading a minute, half-hour cells, every layer that needs no declaration; then labelled batches."""
+    """Twenty tags, a reading a minute, half-hour cells, all layers that need no declaration; labelled batches."""
     reference = learn_new(
         [_run(seed) for seed in range(24)],
         grid=GRID,
