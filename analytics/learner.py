@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from analytics.detectors.balance import RESIDUAL_CLIP
+from analytics.detectors.declared import FittedBalance
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
 from analytics.layers import ASSAY, BALANCE, EWMA, LEVEL, LOOP, PAGE_HINKLEY, PREDICTION, STEP
-from analytics.learning_courses import ORDINARY_SD, CourseLearner
+from analytics.learning_courses import ORDINARY_SD, CourseLearner, Courses
 from analytics.learning_declared import (
     AssayCourses,
     BalanceCourses,
@@ -30,7 +32,7 @@ from analytics.relations import learn_weights, moves, unexplained
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats
 from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
-from analytics.template import Template
+from analytics.template import DeclaredAssay, DeclaredBalance, DeclaredLoop, Template
 
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
@@ -47,6 +49,41 @@ def _blind_h(blind: Sequence[Blind]) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What reference batches showed."""
+
+    runs: Sequence[CompletedRun]
+    values: Floats  # (runs, cells, tags)
+    steps: Floats  # (tags,): of the display
+    own: Bools  # (tags,): carries a limit of its own
+    places: RunsOnCourse
+
+
+@dataclass(slots=True, kw_only=True)
+class _Taught:
+    """What they taught so far: all of them, those without each, and by family the scores of each by the others."""
+
+    course: Trajectory
+    without_each: list[Trajectory]
+    families: dict[str, Family]
+
+    def add(self, part: str, of_all: Any, without_each: Sequence[Any]) -> None:
+        """Fill in a part of the trajectories."""
+        self.course = replace(self.course, **{part: of_all})
+        self.without_each = [
+            replace(one, **{part: left_out}) for one, left_out in zip(self.without_each, without_each, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fitted:
+    """The declared balances as all batches fit them, and as those without each do."""
+
+    of_all: list[FittedBalance]
+    without_each: list[list[FittedBalance]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
     """What does not change while runs are put in and left out."""
 
@@ -59,17 +96,16 @@ class Learner:
 
     def with_few(self, runs: Sequence[CompletedRun], rule: Rule) -> Trajectory:
         """The trajectory of fewer than 20 runs."""
-        values, _, course, _ = self._begin(runs)
+        seen, course = self._begin(runs)
         if rule is Rule.RANGES_ONLY:
             return course
-        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        n = len(values)
-        looks = max(1.0, float(own.sum()) * self.grid.hours / HOURS_PER_LOOK)
+        n = len(runs)
+        looks = max(1.0, float(seen.own.sum()) * self.grid.hours / HOURS_PER_LOOK)
         limit = float(special.stdtrit(n - 1, 1.0 - self.alpha / (2.0 * looks))) * (1.0 + 1.0 / n) ** 0.5
         return replace(
             course,
             clip=max(CLIP, 2.0 * limit),
-            limits={PREDICTION: np.where(own, limit, np.nan)},
+            limits={PREDICTION: np.where(seen.own, limit, np.nan)},
         )
 
     def learned(
@@ -79,88 +115,29 @@ class Learner:
 
         Last what was learned without each run, with the limits that the others set.
         """
-        values, steps, course, places = self._begin(runs)
-        own = carries_limit(values) & np.isfinite(course.sd).any(axis=0)
-        maxima, course, without_each = self._open_layers(values, steps, course, own, places)
+        seen, course = self._begin(runs)
+        taught = self._open_layers(seen, course)
+        self._of_minutes(seen, taught, () if template is None else template.loops)
+        declared = self._declared(seen, taught, () if template is None else template.balances)
+        assays = self._assays(seen, taught, () if template is None else template.assays)
+        courses = self._whole_courses(seen, () if template is None else template.also)
         families = {
-            EWMA: Family(maxima=maxima[:, 0]),
-            BALANCE: Family(maxima=maxima[:, 1]),
-            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
+            name: family for name, family in (taught.families | courses.families).items() if name not in self.without
         }
-        blind_h = _blind_h(course.blind)
-        sudden = learn_steps(runs, grid=self.grid, tags=self.tags, steps=steps, own=own, blind_h=blind_h, places=places)
-        if sudden is not None:
-            of_minutes = {
-                STEP: Family(maxima=sudden.maxima, offset=ORDINARY_SD, least=SMALLEST_STEP, most=LARGEST_STEP)
-            }
-            course = replace(course, steps=sudden.course)
-            without_each = [
-                replace(one, steps=part) for one, part in zip(without_each, sudden.without_each, strict=True)
-            ]
-            declared_loops = () if template is None else template.loops
-            jumps = learn_loops(declared_loops, sudden, tags=self.tags, blind_h=blind_h)
-            if jumps is not None:
-                of_minutes[LOOP] = Family(
-                    maxima=jumps.maxima, offset=ORDINARY_SD, least=SMALLEST_JUMP, most=LARGEST_JUMP
-                )
-                course = replace(course, loops=jumps.fitted)
-                without_each = [
-                    replace(one, loops=part) for one, part in zip(without_each, jumps.without_each, strict=True)
-                ]
-            held = learn_levels(sudden, steps=steps, own=own, blind_h=blind_h)
-            if held is not None:
-                of_minutes[LEVEL] = Family(
-                    maxima=held.maxima, offset=ORDINARY_SD, least=SMALLEST_LEVEL, most=LARGEST_LEVEL
-                )
-                course = replace(course, levels=held.course)
-                without_each = [
-                    replace(one, levels=part) for one, part in zip(without_each, held.without_each, strict=True)
-                ]
-            # Those of minutes share the part of one.
-            families |= {name: replace(one, share=1.0 / len(of_minutes)) for name, one in of_minutes.items()}
-        balances = () if template is None else template.balances
-        wanted = [balance for balance in balances if balance.name not in self.without]
-        declared = balance_courses(values, self.tags, wanted, self.grid, places)
-        by_name: dict[str, list[BalanceCourses]] = {}
-        for part in declared:
-            by_name.setdefault(part.balance.name, []).append(part)
-        fitted_without = [[part.without(run).fitted() for part in declared] for run in range(len(runs))]
-        judged = judged_cells(self.grid, course.blind)
-        for name, parts in by_name.items():
-            maxima = largest_of_balances(name, parts, fitted_without, judged, self.constants.declared_h)
-            families[name] = Family(maxima=maxima)
-        pairs_wanted = () if template is None or ASSAY in self.without else template.assays
-        assays = assay_courses(runs, pairs_wanted, self.grid, places)
-        assays = [part for part in assays if all(part.fitted(run) is not None for run in range(len(runs)))]
-        if assays:
-            families[ASSAY] = Family(maxima=self._of_assays(assays, course))
-        courses = CourseLearner(
-            values=values,
-            steps=steps,
-            own=own,
-            tags=self.tags,
-            grid=self.grid,
-            constants=self.constants,
-            judged=judged,
-            places=places,
-        ).learned(() if template is None else set(template.also) - set(self.without))
-        families |= courses.families
-        families = {name: family for name, family in families.items() if name not in self.without}
         if not families:
             raise ValueError(f"nothing is left to judge by without {', '.join(sorted(self.without))}")
         budget = share_budget(list(families.values()), self.alpha)
-        limits_of_all = in_force(families, budget.limits)
-        course = with_limits(
-            course, limits_of_all, [part.fitted() for part in declared], fitted_pairs(assays), self.tags
-        )
-        for run, fitted in enumerate(fitted_without):
-            limits = limits_without(families, run, self.alpha)
+        limits = in_force(families, budget.limits)
+        of_all = with_limits(taught.course, limits, declared.of_all, fitted_pairs(assays), self.tags)
+        without_each = []
+        for run, left_out in enumerate(taught.without_each):
+            others = limits_without(families, run, self.alpha)
             pairs = fitted_pairs(assays, without=run)
-            one = with_limits(without_each[run], limits, fitted, pairs, self.tags)
-            without_each[run] = courses.without_each[run].added_to(one, limits, self.tags)
-        return courses.of_all.added_to(course, limits_of_all, self.tags), families, budget, without_each
+            one = with_limits(left_out, others, declared.without_each[run], pairs, self.tags)
+            without_each.append(courses.without_each[run].added_to(one, others, self.tags))
+        return courses.of_all.added_to(of_all, limits, self.tags), families, budget, without_each
 
-    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[Floats, Floats, Trajectory, RunsOnCourse]:
+    def _begin(self, runs: Sequence[CompletedRun]) -> tuple[_Seen, Trajectory]:
         values = cells_of_runs(runs, self.grid, self.tags)
         steps = np.array([resolution(runs, tag) for tag in self.tags])
         places = RunsOnCourse.of(runs, lay_course(runs, self.grid), self.grid)
@@ -177,20 +154,17 @@ class Learner:
             clip=CLIP,
             phases=places.course,
         )
-        return values, steps, course, places
+        own = carries_limit(values) & np.isfinite(sd).any(axis=0)
+        return _Seen(runs=runs, values=values, steps=steps, own=own, places=places), course
 
-    def _open_layers(
-        self, values: Floats, steps: Floats, course: Trajectory, own: Bools, places: RunsOnCourse
-    ) -> tuple[Floats, Trajectory, list[Trajectory]]:
-        """The largest scores of the layers every plant has, (batches, 3, tags), and the relations between tags.
-
-        The relations of all, and those without each batch.
-        """
+    def _open_layers(self, seen: _Seen, course: Trajectory) -> _Taught:
+        """The layers every plant has, with the relations between tags."""
+        values, steps, own, places = seen.values, seen.steps, seen.own, seen.places
         batches, _, tags = values.shape
         constants, grid = self.constants, self.grid
         window = grid.cells_in(constants.smoothing_h)
         span = grid.cells_in(constants.balance_window_h)
-        judged = judged_cells(grid, course.blind)
+        judged = judged_cells(grid, self.blind)
         left_out_z = np.empty_like(values)
         residuals = np.empty_like(values)
         without_each = []
@@ -223,11 +197,78 @@ class Learner:
             weights=learn_weights(moves(values, places.along(course.mean), course.scale, span)),
             residual_sd=residual_sd(places.placed(residuals), span),
         )
-        return maxima, of_all, without_each
+        families = {
+            EWMA: Family(maxima=maxima[:, 0]),
+            BALANCE: Family(maxima=maxima[:, 1]),
+            PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
+        }
+        return _Taught(course=of_all, without_each=without_each, families=families)
 
-    def _of_assays(self, parts: Sequence[AssayCourses], course: Trajectory) -> Floats:
+    def _of_minutes(self, seen: _Seen, taught: _Taught, loops: Sequence[DeclaredLoop]) -> None:
+        """Add the layers of bins, which share the part of one family."""
+        blind_h = _blind_h(self.blind)
+        sudden = learn_steps(
+            seen.runs,
+            grid=self.grid,
+            tags=self.tags,
+            steps=seen.steps,
+            own=seen.own,
+            blind_h=blind_h,
+            places=seen.places,
+        )
+        if sudden is None:
+            return
+        families = {STEP: Family(maxima=sudden.maxima, offset=ORDINARY_SD, least=SMALLEST_STEP, most=LARGEST_STEP)}
+        taught.add("steps", sudden.course, sudden.without_each)
+        jumps = learn_loops(loops, sudden, tags=self.tags, blind_h=blind_h)
+        if jumps is not None:
+            families[LOOP] = Family(maxima=jumps.maxima, offset=ORDINARY_SD, least=SMALLEST_JUMP, most=LARGEST_JUMP)
+            taught.add("loops", jumps.fitted, jumps.without_each)
+        held = learn_levels(sudden, steps=seen.steps, own=seen.own, blind_h=blind_h)
+        if held is not None:
+            families[LEVEL] = Family(maxima=held.maxima, offset=ORDINARY_SD, least=SMALLEST_LEVEL, most=LARGEST_LEVEL)
+            taught.add("levels", held.course, held.without_each)
+        taught.families |= {name: replace(one, share=1.0 / len(families)) for name, one in families.items()}
+
+    def _declared(self, seen: _Seen, taught: _Taught, balances: Sequence[DeclaredBalance]) -> _Fitted:
+        """The declared balances; each is a family with all its spans."""
+        wanted = [balance for balance in balances if balance.name not in self.without]
+        declared = balance_courses(seen.values, self.tags, wanted, self.grid, seen.places)
+        by_name: dict[str, list[BalanceCourses]] = {}
+        for part in declared:
+            by_name.setdefault(part.balance.name, []).append(part)
+        without_each = [[part.without(run).fitted() for part in declared] for run in range(len(seen.runs))]
+        judged = judged_cells(self.grid, self.blind)
+        for name, parts in by_name.items():
+            maxima = largest_of_balances(name, parts, without_each, judged, self.constants.declared_h)
+            taught.families[name] = Family(maxima=maxima)
+        return _Fitted(of_all=[part.fitted() for part in declared], without_each=without_each)
+
+    def _assays(self, seen: _Seen, taught: _Taught, pairs: Sequence[DeclaredAssay]) -> list[AssayCourses]:
+        """The declared pairs of assay and online tag of which every left-out batch leaves enough."""
+        wanted = () if ASSAY in self.without else pairs
+        assays = assay_courses(seen.runs, wanted, self.grid, seen.places)
+        known = [part for part in assays if all(part.fitted(run) is not None for run in range(len(seen.runs)))]
+        if known:
+            taught.families[ASSAY] = Family(maxima=self._of_assays(known))
+        return known
+
+    def _whole_courses(self, seen: _Seen, also: Sequence[str]) -> Courses:
+        learner = CourseLearner(
+            values=seen.values,
+            steps=seen.steps,
+            own=seen.own,
+            tags=self.tags,
+            grid=self.grid,
+            constants=self.constants,
+            judged=judged_cells(self.grid, self.blind),
+            places=seen.places,
+        )
+        return learner.learned(set(also) - set(self.without))
+
+    def _of_assays(self, parts: Sequence[AssayCourses]) -> Floats:
         """The largest levels of every left-out run, (runs, 2 × pairs): alone and slow for every pair."""
-        blind_h = _blind_h(course.blind)
+        blind_h = _blind_h(self.blind)
         rows = []
         for run in range(len(parts[0].drawn)):
             row = []
