@@ -18,6 +18,13 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
         scale=_pick(course.scale[None], columns, np.nan)[0],
         weights=_pick(_pick(course.weights, columns, 0.0).swapaxes(1, 2), columns, 0.0).swapaxes(1, 2),
         residual_sd=_pick(course.residual_sd, columns, np.nan),
+        reading=replace(
+            course.reading,
+            fewest=_pick(course.reading.fewest, columns, 1.0),
+            moving=_pick(course.reading.moving, columns, 0.0),
+            slope=_pick(course.reading.slope, columns, 0.0),
+            middle_us=_pick(course.reading.middle_us, columns, np.nan),
+        ),
         limits={layer: _pick(limit[None], columns, np.nan)[0] for layer, limit in course.limits.items()},
         steps=None
         if course.steps is None
@@ -28,6 +35,7 @@ def align_trajectory(course: Trajectory, columns: Sequence[int]) -> Trajectory:
             sd=_pick(course.steps.sd, columns, np.nan),
             unrest=_pick(course.steps.unrest, columns, np.nan),
             alone=_pick(course.steps.alone, columns, 0.0),
+            fewest=_pick(course.steps.fewest, columns, 1.0),
         ),
         levels=None
         if course.levels is None

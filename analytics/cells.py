@@ -30,6 +30,7 @@ class ClosedCell:
     end_us: int
     values: Floats  # (tags,)
     readings: Int64s  # (tags,): how many the median stands on
+    middles_us: Floats  # (tags,): the median of when they were read, µs after the start
     closed_at: int  # position in the segment of the reading that closed it; the segment's length for its tick
 
 
@@ -67,7 +68,7 @@ class CellReducer:
         self.closed = 0  # cells with a smaller index are closed
         self.late_counts = np.zeros(slots, np.int64)
         self._late_us: tuple[int, int] | None = None  # unit time at which the first and the last of them came
-        self._pending: list[tuple[Int64s, Int32s, Floats]] = []
+        self._pending: list[tuple[Int64s, Int32s, Floats]] = []  # µs after the start, slots, values
 
     def feed(self, segment: Segment, slots: Int32s) -> Reduction:
         """Take a segment whose readings belong to `slots` (same length)."""
@@ -102,11 +103,11 @@ class CellReducer:
 
     def to_bytes(self) -> bytes:
         """Canonical state: pending readings are ordered by cell, slot and value."""
-        cells, slots, values = self._gathered()
-        order = np.lexsort((values, slots, cells))
+        times_us, slots, values = self._gathered()
+        order = np.lexsort((times_us, values, slots, times_us // self.grid.width_us))
         return pack(
             "cells",
-            2,
+            3,
             {
                 "watermark_us": self.watermark_us,
                 "ceiling_us": self.ceiling_us,
@@ -118,7 +119,7 @@ class CellReducer:
                 "late_us": self._late_us,
             },
             {
-                "cells": cells[order],
+                "times": times_us[order],
                 "slots": slots[order],
                 "values": values[order],
                 "late": self.late_counts,
@@ -128,7 +129,7 @@ class CellReducer:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The reducer those bytes describe."""
-        fields, arrays = unpack("cells", 2, data)
+        fields, arrays = unpack("cells", 3, data)
         reducer = cls(
             grid=Grid(width_us=fields["width_us"], cells=fields["cells"]),
             start_us=fields["start_us"],
@@ -140,8 +141,8 @@ class CellReducer:
         reducer.closed = fields["closed"]
         reducer.late_counts = arrays["late"]
         reducer._late_us = None if fields["late_us"] is None else tuple(fields["late_us"])
-        if len(arrays["cells"]):
-            reducer._pending = [(arrays["cells"], arrays["slots"], arrays["values"])]
+        if len(arrays["times"]):
+            reducer._pending = [(arrays["times"], arrays["slots"], arrays["values"])]
         return reducer
 
     def _take(self, segment: Segment, slots: Int32s, usable: Bools) -> tuple[Int64s, Int64s]:
@@ -154,7 +155,8 @@ class CellReducer:
         capped = told if self.ceiling_us is None else np.minimum(told, self.ceiling_us)
         reached: Int64s = np.maximum(np.maximum.accumulate(capped), self.watermark_us)
         before_us, self.watermark_us = self.watermark_us, int(reached[-1])
-        cells = (times - self.start_us) // self.grid.width_us
+        since = times - self.start_us
+        cells = since // self.grid.width_us
         late = NOBODY
         taken = usable
         # Nearly always all of a segment is watched and in time, which the watermark behind it tells at once.
@@ -169,7 +171,7 @@ class CellReducer:
                 first_us, last_us = int(before[late[0]]), int(before[late[-1]])
                 self._late_us = (first_us if self._late_us is None else self._late_us[0], last_us)
         # Adding zero turns −0.0 into 0.0, which would otherwise keep the order of arrival in its sign.
-        pending = cells, slots, segment.values + 0.0
+        pending = since, slots, segment.values + 0.0
         if np.count_nonzero(taken) < len(taken):
             pending = pending[0][taken], pending[1][taken], pending[2][taken]
         if len(pending[0]):
@@ -196,13 +198,17 @@ class CellReducer:
         # A batch may outlast its reference's grid, but not by so much that a broken clock makes a million cells.
         last = min(until, max(first, 2 * self.grid.cells))
         self.closed = until
-        cells, slots, values = self._gathered()
+        times_us, slots, values = self._gathered()
+        cells = times_us // self.grid.width_us
         self._pending = []
         keep = cells >= until
         if keep.any():
-            self._pending = [(cells[keep], slots[keep], values[keep])]
+            self._pending = [(times_us[keep], slots[keep], values[keep])]
         inside = (cells >= first) & (cells < last)
-        medians, counts = cell_medians(cells[inside] - first, slots[inside], values[inside], last - first, self.slots)
+        rows, columns = cells[inside] - first, slots[inside]
+        medians, counts = cell_medians(rows, columns, values[inside], last - first, self.slots)
+        # Whole numbers of µs below 2**53: exact, in whichever order they came.
+        middles, _ = cell_medians(rows, columns, times_us[inside].astype(np.float64), last - first, self.slots)
         ends = self.start_us + (np.arange(first, last, dtype=np.int64) + 1) * self.grid.width_us
         positions = np.searchsorted(reached, ends + self.lateness_us, side="left")
         return [
@@ -211,6 +217,7 @@ class CellReducer:
                 end_us=int(ends[row]),
                 values=medians[row],
                 readings=counts[row],
+                middles_us=middles[row],
                 closed_at=int(positions[row]),
             )
             for row in range(last - first)
@@ -222,7 +229,7 @@ class CellReducer:
         if len(self._pending) == 1:
             return self._pending[0]
         return (
-            np.concatenate([cells for cells, _, _ in self._pending]),
+            np.concatenate([times_us for times_us, _, _ in self._pending]),
             np.concatenate([slots for _, slots, _ in self._pending]),
             np.concatenate([values for _, _, values in self._pending]),
         )

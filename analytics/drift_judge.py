@@ -9,23 +9,20 @@ from analytics.aligned import align_trajectory
 from analytics.alignment import Path
 from analytics.assay_watch import AssayWatch
 from analytics.blind import BlindTimes
-from analytics.cells import NEVER_US
+from analytics.cells import NEVER_US, ClosedCell
 from analytics.context import Context
 from analytics.detectors.assay import AssayDifference
-from analytics.detectors.balance import Balance
-from analytics.detectors.declared import Declared
 from analytics.detectors.envelope import Envelope
-from analytics.detectors.maturity import Pace
-from analytics.detectors.own_past import OwnPast
 from analytics.drift_course import DriftCourse
 from analytics.episodes import AlertBook, Episode
 from analytics.grid import Grid
-from analytics.layers import STEP, build_layers, sees_values
+from analytics.layers import STEP, build_layers, reach_of, sees_values
 from analytics.packing import pack, unpack
 from analytics.reference import ReferenceModel, Trajectory
 from analytics.scored import ScoredCell
 from analytics.segment import Bools, Floats, Int64s
 from analytics.severity import drift_severity, graver
+from analytics.sparse_judge import SparseJudge
 from analytics.step_watch import ClosedBin, StepWatch
 from analytics.sudden import Sudden
 from store.model.alert import Alert, AlertKind, AlertSeverity
@@ -73,6 +70,7 @@ class DriftJudge:
             course.steps if STEP in self._layers else None, start_us=context.start_us, lateness_us=context.lateness_us
         )
         self._names = tuple(self._layers)
+        self._sparse = SparseJudge(reading=course.reading, tags=tags, context=context, book=book)
         self._sudden = Sudden(self._layers)
         self.course = DriftCourse(reference=reference, course=course, tags=tags, layers=self._layers, path=self.path)
         self._blind = BlindTimes(course.blind)
@@ -86,9 +84,15 @@ class DriftJudge:
         self._blind.begin(name, started_us)
         self.path.begin(name, started_us - self._context.start_us)
 
-    def update(self, cell: int, end_us: int, values: Floats) -> list[Alert]:
+    def update(self, closed: ClosedCell) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
         self.path.close()
+        told = self._sparse.closed(closed, self.path.at(closed.index)) if self._names else []
+        return told + self._scored(closed)
+
+    def _scored(self, closed: ClosedCell) -> list[Alert]:
+        cell, end_us = closed.index, closed.end_us
+        values = self._course.reading.judged(closed, self.path.at(cell))
         z = self._envelope.update(cell, values)
         scores = np.array(
             [layer.update(cell, values if sees_values(layer) else z) for layer in self._layers.values()]
@@ -135,12 +139,13 @@ class DriftJudge:
         arrays = {f"layer {name}": np.frombuffer(layer.to_bytes(), np.uint8) for name, layer in self._layers.items()}
         return pack(
             "drift",
-            4,
+            5,
             {"blind": self._blind.to_fields(), "path": self.path.to_fields()},
             {
                 **arrays,
                 "assays": np.frombuffer(self.assays.to_bytes(), np.uint8),
                 "steps": np.frombuffer(self.steps.to_bytes(), np.uint8),
+                "sparse": np.frombuffer(self._sparse.to_bytes(), np.uint8),
                 "values": np.array(self.course.values, np.float64).reshape(len(self.course.values), tags),
                 "scores": np.array(self.course.scores, np.float64).reshape(
                     len(self.course.scores), len(self._names), tags
@@ -152,7 +157,7 @@ class DriftJudge:
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("drift", 4, data)
+        fields, arrays = unpack("drift", 5, data)
         self._blind.restore(fields["blind"])
         self.path.restore(fields["path"])
         self.course.values = list(arrays["values"])
@@ -162,6 +167,7 @@ class DriftJudge:
         self._active_us = arrays["active"]
         self.assays.restore(arrays["assays"].tobytes())
         self.steps.restore(arrays["steps"].tobytes())
+        self._sparse.restore(arrays["sparse"].tobytes())
         for name, layer in self._layers.items():
             layer.restore(arrays[f"layer {name}"].tobytes())
 
@@ -203,19 +209,8 @@ class DriftJudge:
 
         What changed then and changed back would otherwise be told once more when the span leaves it.
         """
-        detector = self._layers[self._names[layer]]
-        match detector:
-            case Declared():
-                reach_h = detector.balance_of(slot).span_h + detector.balance_of(slot).smoothing_h
-            case Balance():
-                reach_h = self._course.constants.balance_window_h
-            case Pace():
-                reach_h = self._course.constants.pace_window_h
-            case OwnPast():
-                reach_h = self._course.constants.own_past_delay_h + self._course.constants.own_past_h
-            case _:
-                return False
-        return end_us - int(self._active_us[slot]) <= round(reach_h * US_PER_H)
+        reach_h = reach_of(self._layers[self._names[layer]], slot, self._course.constants)
+        return reach_h > 0.0 and end_us - int(self._active_us[slot]) <= round(reach_h * US_PER_H)
 
     def _raise_or_join(self, end_us: int, fresh: list[int], best_layer: Int64s) -> Alert:
         drifts = self._book.of_kind(AlertKind.DRIFT)

@@ -19,7 +19,7 @@ from analytics.detectors.own_past import OwnPast
 from analytics.detectors.step import Step
 from analytics.formula import Formula
 from analytics.grid import Grid
-from analytics.reference import Trajectory
+from analytics.reference import TimeConstants, Trajectory
 from analytics.segment import Floats
 from analytics.template import Further
 from store.model.times import US_PER_H
@@ -97,7 +97,14 @@ def build_layers(course: Trajectory, grid: Grid, tags: Sequence[str], path: Posi
         layers[LEVEL] = Level(course.levels)
     for name, parts in _judgeable(course, slots).items():
         layers[name] = Declared(
-            parts, slots=slots, tags=count, width_h=grid.width_h, tau_h=constants.declared_h, path=path
+            parts,
+            slots=slots,
+            tags=count,
+            width_h=grid.width_h,
+            tau_h=constants.declared_h,
+            path=path,
+            mean=course.mean,
+            moving=course.reading.moving,
         )
     for name, tau_h in ((ASSAY, 0.0), (ASSAYS, constants.assay_h)):
         if name in course.limits:
@@ -114,6 +121,21 @@ def families_of(course: Trajectory) -> tuple[str, ...]:
 def sees_values(layer: Layer) -> bool:
     """Whether a layer is shown the cells' values instead of z."""
     return isinstance(layer, Balance | Declared | Pace)
+
+
+def reach_of(layer: Layer, slot: int, constants: TimeConstants) -> float:
+    """How many hours back the score of a slot reaches; 0 for what is of the cell and its memory alone."""
+    match layer:
+        case Declared():
+            return layer.balance_of(slot).span_h + layer.balance_of(slot).smoothing_h
+        case Balance():
+            return constants.balance_window_h
+        case Pace():
+            return constants.pace_window_h
+        case OwnPast():
+            return constants.own_past_delay_h + constants.own_past_h
+        case _:
+            return 0.0
 
 
 def _of_courses(course: Trajectory, grid: Grid, slots: dict[str, int], path: Positions) -> dict[str, Layer]:

@@ -12,19 +12,13 @@ from analytics.detectors.declared import FittedBalance
 from analytics.detectors.drift import smallest_silent_threshold
 from analytics.grid import Grid
 from analytics.layers import ASSAY, BALANCE, EWMA, LEVEL, LOOP, PAGE_HINKLEY, PREDICTION, STEP
+from analytics.learning_assays import AssayCourses, assay_courses, fitted_pairs
 from analytics.learning_courses import ORDINARY_SD, CourseLearner, Courses
-from analytics.learning_declared import (
-    AssayCourses,
-    BalanceCourses,
-    assay_courses,
-    balance_courses,
-    fitted_pairs,
-    largest_of_balances,
-    with_limits,
-)
+from analytics.learning_declared import BalanceCourses, balance_courses, largest_of_balances, with_limits
 from analytics.learning_levels import LARGEST_LEVEL, SMALLEST_LEVEL, learn_levels
 from analytics.learning_loops import LARGEST_JUMP, SMALLEST_JUMP, learn_loops
 from analytics.learning_phases import RunsOnCourse, lay_course
+from analytics.learning_reading import WithinCells
 from analytics.learning_steps import LARGEST_STEP, SMALLEST_STEP, learn_steps
 from analytics.limits import CLIP, Budget, Family, in_force, limits_without, share_budget
 from analytics.reference import Blind, Rule, TimeConstants, Trajectory, nothing_known
@@ -34,6 +28,7 @@ from analytics.segment import Bools, Floats
 from analytics.spread import carries_limit, ewma_levels, largest, residual_sd, resolution, spread_of, typical_scale
 from analytics.template import DeclaredAssay, DeclaredBalance, DeclaredLoop, Template
 
+SMALLEST_BALANCE = 3.0  # SD: no limit of an open balance is smaller, however well reference batches obey it
 HOURS_PER_LOOK = 10.0  # of the prediction rule: how often a batch is looked at independently
 
 
@@ -141,13 +136,18 @@ class Learner:
         values = cells_of_runs(runs, self.grid, self.tags)
         steps = np.array([resolution(runs, tag) for tag in self.tags])
         places = RunsOnCourse.of(runs, lay_course(runs, self.grid), self.grid)
-        mean, sd = spread_of(places.placed(values), steps, self.grid.cells_in(self.constants.smoothing_h))
+        window = self.grid.cells_in(self.constants.smoothing_h)
+        within = WithinCells.of(runs, self.grid, self.tags)
+        reading = within.usual(*spread_of(places.placed(values), steps, window), places, self.grid)
+        values = within.judged(values, reading, places)
+        mean, sd = spread_of(places.placed(values), steps, window)
         course = Trajectory(
             mean=mean,
             sd=sd,
             scale=typical_scale(sd),
             weights=np.zeros((2, len(self.tags), len(self.tags))),
             residual_sd=nothing_known(places.positions, len(self.tags)),
+            reading=reading,
             limits={},
             constants=self.constants,
             blind=tuple(self.blind),
@@ -167,6 +167,7 @@ class Learner:
         judged = judged_cells(grid, self.blind)
         left_out_z = np.empty_like(values)
         residuals = np.empty_like(values)
+        unknown = ~np.isfinite(values)
         without_each = []
         for batch in range(batches):
             others, elsewhere, here = np.delete(values, batch, axis=0), places.without(batch), places.only(batch)
@@ -176,10 +177,9 @@ class Learner:
             weights = learn_weights(moves(others, elsewhere.along(mean), scale, span))
             alone = moves(values[batch : batch + 1], here.along(mean), scale, span)
             residuals[batch] = unexplained(alone, weights)[0]
-            if places.course is not None:  # what lies so far into a phase that nothing is known there is not judged
-                residuals[batch, ~np.isfinite(here.along(mean)[0])] = np.nan
+            unknown[batch] |= ~np.isfinite(here.along(mean)[0])
             without_each.append(replace(course, mean=mean, sd=sd, scale=scale, weights=weights))
-        residuals[~np.isfinite(values)] = np.nan
+        residuals[unknown | unknown[:, np.maximum(np.arange(values.shape[1]) - span, 0)]] = np.nan
         maxima = np.full((batches, 3, tags), np.nan)
         for batch in range(batches):
             z = left_out_z[batch]
@@ -199,7 +199,7 @@ class Learner:
         )
         families = {
             EWMA: Family(maxima=maxima[:, 0]),
-            BALANCE: Family(maxima=maxima[:, 1]),
+            BALANCE: Family(maxima=maxima[:, 1], least=SMALLEST_BALANCE),
             PAGE_HINKLEY: Family(maxima=maxima[:, 2], offset=CLIP, least=CLIP),
         }
         return _Taught(course=of_all, without_each=without_each, families=families)
@@ -233,7 +233,7 @@ class Learner:
     def _declared(self, seen: _Seen, taught: _Taught, balances: Sequence[DeclaredBalance]) -> _Fitted:
         """The declared balances; each is a family with all its spans."""
         wanted = [balance for balance in balances if balance.name not in self.without]
-        declared = balance_courses(seen.values, self.tags, wanted, self.grid, seen.places)
+        declared = balance_courses(seen.values, self.tags, wanted, self.grid, seen.places, taught.course)
         by_name: dict[str, list[BalanceCourses]] = {}
         for part in declared:
             by_name.setdefault(part.balance.name, []).append(part)

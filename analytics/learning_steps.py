@@ -23,6 +23,7 @@ from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, in_sd, lesser, 
 from analytics.detectors.step import CALM, NEVER, StepCourse, changes_of
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse
+from analytics.learning_reading import WithinCells, fewest_readings
 from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Bools, Floats, Int64s
 from analytics.spread import largest, median_down
@@ -71,6 +72,9 @@ def learn_steps(
         return None
     fine = Grid(width_us=grid.width_us // bins, cells=grid.cells * bins)
     values = cells_of_runs(runs, fine, tags)
+    readings = WithinCells.of(runs, fine, tags).readings
+    fewest = fewest_readings(readings)
+    values[readings < fewest] = np.nan
     places = places.finer(runs, bins, fine)
     often = np.isfinite(values).mean(axis=(0, 1)) >= OFTEN
     changes = np.full_like(values, np.nan)
@@ -78,7 +82,7 @@ def learn_steps(
         for run in range(len(runs)):
             changes[run, :, slot] = changes_of(values[run, :, slot])
     placed = places.placed(changes)
-    learning = _Learning.of(placed, steps, fine)
+    learning = _Learning.of(placed, steps, fine, fewest)
     first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), placed)
     by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
     always = own & often & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
@@ -134,12 +138,13 @@ class _Learning:
     changes: Floats  # (runs, positions of bins, tags)
     steps: Floats  # (tags,)
     fine: Grid
+    fewest: Floats  # (tags,): readings on which a bin must stand
     usual: Floats  # (positions, tags): the robust SD of changes in all runs; no limit is made of it
 
     @classmethod
-    def of(cls, changes: Floats, steps: Floats, fine: Grid) -> Self:
+    def of(cls, changes: Floats, steps: Floats, fine: Grid, fewest: Floats) -> Self:
         usual = usual_size(changes - median_of_runs(changes), fine)
-        return cls(changes=changes, steps=steps, fine=fine, usual=floored(usual, steps))
+        return cls(changes=changes, steps=steps, fine=fine, fewest=fewest, usual=floored(usual, steps))
 
     def course(self, kept: Bools, alone: Bools, quiet: Floats) -> StepCourse:
         """What the kept runs teach; the spread of tags that are judged alone is that of their `quiet` changes.
@@ -162,6 +167,7 @@ class _Learning:
             unrest=UNREST * self.usual,
             alone=alone[None].astype(np.float64),
             asked=int((~np.isnan(self.usual).all(axis=0)).sum()),
+            fewest=self.fewest[None],
         )
 
 

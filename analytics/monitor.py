@@ -275,7 +275,7 @@ class BatchMonitor:
         told = self._floor.closed(cell.end_us)
         if self._drift is not None:
             self._drift.assays.take(cell.closed_at + 1)
-            told += self._drift.update(cell.index, cell.end_us, cell.values)
+            told += self._drift.update(cell)
         if self._departure is not None:
             told += self._departure.update(cell.index, cell.end_us, cell.values)
         return told

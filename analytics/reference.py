@@ -26,9 +26,10 @@ from analytics.fitted_balance import balance_fields, balance_from
 from analytics.grid import Grid
 from analytics.packing import UnknownFormat, pack, unpack
 from analytics.segment import Floats
+from analytics.usual_reading import UsualReading
 from store.model.reference import ReferenceRole
 
-FORMAT = 6
+FORMAT = 7
 FEWEST_FOR_PREDICTION = 6
 FEWEST_FOR_LEARNED = 20
 OF_COURSES = {
@@ -117,6 +118,7 @@ class Trajectory:
     scale: Floats  # (tags,): a typical SD, in which changes are related
     weights: Floats  # (2, tags, tags): how changes and levels of tags explain the change of a tag
     residual_sd: Floats  # RMS of what they leave unexplained, from left-out batches
+    reading: UsualReading  # how the batches were read
     limits: dict[str, Floats]  # layer → (tags,), NaN: this tag has no limit of its own
     constants: TimeConstants
     blind: tuple[Blind, ...]
@@ -195,6 +197,8 @@ class ReferenceModel:
                 ],
                 **{name: fields_of(part) for name in OF_COURSES if (part := getattr(course, name)) is not None},
             }
+            fields["trajectory"]["reading"] = fields_of(course.reading)
+            arrays |= arrays_of(course.reading, "reading")
             if course.phases is not None:
                 fields["trajectory"]["phases"] = course.phases.to_fields()
             for name in OF_COURSES:
@@ -252,6 +256,7 @@ def _trajectory(fields: dict[str, Any], arrays: dict[str, Floats]) -> Trajectory
         scale=arrays["scale"],
         weights=arrays["weights"],
         residual_sd=arrays["residual_sd"],
+        reading=fitted_from(UsualReading, fields["reading"], arrays, "reading"),
         limits={name[6:]: array for name, array in arrays.items() if name.startswith("limit ")},
         constants=TimeConstants(**fields["constants"]),
         blind=tuple(Blind(phase=phase, hours=hours) for phase, hours in fields["blind"]),

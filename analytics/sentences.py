@@ -207,6 +207,17 @@ def bad_sentence(*, tag: Tag, since_h: float) -> str:
     )
 
 
+def sparse_sentence(*, tags: Sequence[Tag], readings: int, fewest: int, width_h: float, since_h: float) -> str:
+    """Tags whose cells hold too few readings; `readings` and `fewest` are those of the first in one cell."""
+    counted = "one reading" if readings == 1 else f"{readings} readings"
+    text = (
+        f"{spoken(tags[0])} has been read too seldom since hour {since_h:.1f} and cannot be judged meanwhile: "
+        f"{counted} in {width_h:g} h, where the reference needs {fewest}; look for readings lost on the way, or draft "
+        f"a reference from batches that were read as often"
+    )
+    return as_sentence(text + also_named(tags[1:]))
+
+
 def spoken(tag: Tag) -> str:
     """A tag as a person calls it: what it measures, with its name where they differ."""
     if not tag.measurand or tag.measurand.casefold() == tag.name.replace("_", " ").casefold():

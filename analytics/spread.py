@@ -11,6 +11,7 @@ from analytics.segment import Bools, Floats
 
 FEWEST_IN_CELL = 4  # batches, below which a cell of a tag is not known
 FLOOR_OF_MEDIAN_SD = 0.25
+SMALLEST_RESIDUAL = 0.02  # of what is in SD already: a total that follows its flow to the digit is not known better
 MOSTLY_ZERO = 0.5  # share of cells at zero beyond which a tag carries no limit of its own
 
 
@@ -49,7 +50,7 @@ def residual_sd(residuals: Floats, window: int) -> Floats:
     counts = np.maximum(known.sum(axis=0), 1)
     rms = np.sqrt((np.where(known, residuals, 0.0) ** 2).sum(axis=0) / counts)
     rms = rolling_max(np.where(known.any(axis=0), rms, np.nan), window)
-    floored = np.maximum(rms, np.maximum(FLOOR_OF_MEDIAN_SD * median_down(rms), 1e-3))
+    floored = np.maximum(rms, np.maximum(FLOOR_OF_MEDIAN_SD * median_down(rms), SMALLEST_RESIDUAL))
     return np.asarray(floored, np.float64)
 
 

@@ -17,12 +17,12 @@ from analytics.segment import Bools, Floats, Int32s, Int64s, Segment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedBin:
-    """The medians of one bin."""
+    """The medians of one bin in which any tag had enough readings."""
 
     position: int  # in the segment, of the reading that closed it; the segment's length for its tick
     at: int  # its number
     end_us: int
-    values: Floats  # (tags,), NaN where nothing was read
+    values: Floats  # (tags,), NaN where too little was read
 
 
 class StepWatch:
@@ -33,6 +33,7 @@ class StepWatch:
         self.width_us = 1 if course is None else course.width_us
         unrest = np.empty((1, 0)) if course is None else course.unrest
         self._tags = unrest.shape[1]
+        self._fewest = np.empty(0) if course is None else course.fewest[0]
         self._watched = np.append(~np.isnan(unrest).all(axis=0), np.False_)  # slot −1 is nobody's
         self._any = bool(self._watched.any())
         self._start_us = start_us
@@ -120,6 +121,8 @@ class StepWatch:
         due = int(keys.searchsorted(until * self._tags))
         self._open = [(keys[due:], values[due:])]
         first, counts = _runs(keys[:due])
+        enough = counts >= self._fewest[keys[first] % self._tags]
+        first, counts = first[enough], counts[enough]
         bins = keys[first] // self._tags
         begins, _ = _runs(bins)
         numbers = bins[begins]

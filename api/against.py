@@ -27,7 +27,7 @@ class Against:
         """
         if detector in ("range", "spike"):
             return cls(measure="value", score=number(score, 4), limit=number(limit, 4), below=score < limit)
-        if detector in ("silence", "bad"):
+        if detector in ("silence", "bad", "sparse"):
             return cls(measure="duration", score=age(score), limit=age(limit))
         if kind == AlertKind.DEPARTURE:
             return cls(measure="distance", score=f"{number(score)} old SD", limit=number(limit))

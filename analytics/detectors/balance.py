@@ -21,7 +21,8 @@ class Balance:
     over the window: a weight by the flows that fed it, dissolved oxygen by uptake, aeration and stirring. The weights
     are a ridge regression (Hoerl and Kennard 1970) over reference batches. Taking changes removes the offset between
     batches; what remains is scaled by its RMS in left-out batches and feeds the EWMA. A missing cell keeps the last
-    deviation of its tag. Sums and products only, so bits do not depend on a linear algebra library.
+    deviation of its tag, but the change of a tag to or from one is not judged. Sums and products only, so bits do not
+    depend on a linear algebra library.
 
     >>> weights = np.zeros((2, 2, 2))
     >>> weights[0, 0, 1] = 1.0  # the second tag changes by what the first does
@@ -55,6 +56,7 @@ class Balance:
         self._weights = weights
         self._residual_sd = residual_sd
         self._deviations = np.zeros((window_cells + 1, tags))  # a ring of the last H + 1 cells
+        self._missing = np.zeros((window_cells + 1, tags), np.bool_)  # which of them were kept from before
         self._residuals = np.full((window_cells, tags), np.nan)  # a ring, scaled
         self._ewma = Ewma(tags=tags, width_h=width_h, tau_h=tau_h)
 
@@ -63,7 +65,9 @@ class Balance:
         at = self._path.at(cell)
         if at >= len(self._mean):
             return np.full(len(values), np.nan)
-        known = ~np.isnan(values) & ~np.isnan(self._mean[at])
+        size = len(self._missing)
+        self._missing[cell % size] = np.isnan(values) | np.isnan(self._mean[at])
+        known = ~self._missing[cell % size] & ~self._missing[max(0, cell - size + 1) % size]
         residual = np.where(known, self.residual(cell, values), np.nan)
         scaled = residual / self._residual_sd[at]
         self._residuals[cell % len(self._residuals)] = scaled
@@ -113,14 +117,20 @@ class Balance:
         memory = np.frombuffer(self._ewma.to_bytes(), np.uint8)
         return pack(
             "balance",
-            1,
+            2,
             {},
-            {"deviations": self._deviations, "residuals": self._residuals, "ewma": memory},
+            {
+                "deviations": self._deviations,
+                "missing": self._missing,
+                "residuals": self._residuals,
+                "ewma": memory,
+            },
         )
 
     def restore(self, data: bytes) -> Self:
         """This detector in the state those bytes describe."""
-        _, arrays = unpack("balance", 1, data)
+        _, arrays = unpack("balance", 2, data)
+        self._missing = arrays["missing"]
         self._deviations, self._residuals = arrays["deviations"], arrays["residuals"]
         self._ewma.restore(arrays["ewma"].tobytes())
         return self

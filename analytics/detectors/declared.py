@@ -1,7 +1,7 @@
 """Balances that a product template declares: what must follow from flows, gas and stirring, and whether it does."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -58,27 +58,38 @@ def channel_of(name: str, span_h: float) -> str:
 class Terms:
     """The target and what explains it, cell by cell: formulas over tags, smoothed.
 
-    A missing cell repeats the last one for two hours; then the terms are unknown.
+    In a missing cell a tag is taken to lie as far from the reference as in its last one, for two hours; then the terms
+    are unknown. Where the course moves within a cell they are unknown at once: the last one says nothing of what came
+    of it.
     """
 
     def __init__(self, formulas: Sequence[Formula], *, width_h: float, smoothing_h: float) -> None:
         """`formulas` are the target and what explains it."""
         self._courses = [Course(formula, width_h) for formula in formulas]
         self._tags = sorted(frozenset().union(*(formula.tags for formula in formulas)))
-        self._last = dict.fromkeys(self._tags, float("nan"))
+        self._off = dict.fromkeys(self._tags, float("nan"))  # from what was expected in the last cell that was read
         self._missed = dict.fromkeys(self._tags, 0)
         self._carried = round(CARRY_H / width_h)
         self._smoothing = max(1, round(smoothing_h / width_h))
         self._tail: list[Floats] = []
 
-    def update(self, values: Mapping[str, float]) -> Floats:
-        """The smoothed terms after a cell, (1 + explaining,); NaN where a tag is unknown."""
+    def update(
+        self, values: Mapping[str, float], expected: Mapping[str, float], moving: Collection[str] = ()
+    ) -> Floats:
+        """The smoothed terms after a cell, (1 + explaining,); NaN where a tag is unknown.
+
+        `expected` are the tags' values in the reference, `moving` those whose course moves within this cell.
+        """
+        now = {}
         for tag in self._tags:
-            known = not math.isnan(values[tag])
-            self._missed[tag] = 0 if known else self._missed[tag] + 1
-            if known or self._missed[tag] > self._carried:
-                self._last[tag] = values[tag]
-        self._tail.append(np.array([course.update(self._last) for course in self._courses]))
+            if not math.isnan(values[tag]):
+                self._missed[tag], self._off[tag], now[tag] = 0, values[tag] - expected[tag], values[tag]
+                continue
+            self._missed[tag] += 1
+            if tag in moving or self._missed[tag] > self._carried:
+                self._off[tag] = float("nan")
+            now[tag] = expected[tag] + self._off[tag]
+        self._tail.append(np.array([course.update(now) for course in self._courses]))
         del self._tail[: -self._smoothing]
         smoothed: Floats = np.array(self._tail).sum(axis=0) / len(self._tail)
         return smoothed
@@ -86,16 +97,16 @@ class Terms:
     def to_bytes(self) -> bytes:
         """What the formulas remember."""
         fields = {"courses": [course.state() for course in self._courses], "missed": self._missed}
-        last = np.array([self._last[tag] for tag in self._tags])
-        return pack("terms", 1, fields, {"last": last, "tail": np.array(self._tail)})
+        off = np.array([self._off[tag] for tag in self._tags])
+        return pack("terms", 2, fields, {"off": off, "tail": np.array(self._tail)})
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
-        fields, arrays = unpack("terms", 1, data)
+        fields, arrays = unpack("terms", 2, data)
         for course, state in zip(self._courses, fields["courses"], strict=True):
             course.restore(state)
         self._missed = fields["missed"]
-        self._last = dict(zip(self._tags, arrays["last"].tolist(), strict=True))
+        self._off = dict(zip(self._tags, arrays["off"].tolist(), strict=True))
         self._tail = list(arrays["tail"])
 
 
@@ -148,9 +159,17 @@ class Declared:
         width_h: float,
         tau_h: float,
         path: Positions = BY_CLOCK,
+        mean: Floats | None = None,
+        moving: Floats | None = None,
     ) -> None:
-        """`slots` are the columns of all tags by name; `tau_h` is the memory."""
+        """`slots` are the columns of all tags by name; `tau_h` is the memory.
+
+        `mean`, (positions, tags), is the course of the reference, flat when None; `moving` is 1 where it moves within a
+        cell.
+        """
         self._path = path
+        self._mean = np.zeros((1, tags)) if mean is None else mean
+        self._moving = np.zeros(self._mean.shape) if moving is None else moving
         self._balances = balances
         self._slots = slots
         self._columns = [slots[balance.accuses] for balance in balances]
@@ -167,10 +186,13 @@ class Declared:
         named = {tag: float(values[slot]) for tag, slot in self._slots.items()}
         scaled = np.full(len(values), np.nan)
         at = self._path.at(cell)
+        place = min(at, len(self._mean) - 1)
+        expected = {tag: float(self._mean[place, slot]) for tag, slot in self._slots.items()}
+        moving = {tag for tag, slot in self._slots.items() if self._moving[place, slot] > 0.0}
         for part, terms, differences, column in zip(
             self._balances, self._terms, self._differences, self._columns, strict=True
         ):
-            row = terms.update(named)
+            row = terms.update(named, expected, moving)
             difference = differences.update(row if part.base is None else row - part.base[at])
             if at < len(part.mean) and not np.isnan(values[column]):
                 scaled[column] = residual_of(difference - part.mean[at], part.weights) / part.residual_sd[at]

@@ -11,12 +11,13 @@ import numpy as np
 
 from analytics.detectors.bin_memory import CONFIRM_WITHIN, BinMemory, Slots, in_sd, outside, spoken
 from analytics.packing import pack, unpack
-from analytics.segment import Bools, Floats
+from analytics.segment import Bools, Floats, Int64s
 
 NOW = 3  # bins whose median is the level now: deaf to one wild reading
 BEFORE = 5  # bins before them, whose median is the level it is compared with
 KEPT = NOW + BEFORE
 WINDOW = KEPT + 1  # bins on which a score rests: those of two neighbouring changes
+APART = 4  # bins between the middles of both levels, without holes
 LONGEST = 2 * KEPT  # bins: over a longer time, with holes, a change is not sudden
 CALM = KEPT // 2  # bins for which no other tag may have changed: what one tag does, others follow
 NEVER = -1_000_000  # bins ago
@@ -33,6 +34,7 @@ class StepCourse:
     unrest: Floats  # the change beyond which a tag is said to change beside another; NaN: nobody asks it
     alone: Floats  # (1, tags): 1 for a tag that is judged only while no other changes
     asked: int  # tags that are asked; where a batch has fewer, no tag is judged that is judged alone
+    fewest: Floats  # (1, tags): readings on which a bin must stand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Change:
 
     before: float
     after: float
+    apart: int  # bins between the middles of both levels: 4, and more where bins held too few readings
     low: float  # what reference batches change there at least, and at most
     high: float
     sd: float
@@ -61,13 +64,15 @@ class Step:
 
     score = sign × the lesser of two neighbouring excesses on one side, so that wild readings with good ones between
     raise nothing; excess = (change − high) / sd above, (change − low) / sd below, 0 between. A bin is a few minutes;
-    a tag's bins without a reading are passed over. A tag that is judged alone has no excess while any other tag has
+    a tag's bins without enough readings are passed over, and of the change over the longer time its part counts: what
+    climbs all the time climbs farther over a hole. A tag that is judged alone has no excess while any other tag has
     changed within the last bins by more than 5 of its usual changes, or has not spoken. The row of a cell holds the
     largest score of its bins.
 
     >>> flat = np.zeros((12, 1))
     >>> course = StepCourse(
-    ...     width_us=1, low=flat, high=flat, sd=flat + 0.5, unrest=flat + 0.5, alone=np.zeros((1, 1)), asked=1
+    ...     width_us=1, low=flat, high=flat, sd=flat + 0.5, unrest=flat + 0.5, alone=np.zeros((1, 1)), asked=1,
+    ...     fewest=np.ones((1, 1)),
     ... )
     >>> step = Step(course)
     >>> [step.note(at, np.array([4.0 if at < 8 else 7.0])).tolist()[0] for at in range(7, 12)][-1]
@@ -107,13 +112,12 @@ class Step:
 
     def _excesses(self, at: int, place: int, slots: Slots) -> Floats:
         course = self._course
-        last = self._memory.last
-        values, first = last.values[slots, -KEPT:], last.bins[slots, -KEPT]
+        values, bins = self._memory.last.values[slots, -KEPT:], self._memory.last.bins[slots, -KEPT:]
         before = np.sort(values[:, :BEFORE], axis=1)[:, BEFORE // 2]
         now = np.sort(values[:, BEFORE:], axis=1)[:, NOW // 2]
         low, high = course.low[place, slots], course.high[place, slots]
-        can = (first >= 0) & (at - first < LONGEST)
-        beyond = np.where(can, outside(now - before, low, high), np.nan)
+        can = (bins[:, 0] >= 0) & (at - bins[:, 0] < LONGEST)
+        beyond = np.where(can, outside(in_time(now - before, apart_of(bins)), low, high), np.nan)
         self._heard[slots] = np.where(np.isnan(beyond), self._heard[slots], at)
         changed = np.abs(beyond) > course.unrest[place, slots]
         self._changed[slots] = np.where(changed, at, self._changed[slots])
@@ -158,7 +162,9 @@ class Step:
         told = self._memory.at_told
         values, bins, places = (part[slot].tolist() for part in (told.values, told.bins, told.places))
         changes = {
-            last: self._change(slot, places[last], values[last + 1 - KEPT : last + 1])
+            last: self._change(
+                slot, places[last], values[last + 1 - KEPT : last + 1], told.bins[slot, last + 1 - KEPT : last + 1]
+            )
             for last in (WINDOW - 2, WINDOW - 1)
         }
         return tuple(
@@ -170,12 +176,19 @@ class Step:
         """Whether a slot is judged only while no other tag changes."""
         return bool(self._alone[slot])
 
-    def _change(self, slot: int, place: int, values: list[float]) -> Change:
+    def _change(self, slot: int, place: int, values: list[float], bins: Int64s) -> Change:
         low, high, sd = (part[place, [slot]] for part in (self._course.low, self._course.high, self._course.sd))
         before, after = levels_of(values)
-        excess = in_sd(outside(np.array([after - before]), low, high), sd)
+        apart = apart_of(bins[None])
+        excess = in_sd(outside(in_time(np.array([after - before]), apart), low, high), sd)
         return Change(
-            before=before, after=after, low=float(low[0]), high=float(high[0]), sd=float(sd[0]), excess=float(excess[0])
+            before=before,
+            after=after,
+            apart=int(apart[0]),
+            low=float(low[0]),
+            high=float(high[0]),
+            sd=float(sd[0]),
+            excess=float(excess[0]),
         )
 
     def to_bytes(self) -> bytes:
@@ -199,6 +212,22 @@ def levels_of(values: list[float]) -> tuple[float, float]:
     return sorted(values[:BEFORE])[BEFORE // 2], sorted(values[BEFORE:])[NOW // 2]
 
 
+def apart_of(bins: Int64s) -> Int64s:
+    """How many bins lie between the middles of both levels; `bins` are the numbers of the last ones, (tags, 8)."""
+    apart: Int64s = bins[:, BEFORE + NOW // 2] - bins[:, BEFORE // 2]
+    return apart
+
+
+def in_time(changes: Floats, apart: Int64s) -> Floats:
+    """The part of changes that comes in the time in which they are judged.
+
+    >>> in_time(np.array([3.0, 3.0]), np.array([4, 6])).tolist()
+    [3.0, 2.0]
+    """
+    part: Floats = changes * APART / apart
+    return part
+
+
 def changes_of(values: Floats) -> Floats:
     """The change at every bin of one tag, (bins,), as `Step` sees it; NaN where it is not known."""
     changes = np.full(len(values), np.nan)
@@ -208,5 +237,6 @@ def changes_of(values: Floats) -> Floats:
     windows = np.lib.stride_tricks.sliding_window_view(values[known], KEPT)
     sudden = known[KEPT - 1 :] - known[: -KEPT + 1] < LONGEST
     found = np.median(windows[:, BEFORE:], axis=1) - np.median(windows[:, :BEFORE], axis=1)
-    changes[known[KEPT - 1 :]] = np.where(sudden, found, np.nan)
+    numbers = np.lib.stride_tricks.sliding_window_view(known, KEPT)
+    changes[known[KEPT - 1 :]] = np.where(sudden, in_time(found, apart_of(numbers)), np.nan)
     return changes

@@ -35,6 +35,9 @@ def ewma() -> Layer:
     return Ewma(tags=TAGS, width_h=0.5, tau_h=2.0)
 
 
+BALANCE_CELLS = 6
+
+
 def balance() -> Layer:
     weights = np.zeros((2, TAGS, TAGS))
     weights[0, 0, 2], weights[1, 3, 0] = 0.3, -0.2
@@ -43,7 +46,7 @@ def balance() -> Layer:
         scale=np.ones(TAGS),
         weights=weights,
         residual_sd=np.ones((CELLS, TAGS)),
-        window_cells=6,
+        window_cells=BALANCE_CELLS,
         width_h=0.5,
         tau_h=2.0,
     )
@@ -92,6 +95,7 @@ def step_course(*, alone: float) -> StepCourse:
         unrest=flat + 5.0,
         alone=np.full((1, TAGS), alone),
         asked=TAGS,
+        fewest=np.ones((1, TAGS)),
     )
 
 
@@ -263,6 +267,8 @@ def test_nothing_is_said_of_a_cell_that_held_nothing(make: Callable[[], Layer]) 
     known = ~np.isnan(z)
     known[:10] = False  # a comparison over hours knows nothing before it has seen them
     known[known.sum(axis=1) < TAGS / 2] = False  # nor is anything said of a batch of which less than half is known
+    if make is balance:  # nor of a change from a cell that held nothing
+        known[BALANCE_CELLS:] &= ~np.isnan(z[:-BALANCE_CELLS])
     assert np.isfinite(result[known]).all()
 
 

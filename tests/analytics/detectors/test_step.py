@@ -247,7 +247,14 @@ def flat_course(tags: int, *, alone: Sequence[int] = (), asked: int = 1) -> Step
     judged_alone = np.zeros((1, tags))
     judged_alone[0, list(alone)] = 1.0
     return StepCourse(
-        width_us=1, low=flat, high=flat, sd=flat + 1.0, unrest=flat + 5.0, alone=judged_alone, asked=asked
+        width_us=1,
+        low=flat,
+        high=flat,
+        sd=flat + 1.0,
+        unrest=flat + 5.0,
+        alone=judged_alone,
+        asked=asked,
+        fewest=np.ones((1, tags)),
     )
 
 
