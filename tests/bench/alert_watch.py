@@ -20,7 +20,7 @@ TOLD = (
 )
 SCORED = (
     "SELECT monitor_id, newest.cell FROM monitor CROSS JOIN LATERAL (SELECT cell FROM monitor_score"
-    " WHERE monitor_score.monitor_id = monitor.monitor_id ORDER BY cell DESC LIMIT 1) AS newest WHERE NOT closed"
+    " WHERE monitor_score.monitor_id = monitor.monitor_id ORDER BY cell DESC LIMIT 1) AS newest"
 )
 
 
