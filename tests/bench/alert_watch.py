@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import httpx
 import psycopg
 
-LOOK_EVERY_S = 0.004  # a row is seen so much too late at most, and what the question takes
-ASK_EVERY_S = 0.02  # of the API
-NEWEST_ALERTS = 50
+LOOK_EVERY_S = 0.01  # a row is seen so much too late at most, and what the question takes
+ASK_EVERY_S = 0.05  # of the API, which a board asks every few seconds
+NEWEST_ALERTS = 30
 SINCE_BLOCKS = 2_000  # what came in older blocks has been seen long ago
 
 TOLD = (
