@@ -160,7 +160,7 @@ def _note_what_came_after(
 
 
 def _caught_up(connection: psycopg.Connection, claim: Claim, kept: Kept) -> Kept:
-    """A monitor that another worker moved on meanwhile: its state is read, what its run is pinned to has not changed."""
+    """A monitor that another worker moved on: its state is read; what its run is pinned to has not changed."""
     state = _state(connection, claim)
     monitor = BatchMonitor.from_bytes(
         state, reference_new=kept.monitor.reference_new, reference_old=kept.monitor.reference_old
