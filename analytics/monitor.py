@@ -48,6 +48,7 @@ class BatchMonitor:
         self, start: Start, reference_new: ReferenceModel | None, reference_old: ReferenceModel | None
     ) -> None:
         """Use `start` or `from_bytes`."""
+        self.reference_new, self.reference_old = reference_new, reference_old
         self._start = start
         self._tags = start.tags
         tags = len(start.tags)

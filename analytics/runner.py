@@ -30,7 +30,7 @@ from store.errors import StoreUnavailable, translated
 
 MOST_BLOCKS = 200
 OVERVIEW_READINGS = 100_000  # a stretch is one transaction, and alerts wait for it
-ROUND_S = 0.5  # so long may monitors that are far behind keep a round, and its alerts, open
+ROUND_S = 0.15  # so long may monitors that are far behind keep a round, and its alerts, open
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 

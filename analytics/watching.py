@@ -129,8 +129,8 @@ def _taken_up(
 ) -> Kept | None:
     """The monitor where it stands; None when another run begins in its place, or what came late is still looked for."""
     kept = cache.kept.pop(claim.monitor_id, None)
-    if kept is not None and kept.position == claim.position:
-        return kept
+    if kept is not None:
+        return kept if kept.position == claim.position else _caught_up(connection, claim, kept)
     search = cache.searches.pop(claim.monitor_id, None)
     if search is None:
         if run_on_under_this_version(connection, claim.monitor_id, superseded=not claim.watches, settings=settings):
@@ -159,16 +159,30 @@ def _note_what_came_after(
         connection.execute(queries("rerun")["note_late"], {"monitor_id": claim.monitor_id, "ordinal": reach})
 
 
+def _caught_up(connection: psycopg.Connection, claim: Claim, kept: Kept) -> Kept:
+    """A monitor that another worker moved on: its state is read; what its run is pinned to has not changed."""
+    state = _state(connection, claim)
+    monitor = BatchMonitor.from_bytes(
+        state, reference_new=kept.monitor.reference_new, reference_old=kept.monitor.reference_old
+    )
+    return Kept(claim.position, monitor, kept.played)
+
+
 def _read(connection: psycopg.Connection, claim: Claim, played: Played) -> Kept:
     """A monitor as it is stored."""
     run = read_run(connection, claim.monitor_id)
     run.verify()
-    row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": run.monitor_id}).fetchone()
-    assert row is not None
     monitor = BatchMonitor.from_bytes(
-        row[0], reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
+        _state(connection, claim), reference_new=model_of(run.model_new), reference_old=model_of(run.model_old)
     )
     return Kept(claim.position, monitor, played)
+
+
+def _state(connection: psycopg.Connection, claim: Claim) -> bytes:
+    row = connection.execute(queries("analytics")["monitor_state"], {"monitor_id": claim.monitor_id}).fetchone()
+    assert row is not None
+    state: bytes = row[0]
+    return state
 
 
 def _write_scored(connection: psycopg.Connection, scored: Sequence[ScoredCell], claim: Claim) -> None:

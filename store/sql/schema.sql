@@ -317,7 +317,8 @@ CREATE TABLE public.monitor (
     CONSTRAINT monitor_cause_check CHECK ((cause = ANY (ARRAY['correction'::text, 'upgrade'::text, 'late_readings'::text]))),
     CONSTRAINT monitor_check CHECK (((NOT beside) OR ((num_nulls(corrected_ordinal, until_ordinal, late_until) = 0) AND (watches_since IS NULL)))),
     CONSTRAINT monitor_run_check CHECK ((run > 0))
-);
+)
+WITH (fillfactor='20');
 
 CREATE TABLE public.signal_batch (
     alert_id bigint NOT NULL,
@@ -2410,7 +2411,7 @@ CREATE UNIQUE INDEX monitor_current ON public.monitor USING btree (unit_procedur
 
 CREATE INDEX monitor_late ON public.monitor USING btree (late_ordinal) WHERE ((until_ordinal IS NULL) AND (late_ordinal IS NOT NULL));
 
-CREATE INDEX monitor_open ON public.monitor USING btree ("position") WHERE (NOT closed);
+CREATE INDEX monitor_open ON public.monitor USING btree (monitor_id) WHERE (NOT closed);
 
 CREATE INDEX publisher_first_heard ON public.publisher USING btree (first_heard);
 

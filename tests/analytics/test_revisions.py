@@ -80,7 +80,7 @@ def rounds(made: Runner, most: int) -> bool:
 @pytest.fixture
 def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of one move each, as where every move takes long."""
-    clock = count(step=0.3)
+    clock = count(step=0.6 * runner.ROUND_S)
     monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: next(clock)))
 
 

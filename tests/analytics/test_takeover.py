@@ -1,4 +1,4 @@
-"""Two real workers on one journal, one of them killed again and again: the other goes on with what it held."""
+"""Two workers on one journal: whatever one of them holds in memory, it goes on from where the other one stood."""
 
 import os
 import subprocess
@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from analytics.runner import Runner
+from analytics.settings import AnalyticsSettings
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
 from tests.support import eventually
 
@@ -86,3 +89,35 @@ def test_detect_1_a_killed_worker_is_taken_over_by_another_and_no_alert_is_lost_
     watched.record.owner.execute("UPDATE consumer SET position = 0")
     watched.analyse()
     assert watched.alerts() == shared
+
+
+def test_detect_1_workers_that_move_a_monitor_in_turn_raise_what_one_alone_raises(watched: Watched) -> None:
+    messages = batch_messages("CT-TURN", LIVE_START, seed=303, fault_h=12.0)
+    with watched.database.connect("analytics") as first, watched.database.connect("analytics") as second:
+        workers = [in_turn(first), in_turn(second)]
+        for number, begin in enumerate(range(0, len(messages), 7)):
+            watched.record.take(*messages[begin : begin + 7])
+            worked_off(workers[number % 2])
+    told = watched.alerts()
+    assert any(row[2] == "drift" for row in told)
+    watched.record.owner.execute("TRUNCATE monitor, alert, alert_update, intake CASCADE")
+    watched.record.owner.execute("UPDATE consumer SET position = 0")
+    watched.analyse()
+    assert watched.alerts() == told
+
+
+def in_turn(connection: psycopg.Connection) -> Runner:
+    """A worker that keeps what it holds from one turn to the next."""
+    return Runner(
+        connect=lambda: connection,
+        settings=AnalyticsSettings(),
+        stopping=lambda: False,
+        wait=lambda _within_s: None,
+    )
+
+
+def worked_off(worker: Runner) -> None:
+    """Let a worker take everything there is."""
+    connection = worker.connect()
+    while worker.step(connection):
+        pass

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from tests.bench.alerting import bench_alerting
 from tests.bench.alignment import bench_alignment
 from tests.bench.detection import bench_detection
 from tests.bench.fuzz.run import bench_fuzz
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "fuzz": bench_fuzz,
     "importing": bench_importing,
     "latency": bench_latency,
+    "alerting": bench_alerting,
     "outage": bench_outage,
     "storage": bench_storage,
     "packing": bench_packing,

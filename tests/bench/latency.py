@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import numpy as np
@@ -13,11 +12,11 @@ import paho.mqtt.client as mqtt
 
 from batchwitness.embedded.stack import COMMAND
 from batchwitness.embedded.stage import Stage, answers
-from records.actors import add_machine, issue_token
 from tests.bench.campaign.machine import Machine, machine
 from tests.bench.campaign.speech import AREA, PREFIX, SITE, UNITS
 from tests.bench.feed import FED, PUBLISHER, READINGS, Feed, feed, publisher, start_batches
 from tests.bench.process import machine_described
+from tests.bench.reader import reader
 from tests.bench.report import report
 from tests.support import eventually
 
@@ -26,7 +25,6 @@ LASTS_S = 60.0
 SETTLES_S = 5.0
 LOOK_EVERY_S = 0.004  # whether another block is visible: a block is seen so much too late at most
 PROBE_UNIT, PROBE_BATCH, PROBE_TAG = UNITS[3], "CT-3004", "heater"
-BY = {"by": "bench", "reason": "latency"}
 
 
 def bench_latency() -> None:
@@ -94,10 +92,6 @@ def _caught_up(one: Machine, stream: Feed) -> None:
 
 @contextmanager
 def _api(one: Machine) -> Iterator[httpx.Client]:
-    with one.connect() as connection, connection.transaction():
-        add_machine(connection, name="bench", printed_name="Bench", roles=["viewer"], **BY)
-        expires = datetime.now(UTC) + timedelta(days=1)
-        token = issue_token(connection, actor_name="bench", scope="review", expires=expires, **BY)
     stage = Stage(
         "api",
         [*COMMAND, "api"],
@@ -108,7 +102,7 @@ def _api(one: Machine) -> Iterator[httpx.Client]:
     stage.start()
     try:
         eventually(lambda: stage.ready, within_s=60, what="the API answers")
-        with httpx.Client(base_url=one.stack.api_url, headers={"Authorization": f"Bearer {token}"}) as client:
+        with reader(one.stack) as client:
             yield client
     finally:
         stage.stop()

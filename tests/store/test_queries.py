@@ -48,6 +48,15 @@ def test_a_statement_without_a_plan_does_what_it_says_with_nothing_to_do_it_to(
             cursor.execute(query.text)
 
 
+def test_what_every_save_of_a_monitor_changes_is_in_no_index(conn: psycopg.Connection) -> None:
+    indexed = conn.execute(
+        "SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)"
+        " WHERE indrelid = 'public.monitor'::regclass"
+    ).fetchall()
+    assert ("monitor_id",) in indexed
+    assert not {"position", "state", "snapshot"} & {name for (name,) in indexed}
+
+
 @pytest.mark.parametrize("query", named_queries(), ids=str)
 def test_the_query_is_used_by_the_code(query: NamedQuery) -> None:
     users = [strings for package in PACKAGES if query.noun in (strings := _strings(package)).nouns]
