@@ -20,7 +20,7 @@ from analytics.bin_spread import (
     wanders,
 )
 from analytics.detectors.bin_memory import CLIP, CONFIRM_WITHIN, in_sd, lesser, outside
-from analytics.detectors.step import CALM, NEVER, StepCourse, changes_of
+from analytics.detectors.step import CALM, NEVER, StepCourse, changes_of, expected
 from analytics.grid import Grid
 from analytics.learning_phases import RunsOnCourse
 from analytics.learning_reading import WithinCells, fewest_readings
@@ -77,17 +77,17 @@ def learn_steps(
     values[readings < fewest] = np.nan
     places = places.finer(runs, bins, fine)
     often = np.isfinite(values).mean(axis=(0, 1)) >= OFTEN
-    changes = np.full_like(values, np.nan)
+    changes, holes = np.full_like(values, np.nan), np.zeros(values.shape, np.int64)
     for slot in np.flatnonzero(often).tolist():
         for run in range(len(runs)):
-            changes[run, :, slot] = changes_of(values[run, :, slot])
+            changes[run, :, slot], holes[run, :, slot] = changes_of(values[run, :, slot])
     placed = places.placed(changes)
     learning = _Learning.of(placed, steps, fine, fewest)
     first = learning.course(np.ones(len(runs), np.bool_), np.zeros(len(tags), np.bool_), placed)
     by_recipe = first.high - first.low > RECIPE_SD * median_down(first.unrest) / UNREST
     always = own & often & is_noise(np.where(by_recipe, np.nan, placed), ALWAYS)
-    looked_at = zip(values, changes, places.paths, strict=True)
-    calm = np.array([calm_of(scored(rows, changed, first, path)[1]) for rows, changed, path in looked_at])
+    looked_at = zip(values, changes, holes, places.paths, strict=True)
+    calm = np.array([calm_of(scored(*of_run[:3], first, of_run[3])[1]) for of_run in looked_at])
     quiet = places.placed(np.where(calm, changes, np.nan))
     alone = own & often & ~always & is_noise(np.where(by_recipe, np.nan, quiet), ALONE)
     if not (always | alone).any():
@@ -99,7 +99,7 @@ def learn_steps(
     for run, rows in enumerate(values):
         others = learning.course(np.arange(len(runs)) != run, alone, quiet)
         without_each.append(others)
-        scores, restless[run] = scored(rows, changes[run], others, places.paths[run])
+        scores, restless[run] = scored(rows, changes[run], holes[run], others, places.paths[run])
         maxima[run] = np.where(always | alone, largest(scores, judged), np.nan)
     # What reference batches do themselves tells nothing. Of a tag that is held one may be that in which something went
     # wrong; one that wanders may do so by a programme of its own, in few batches.
@@ -171,14 +171,14 @@ class _Learning:
         )
 
 
-def scored(values: Floats, changes: Floats, course: StepCourse, path: Int64s) -> tuple[Floats, Bools]:
+def scored(values: Floats, changes: Floats, holes: Int64s, course: StepCourse, path: Int64s) -> tuple[Floats, Bools]:
     """What `Step` says of one run at once: scores and who is restless, (bins, tags), bit for bit.
 
     `path` is where its bins lie on the course, (bins,).
     """
     at = np.arange(len(values))[:, None]
-    low, high, sd, unrest = (part[path] for part in (course.low, course.high, course.sd, course.unrest))
-    beyond = outside(changes, low, high)
+    sd, unrest = course.sd[path], course.unrest[path]
+    beyond = outside(changes, *expected(course, path[:, None], np.arange(values.shape[1]), holes))
     changed = np.maximum.accumulate(np.where(np.abs(beyond) > unrest, at, NEVER))
     heard = np.maximum.accumulate(np.where(np.isfinite(beyond), at, NEVER))
     asked = ~np.isnan(course.unrest).all(axis=0)

@@ -115,7 +115,7 @@ class Step:
         values, bins = self._memory.last.values[slots, -KEPT:], self._memory.last.bins[slots, -KEPT:]
         before = np.sort(values[:, :BEFORE], axis=1)[:, BEFORE // 2]
         now = np.sort(values[:, BEFORE:], axis=1)[:, NOW // 2]
-        low, high = course.low[place, slots], course.high[place, slots]
+        low, high = expected(course, place, slots, holes_of(bins))
         can = (bins[:, 0] >= 0) & (at - bins[:, 0] < LONGEST)
         beyond = np.where(can, outside(in_time(now - before, apart_of(bins)), low, high), np.nan)
         self._heard[slots] = np.where(np.isnan(beyond), self._heard[slots], at)
@@ -177,7 +177,8 @@ class Step:
         return bool(self._alone[slot])
 
     def _change(self, slot: int, place: int, values: list[float], bins: Int64s) -> Change:
-        low, high, sd = (part[place, [slot]] for part in (self._course.low, self._course.high, self._course.sd))
+        low, high = expected(self._course, place, slice(slot, slot + 1), holes_of(bins[None]))
+        sd = self._course.sd[place, [slot]]
         before, after = levels_of(values)
         apart = apart_of(bins[None])
         excess = in_sd(outside(in_time(np.array([after - before]), apart), low, high), sd)
@@ -218,6 +219,25 @@ def apart_of(bins: Int64s) -> Int64s:
     return apart
 
 
+def holes_of(bins: Int64s) -> Int64s:
+    """How many bins are missing between the last ones, whose numbers are (tags, 8)."""
+    holes: Int64s = bins[:, -1] - bins[:, 0] - (KEPT - 1)
+    return holes
+
+
+def expected(course: StepCourse, place: int | Int64s, slots: Slots, holes: Int64s) -> tuple[Floats, Floats]:
+    """The least and the greatest change that reference batches make, with what they make within the holes before."""
+    here = low, high = course.low[place, slots], course.high[place, slots]
+    most = min(int(holes.max(initial=0)), LONGEST - KEPT)
+    if not most:
+        return here
+    for back in range(1, most + 1):
+        earlier, over = np.maximum(place - back, 0), holes >= back
+        low = np.where(over, np.fmin(low, course.low[earlier, slots]), low)
+        high = np.where(over, np.fmax(high, course.high[earlier, slots]), high)
+    return np.where(np.isnan(here[0]), np.nan, low), np.where(np.isnan(here[1]), np.nan, high)
+
+
 def in_time(changes: Floats, apart: Int64s) -> Floats:
     """The part of changes that comes in the time in which they are judged.
 
@@ -228,15 +248,16 @@ def in_time(changes: Floats, apart: Int64s) -> Floats:
     return part
 
 
-def changes_of(values: Floats) -> Floats:
-    """The change at every bin of one tag, (bins,), as `Step` sees it; NaN where it is not known."""
-    changes = np.full(len(values), np.nan)
+def changes_of(values: Floats) -> tuple[Floats, Int64s]:
+    """The change at every bin of one tag, (bins,), as `Step` sees it, NaN where it is not known; and its holes."""
+    changes, holes = np.full(len(values), np.nan), np.zeros(len(values), np.int64)
     known = np.flatnonzero(np.isfinite(values))
     if len(known) < KEPT:
-        return changes
+        return changes, holes
     windows = np.lib.stride_tricks.sliding_window_view(values[known], KEPT)
     sudden = known[KEPT - 1 :] - known[: -KEPT + 1] < LONGEST
     found = np.median(windows[:, BEFORE:], axis=1) - np.median(windows[:, :BEFORE], axis=1)
     numbers = np.lib.stride_tricks.sliding_window_view(known, KEPT)
     changes[known[KEPT - 1 :]] = np.where(sudden, in_time(found, apart_of(numbers)), np.nan)
-    return changes
+    holes[known[KEPT - 1 :]] = np.where(sudden, holes_of(numbers), 0)
+    return changes, holes

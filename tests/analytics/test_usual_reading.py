@@ -45,7 +45,7 @@ def read_at(run: CompletedRun, kept: Callable[[Floats], np.ndarray[tuple[int], n
 
 
 def lossy(run: CompletedRun, seed: int) -> CompletedRun:
-    """In a quarter of its hours all but one reading is lost, and in the one in which it is filled all but one before."""
+    """In a quarter of its hours all but one reading is lost, and in the hour of filling all but one before it."""
     rng = np.random.default_rng(seed)
     hit = rng.random(tank.HOURS + 1) < 0.25
     hit[int(FILLED_H)] = True

@@ -276,8 +276,11 @@ def test_a_score_is_the_lesser_of_two_neighbouring_excesses_of_the_changes_that_
     rng = np.random.default_rng(3)
     low = rng.normal(0, 0.1, (BINS, 1))
     course = replace(flat_course(1), low=low, high=low + 0.2, sd=np.full((BINS, 1), 0.5))
-    changes = changes_of(np.array(values))
-    excesses = np.clip((changes - np.clip(changes, low[:, 0], low[:, 0] + 0.2)) / 0.5, -CLIP, CLIP)
+    changes, holes = changes_of(np.array(values))
+    # What reference batches change within the holes is expected too.
+    around = [low[at - missing : at + 1, 0] for at, missing in enumerate(holes.tolist())]
+    least, most = (np.array([limit(part) for part in around]) for limit in (np.min, np.max))
+    excesses = np.clip((changes - np.clip(changes, least, most + 0.2)) / 0.5, -CLIP, CLIP)
     expected = np.full(BINS, np.nan)
     known = np.flatnonzero(np.isfinite(values)).tolist()
     for before, at in pairwise(known):
@@ -304,7 +307,10 @@ def test_learning_and_watching_score_alike_bit_for_bit(seed: int) -> None:
     for at, row in enumerate(values):
         live.append(detector.note(at, row, position=int(path[at])))
         restless.append(detector.restless(at))
-    learned = scored(values, np.array([changes_of(tag) for tag in values.T]).T, course, path)
+    of_tags = [changes_of(tag) for tag in values.T]
+    learned = scored(
+        values, np.array([part for part, _ in of_tags]).T, np.array([part for _, part in of_tags]).T, course, path
+    )
     assert np.array(live).tobytes() == learned[0].tobytes()
     assert np.array(restless).tolist() == learned[1].tolist()
 
@@ -347,10 +353,29 @@ def test_after_a_hole_longer_than_a_change_may_take_nothing_is_said() -> None:
     assert np.isnan(scores[20 + LONGEST : 20 + LONGEST + BEFORE]).all()
 
 
+def test_what_climbs_all_the_time_climbs_no_faster_over_a_hole() -> None:
+    whole = np.arange(BINS, dtype=np.float64)
+    holed = whole.copy()
+    holed[[21, 23, 24]] = np.nan
+    changes, holes = changes_of(holed)
+    known = np.isfinite(changes)
+    assert changes[known].tolist() == [4.0] * int(known.sum())
+    assert holes[[20, 25, 31, 32]].tolist() == [0, 3, 2, 0]
+
+
+def test_a_step_of_the_recipe_that_falls_into_a_hole_is_expected_behind_it() -> None:
+    course = flat_course(1)
+    course.high[19:27] = 9.0  # a step in bin 20 is seen in bins 21 to 24, give or take two
+    rows = steps_at(20.0)[:, :1]
+    rows[19:25] = np.nan
+    assert np.nanmax(noted(course, rows)) == 0.0
+    assert np.nanmax(noted(flat_course(1), rows)) > SMALLEST_STEP
+
+
 def test_a_change_is_that_of_two_medians() -> None:
     values = np.array([1.0, 9.0, 1.0, 1.0, 1.0, 4.0, 4.0, -9.0])
-    assert changes_of(values).tolist()[-1] == 3.0
-    assert np.isnan(changes_of(values)[:-1]).all()
+    assert changes_of(values)[0].tolist()[-1] == 3.0
+    assert np.isnan(changes_of(values)[0][:-1]).all()
 
 
 def test_readings_that_are_no_denser_than_cells_leave_no_room_for_sudden_changes() -> None:
