@@ -127,6 +127,12 @@ class AlertDetail(AlertRow):
     versions: list[VersionRow]
     decisions: list[DecisionRow]
 
+    @property
+    def replay(self) -> str | None:
+        """The command that computes it anew; None where it was raised by what happened and not by a score."""
+        scored = self.chart is not None or (self.run is not None and self.detector != "monitor_failed")
+        return f"batchwitness replay {self.alert}" if scored else None
+
 
 class Comment(BaseModel):
     """What whoever acknowledges says, and the version of the alert they saw."""
