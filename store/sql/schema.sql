@@ -63,6 +63,12 @@ BEGIN
             monitor.run < NEW.run AND NOT monitor.beside
                 AND (NEW.closed OR alert.intake_ordinal <= NEW.position)
                 AND (OLD.beside OR NOT (OLD.closed OR alert.intake_ordinal <= OLD.position))
+                AND NOT EXISTS (
+                    SELECT FROM monitor AS other
+                    WHERE other.unit_procedure_id = NEW.unit_procedure_id AND other.run > monitor.run
+                        AND other.run <> NEW.run AND NOT other.beside
+                        AND (other.closed OR other.position >= alert.intake_ordinal)
+                )
             OR monitor.run = NEW.run AND OLD.beside
         )
         ORDER BY alert_id
@@ -425,7 +431,9 @@ CREATE VIEW public.alert_now AS
         END AS spread_to,
     alert.same_as,
     monitor.run,
-    COALESCE((monitor.beside OR later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded,
+    (COALESCE(monitor.beside, false) OR (EXISTS ( SELECT
+           FROM public.monitor later
+          WHERE ((later.unit_procedure_id = monitor.unit_procedure_id) AND (later.run > monitor.run) AND (NOT later.beside) AND (later.closed OR (later."position" >= alert.intake_ordinal)))))) AS superseded,
         CASE
             WHEN (newest.alert_id IS NULL) THEN alert.severity
             ELSE newest.severity
@@ -436,9 +444,8 @@ CREATE VIEW public.alert_now AS
              JOIN public.batch USING (batch_id))
           WHERE (signal_batch.alert_id = alert.alert_id)
           ORDER BY signal_batch.version, batch.name) AS batches
-   FROM ((((((public.alert
+   FROM (((((public.alert
      LEFT JOIN public.monitor USING (monitor_id))
-     LEFT JOIN public.monitor later ON (((monitor.until_ordinal IS NOT NULL) AND (later.unit_procedure_id = monitor.unit_procedure_id) AND (later.until_ordinal IS NULL))))
      LEFT JOIN LATERAL ( SELECT alert_update.alert_id,
             alert_update.version,
             alert_update.ended_time,
@@ -2544,7 +2551,7 @@ CREATE CONSTRAINT TRIGGER alert_tells AFTER INSERT ON public.alert_update DEFERR
 
 CREATE TRIGGER control_limit_retired_once BEFORE UPDATE OF retired_from, retired_by, retired_chain_id, retired_block_seq ON public.control_limit FOR EACH ROW WHEN ((old.retired_from IS NOT NULL)) EXECUTE FUNCTION public.control_limit_retired_once();
 
-CREATE CONSTRAINT TRIGGER monitor_tells AFTER UPDATE OF "position", closed, beside ON public.monitor DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.run > 1) AND (NOT new.beside) AND (new.until_ordinal IS NULL))) EXECUTE FUNCTION public.monitor_tells();
+CREATE CONSTRAINT TRIGGER monitor_tells AFTER UPDATE OF "position", closed, beside ON public.monitor DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.run > 1) AND (NOT new.beside))) EXECUTE FUNCTION public.monitor_tells();
 
 CREATE TRIGGER phase_revised AFTER INSERT OR UPDATE ON public.phase FOR EACH ROW EXECUTE FUNCTION public.record_interval_revision();
 

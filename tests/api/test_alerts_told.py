@@ -13,7 +13,7 @@ from store.model.correction import RevisionKind
 from tests.analytics.conftest import LIVE_START, Watched, batch_messages
 from tests.analytics.test_corrections import correct
 from tests.analytics.test_late import held_back
-from tests.analytics.test_revisions import SETTLED_H, begun, running, take, with_buffer
+from tests.analytics.test_revisions import CAME_H, SETTLED_H, begun, running, runs, take, with_buffer, worker
 from tests.fix_postgres import Database
 from tests.people import somebody
 from tests.support import eventually
@@ -24,8 +24,15 @@ RAISE = (
     " SELECT unit_id, %s, 'silence', 'low', 'missing_end', '{}', now(), now(), 1, 1, 0, 'x', '[]', '[]', 'x', 1"
     " FROM unit ORDER BY unit_id LIMIT 1 RETURNING alert_id"
 )
+STANDS = ("superseded", "version", "state", "severity")
+STANDING = (
+    "SELECT alert_id, superseded, version, alert_now.state, severity"
+    " FROM alert_now LEFT JOIN monitor USING (monitor_id) WHERE monitor.beside IS NOT TRUE"
+)
 NOT_TOLD = "SELECT alert_id FROM alert JOIN monitor USING (monitor_id) WHERE beside ORDER BY alert_id"
 WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+Standing = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -35,6 +42,7 @@ class Poller:
     client: TestClient
     cursor: int = 0
     seen: list[int] = field(default_factory=list)
+    kept: dict[int, Standing] = field(default_factory=dict)  # what came again is written over
 
     def ask(self, limit: int = 500) -> list[dict[str, Any]]:
         """What was told since."""
@@ -44,6 +52,7 @@ class Poller:
         assert page["next_cursor"] == places[-1]
         self.cursor = page["next_cursor"]
         self.seen += [item["alert"] for item in page["items"]]
+        self.kept |= {item["alert"]: tuple(item[what] for what in STANDS) for item in page["items"]}
         return list(page["items"])
 
     def numbers(self) -> list[int]:
@@ -147,3 +156,61 @@ def test_an_alert_is_told_again_when_it_changes_is_decided_about_or_superseded(
     again = poller.ask()
     assert {item["alert"] for item in again if item["superseded"]} == {item["alert"] for item in first}
     assert {item["run"] for item in again if not item["superseded"]} == {2}
+
+
+def standing(watched: Watched) -> dict[int, Standing]:
+    """How every alert stands that was told."""
+    return {alert: tuple(stands) for alert, *stands in watched.record.ask(STANDING)}
+
+
+def follow(watched: Watched, poller: Poller, *, until_run: int | None = None) -> None:
+    """Let a worker go on until nothing is left, or a run has come a little way, and ask after each of its rounds."""
+    on_its_way = "SELECT count(*) > 0 FROM monitor WHERE run = %s AND position > started_ordinal + 3"
+    with worker(watched, analytics_blocks=1) as made:
+        while made.step(made.connect()):
+            poller.ask()
+            assert poller.kept == standing(watched)
+            if until_run is not None and watched.record.ask(on_its_way, until_run) == [(True,)]:
+                return
+
+
+@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.parametrize("second", ["while the run of the first catches up", "once it has caught up"])
+def test_who_writes_over_what_comes_again_knows_at_any_time_how_every_alert_stands(
+    watched: Watched, poller: Poller, second: str
+) -> None:
+    caught_up = second == "once it has caught up"
+    drifts = [*batch_messages("CT-LATE", LIVE_START, seed=41, fault_h=5.0, unit="BR-02")]
+    take(watched, running(held_back(drifts, from_h=8.0, until_h=CAME_H, came_h=CAME_H), until_h=16.0))
+    follow(watched, poller)
+    correct(watched.database, RevisionKind.INVALIDATED, (3.0, 3.5), tag="pH", unit="BR-02")
+    follow(watched, poller, until_run=None if caught_up else 3)
+    ((behind,),) = watched.record.ask("SELECT count(*) FROM alert_now WHERE NOT superseded AND run < 3")
+    assert (behind == 0) is caught_up
+    correct(watched.database, RevisionKind.INVALIDATED, (4.0, 4.5), tag="pH", unit="BR-02")
+    follow(watched, poller)
+    assert [run for run, *_ in runs(watched)] == [1, 2, 3, 4]
+    assert {run for (run,) in watched.record.ask("SELECT run FROM alert_now WHERE NOT superseded")} == {4}
+    assert [superseded for superseded, *_ in poller.kept.values()].count(True) >= 3
+
+
+@pytest.mark.usefixtures("short_rounds")
+def test_what_a_correction_superseded_stays_so_while_the_run_of_the_next_one_catches_up(
+    watched: Watched, poller: Poller
+) -> None:
+    take(watched, running([*batch_messages("CT-LATE", LIVE_START, seed=41, fault_h=5.0, unit="BR-02")], until_h=12.0))
+    watched.analyse()
+    first = set(poller.numbers())
+    correct(watched.database, RevisionKind.INVALIDATED, (3.0, 3.5), tag="pH", unit="BR-02")
+    watched.analyse()
+    second = {item["alert"] for item in poller.ask() if item["run"] == 2}
+    assert first
+    assert second
+    correct(watched.database, RevisionKind.INVALIDATED, (4.0, 4.5), tag="pH", unit="BR-02")
+    with worker(watched, analytics_blocks=1) as made:
+        while watched.record.ask("SELECT max(run) FROM monitor") != [(3,)]:
+            assert made.step(made.connect())
+    assert {alert for alert, (superseded, *_) in standing(watched).items() if superseded} == first
+    watched.analyse()
+    told = {item["alert"]: item["superseded"] for item in poller.ask()}
+    assert {alert for alert, superseded in told.items() if superseded} == second, "and is not told once more"

@@ -37,6 +37,55 @@ SELECT tell_alerts(ARRAY(
     ORDER BY alert.committed_time, alert_id
 ));
 
+-- As before; what one run has superseded stays so while the next one catches up.
+CREATE OR REPLACE VIEW alert_now AS
+SELECT alert.alert_id, alert.monitor_id, alert.batch_id, alert.unit_id, alert.ordinal, alert.kind,
+    coalesce(newest.detector, alert.detector) AS detector, coalesce(newest.tags, alert.tags) AS tags,
+    alert.raised_time, alert.onset_time, newest.ended_time, alert.phase_time_h,
+    coalesce(newest.score, alert.score) AS score, coalesce(newest.limit_value, alert.limit_value) AS limit_value,
+    coalesce(newest.sentence, alert.sentence) AS sentence,
+    coalesce(newest.contributions, alert.contributions) AS contributions,
+    coalesce(newest.cells, alert.cells) AS cells,
+    alert.reference_digest, alert.software, alert.intake_ordinal, alert.committed_time,
+    CASE WHEN coalesce(newest.tags, alert.tags) <@ coalesce(seen.tags, decided.tags, alert.tags)
+            AND NOT EXISTS (SELECT FROM signal_batch
+                WHERE signal_batch.alert_id = alert.alert_id AND signal_batch.version > decision.version)
+            AND NOT coalesce(alert.control_limit_id IS NOT NULL AND newest.cells = '[]'
+                AND newest.version > decision.version, false)
+        THEN coalesce(decision.state, 'raised') ELSE 'raised' END AS state,
+    decision.actor AS decided_by, decision.comment, decision.known_at AS decided_at,
+    coalesce(newest.version, 0) AS version,
+    CASE WHEN decision.state IS NULL THEN '{}' ELSE ARRAY(
+        (SELECT unnest(coalesce(newest.tags, alert.tags))
+        EXCEPT SELECT unnest(coalesce(seen.tags, decided.tags, alert.tags)))
+        UNION ALL SELECT batch.name FROM signal_batch JOIN batch USING (batch_id)
+        WHERE signal_batch.alert_id = alert.alert_id AND signal_batch.version > decision.version
+        ORDER BY 1
+    ) END AS spread_to,  -- tags and batches it did not have when it was decided about
+    alert.same_as, monitor.run,
+    coalesce(monitor.beside, false) OR EXISTS (
+        SELECT FROM monitor AS later
+        WHERE later.unit_procedure_id = monitor.unit_procedure_id AND later.run > monitor.run AND NOT later.beside
+            AND (later.closed OR later.position >= alert.intake_ordinal)
+    ) AS superseded,
+    CASE WHEN newest.alert_id IS NULL THEN alert.severity ELSE newest.severity END AS severity,
+    alert.control_limit_id,
+    ARRAY(
+        SELECT batch.name FROM signal_batch JOIN batch USING (batch_id) WHERE signal_batch.alert_id = alert.alert_id
+        ORDER BY signal_batch.version, batch.name
+    ) AS batches  -- of a signal; empty for all others
+FROM alert
+LEFT JOIN monitor USING (monitor_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM alert_update WHERE alert_update.alert_id = alert.alert_id ORDER BY version DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM alert_decision WHERE alert_decision.alert_id IN (alert.alert_id, alert.same_as)
+    ORDER BY known_at DESC LIMIT 1
+) AS decision ON true
+LEFT JOIN alert AS decided ON decided.alert_id = decision.alert_id
+LEFT JOIN alert_update AS seen ON seen.alert_id = decision.alert_id AND seen.version = decision.version;
+
 -- A revision that failed makes room for the next one.
 UPDATE monitor SET closed = true WHERE beside AND failure IS NOT NULL;
 
@@ -72,6 +121,12 @@ BEGIN
             monitor.run < NEW.run AND NOT monitor.beside
                 AND (NEW.closed OR alert.intake_ordinal <= NEW.position)
                 AND (OLD.beside OR NOT (OLD.closed OR alert.intake_ordinal <= OLD.position))
+                AND NOT EXISTS (
+                    SELECT FROM monitor AS other
+                    WHERE other.unit_procedure_id = NEW.unit_procedure_id AND other.run > monitor.run
+                        AND other.run <> NEW.run AND NOT other.beside
+                        AND (other.closed OR other.position >= alert.intake_ordinal)
+                )
             OR monitor.run = NEW.run AND OLD.beside
         )
         ORDER BY alert_id
@@ -82,5 +137,5 @@ $$;
 REVOKE EXECUTE ON FUNCTION monitor_tells() FROM PUBLIC;
 CREATE CONSTRAINT TRIGGER monitor_tells AFTER UPDATE OF position, closed, beside ON monitor
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.run > 1 AND NOT NEW.beside AND NEW.until_ordinal IS NULL)
+    WHEN (NEW.run > 1 AND NOT NEW.beside)
     EXECUTE FUNCTION monitor_tells();
