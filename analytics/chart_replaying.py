@@ -61,14 +61,20 @@ def recorded_charts(connection: psycopg.Connection, batch: str | None) -> list[R
     return [RecordedChart(*row) for row in connection.execute(queries("chart_replay")["charts"], {"batch": batch})]
 
 
-def replay_chart(connection: psycopg.Connection, recorded: RecordedChart) -> ReplayedChart:
-    """Compute a chart anew, entry by entry, and compare. Reads only."""
+def replay_chart(
+    connection: psycopg.Connection, recorded: RecordedChart, *, alert: tuple[int, int] | None = None
+) -> ReplayedChart:
+    """Compute a chart anew, entry by entry, and compare. Reads only.
+
+    `alert` is the one that is compared, as limits and its ordinal among theirs; everything unless given.
+    """
     chart = read_chart(connection, recorded.control_chart_id)
     written, told = _recorded(connection, chart)
     computed: Steps = {}
     for ordinal, changes in _replayed(connection, chart, recorded.position, written):
         computed |= _steps(changes, ordinal)
-    steps = sorted(told.keys() | computed.keys())
+    only = "" if alert is None else _of_alert(*alert)
+    steps = sorted(step for step in told.keys() | computed.keys() if step.startswith(only))
     return ReplayedChart(
         chart=recorded,
         subject=chart.subject,
@@ -130,7 +136,11 @@ def _signal(batch_id: int, rule: str, side: str, revision: int) -> str:
 
 
 def _alert(limits: int, ordinal: int, version: int) -> str:
-    return f"alert {ordinal} of limits {limits}, {f'change {version}' if version else 'as raised'}"
+    return f"{_of_alert(limits, ordinal)}{f'change {version}' if version else 'as raised'}"
+
+
+def _of_alert(limits: int, ordinal: int) -> str:
+    return f"alert {ordinal} of limits {limits}, "
 
 
 def _compared(

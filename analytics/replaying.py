@@ -35,7 +35,7 @@ class Disagreement:
 
     alert: int  # ordinal in its run
     version: int  # 0: as it was raised
-    what: str  # the field, or "the alert" where only one of them knows it
+    what: str  # the field, "the alert" where only one of them knows it, or "the reference" where its bytes are others
     recorded: str
     computed: str
 
@@ -55,8 +55,18 @@ def recorded_runs(connection: psycopg.Connection, batch: str | None) -> list[Rec
     return [RecordedRun(*row) for row in connection.execute(queries("replay")["runs"], {"batch": batch})]
 
 
-def replay_run(connection: psycopg.Connection, run: RecordedRun) -> Replayed:
-    """Compute a run anew, as far as it had come, with all it was pinned to, and compare. Reads only."""
+def replay_run(connection: psycopg.Connection, run: RecordedRun, *, alert: int | None = None) -> Replayed:
+    """Compute a run anew, as far as it had come, with all it was pinned to, and compare. Reads only.
+
+    `alert` is the ordinal of the one that is compared; all of them unless given.
+    """
+    try:
+        read_run(connection, run.monitor_id).verify()
+    except ValueError as error:
+        other = Disagreement(
+            alert=alert or 0, version=0, what="the reference", recorded="approved", computed=str(error)
+        )
+        return Replayed(run=run, alerts=0, steps=0, disagreements=(other,))
     asked = {"monitor_id": run.monitor_id}
     recorded: dict[tuple[int, int], dict[str, Any]] = {}
     for ordinal, *fields in connection.execute(queries("replay")["raised"], asked):
@@ -64,7 +74,7 @@ def replay_run(connection: psycopg.Connection, run: RecordedRun) -> Replayed:
     for ordinal, version, *fields in connection.execute(queries("replay")["updated"], asked):
         recorded[ordinal, version] = dict(zip(UPDATED, fields, strict=True))
     computed = dict(_computed(connection, run))
-    steps = sorted(recorded.keys() | computed.keys())
+    steps = sorted(step for step in recorded.keys() | computed.keys() if alert in {None, step[0]})
     return Replayed(
         run=run,
         alerts=sum(version == 0 for _, version in steps),

@@ -4,10 +4,12 @@ The run that watches goes on watching and telling. A revision begins at the begi
 of the intake up to which late readings are in their place, and plays the journal in turns that live scoring leaves
 over. Once it has come exactly as far as the run that watches it takes over, in one transaction: that run ends there,
 and the revision watches from then on. Until then nothing that it raises is told and nothing of it is on a board. What
-comes late for it in its turn leads to a later revision.
+comes late for it in its turn leads to a later revision. One that fails is begun anew after a while, a few times; the
+run that watches goes on as before.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 import psycopg
 
@@ -15,10 +17,24 @@ from analytics.cells import Late
 from analytics.claims import Claim
 from analytics.reruns import Cause, end_run, run_again
 from analytics.settings import AnalyticsSettings
+from store.model.revision import tried_again_from
 from store.model.times import US_PER_S, from_us, to_us
 from store.sql import queries
 
 TURN_READINGS = 50_000  # of all units: about a quarter of a second, for which alerts of other batches may wait
+
+
+class Tried(NamedTuple):
+    """The revisions that began beside the run that watches now."""
+
+    goes_on: bool
+    failed: int
+    begun: datetime | None  # unit time at which the last of those that failed is pinned; None: none has failed
+
+    @property
+    def again_from(self) -> datetime | None:
+        """Unit time from which on the next one may begin; None where none failed, or too many."""
+        return None if self.begun is None else tried_again_from(self.failed, self.begun)
 
 
 def is_due(late: Late, late_until: datetime | None, settings: AnalyticsSettings) -> bool:
@@ -39,17 +55,22 @@ def is_due(late: Late, late_until: datetime | None, settings: AnalyticsSettings)
 def begin_revision(
     connection: psycopg.Connection, claim: Claim, ordinal: int, late: Late, settings: AnalyticsSettings
 ) -> bool:
-    """Begin a revision beside the run that watches, in the caller's transaction; False when there was one already.
-
-    A run has one revision: where that failed, the end of the batch brings the next.
+    """Begin a revision beside the run that watches, in the caller's transaction; False where one goes on, or where the
+    last one failed not long ago or too often.
     """
-    of_procedure = {"unit_procedure_id": claim.unit_procedure_id}
-    newest = connection.execute(queries("rerun")["newest_run"], of_procedure).fetchone()
-    assert newest is not None
-    if newest[0] > claim.run:
+    tried = tried_so_far(connection, claim.unit_procedure_id)
+    waits = tried.again_from is None or from_us(late.reached_us) < tried.again_from
+    if tried.goes_on or (tried.failed and waits):
         return False
     run_again(connection, claim.monitor_id, ordinal, settings, Cause.LATE_READINGS, late_until=from_us(late.reached_us))
     return True
+
+
+def tried_so_far(connection: psycopg.Connection, unit_procedure_id: int) -> Tried:
+    """What became of the revisions of the run that watches a unit procedure."""
+    row = connection.execute(queries("rerun")["revisions"], {"unit_procedure_id": unit_procedure_id}).fetchone()
+    assert row is not None
+    return Tried(*row)
 
 
 def turn_of(connection: psycopg.Connection, *, position: int, until: int) -> int:

@@ -17,7 +17,7 @@ from analytics.monitor import BatchMonitor
 from analytics.pinned import Search, play_beyond
 from analytics.playing import Played, model_of, play, read_run
 from analytics.reruns import Cause, end_run, run_again, run_on_under_this_version
-from analytics.revisions import begin_revision, is_due, take_over, turn_of, watching_run
+from analytics.revisions import begin_revision, is_due, take_over, tried_so_far, turn_of, watching_run
 from analytics.scored import ScoredCell
 from analytics.settings import AnalyticsSettings
 from analytics.software import software
@@ -250,7 +250,12 @@ def _set_aside(connection: psycopg.Connection, claim: Claim, error: Exception) -
     why = f"{type(error).__name__}: {error}"[:500]
     connection.execute(sql["fail_monitor"], {"monitor_id": claim.monitor_id, "failure": why})
     if claim.beside:
-        what = f"What came late for {claim.batch} is not judged before it ends: the run that judged it failed ({why}). "
+        tried = tried_so_far(connection, claim.unit_procedure_id)
+        if tried.again_from is not None:
+            log.warning("late readings will be scored again", batch=claim.batch, failed=tried.failed)
+            return  # the page of the batch says so
+        what = f"What came late for {claim.batch} is not judged before it ends: each of {tried.failed} runs that were "
+        what += f"to judge it failed (last {why}). "
         what += "It is watched as before, without the late readings; report the failure."
         told_by = claim._replace(monitor_id=watching_run(connection, claim.unit_procedure_id))
     else:

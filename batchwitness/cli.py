@@ -234,13 +234,18 @@ def shut_out(
 
 @app.command("replay")
 def replay_(
-    batch: Annotated[str | None, typer.Argument(help="Its name; all batches unless given.")] = None,
+    alert: Annotated[int | None, typer.Argument(min=1, max=2**63 - 1, help="Its number, as its page says.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(help="All alerts of a batch; of all batches unless either is given.")
+    ] = None,
     var: Var = Path("var"),
 ) -> None:
-    """Compute alerts anew from the journal and compare them, bit for bit. Reads only; status 1 where one differs."""
-    from batchwitness.replaying import run
+    """Compute alerts anew, compare them bit for bit: status 1 where one differs, 2 where it needs another version."""
+    from batchwitness.replaying import run, run_alert
 
-    raise typer.Exit(run(var, batch))
+    if alert is not None and batch is not None:
+        raise typer.BadParameter("an alert or a batch, not both", param_hint="--batch")
+    raise typer.Exit(run(var, batch) if alert is None else run_alert(var, alert))
 
 
 @app.command()

@@ -49,6 +49,10 @@ class Conflict(BatchwitnessError):
     """The record already says otherwise."""
 
 
+class NeedsVersion(BatchwitnessError):
+    """Another version of the software has to do this."""
+
+
 class NotAllowed(BatchwitnessError):
     """This actor may not do that."""
 

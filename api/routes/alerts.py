@@ -11,7 +11,7 @@ from api.against import Against
 from api.alert_course import AlertCourse, read_alert_course
 from api.auth import ACKNOWLEDGE, CORRECT
 from api.database import Reading, Writing, models, row, rows
-from api.fields import BIGGEST_ID, AlertNumber, Cursor, Limit, OptionalName
+from api.fields import BIGGEST_ID, AlertNumber, AscendingCursor, Cursor, Limit, OptionalName
 from api.paging import Page, page
 from records.actors import Actor
 from records.alerts import acknowledge, assess
@@ -66,6 +66,19 @@ class AlertRow(BaseModel):
     def against(self) -> Against:
         """Score and limit as a person reads them."""
         return Against.of(self.kind, self.detector, self.score, self.limit_value)
+
+
+class ToldRow(AlertRow):
+    """One alert as it stands now, with its place in the order in which alerts are told."""
+
+    told: int
+
+
+class Told(BaseModel):
+    """Alerts in the order in which each was last told, and the cursor to ask with the next time, whenever that is."""
+
+    items: list[ToldRow]
+    next_cursor: int  # that of the last item; the one that was sent where there is none
 
 
 class VersionRow(BaseModel):
@@ -127,6 +140,12 @@ class AlertDetail(AlertRow):
     versions: list[VersionRow]
     decisions: list[DecisionRow]
 
+    @property
+    def replay(self) -> str | None:
+        """The command that computes it anew; None where it was raised by what happened and not by a score."""
+        scored = self.chart is not None or (self.run is not None and self.detector != "monitor_failed")
+        return f"batchwitness replay {self.alert}" if scored else None
+
 
 class Comment(BaseModel):
     """What whoever acknowledges says, and the version of the alert they saw."""
@@ -168,6 +187,17 @@ def alert_queue(
         limit=limit + 1,
     )
     return page(found, [alert.alert for alert in found], limit)
+
+
+@router.get("/told")
+def alerts_told(connection: Reading, cursor: AscendingCursor = 0, limit: Limit = 100) -> Told:
+    """Alerts in the order in which each was last told; what is told later never comes before a cursor.
+
+    An alert comes again whenever it changes: told again, ended, decided about, superseded.
+    """
+    asked = {"after": cursor, "limit": limit}
+    items = models(connection, ToldRow, queries("api_alerts")["told_after"], asked)
+    return Told(items=items, next_cursor=items[-1].told if items else cursor)
 
 
 @router.get("/{alert}")

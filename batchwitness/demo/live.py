@@ -24,7 +24,8 @@ class Live:
         self._publishing = publishing
         self._state_file = state_file
         self._console = console
-        self._last_alert = 0
+        self._told = 0
+        self._shown: set[int] = set()  # an alert that changes is told again
 
     def follow(self, connection: psycopg.Connection) -> DemoState:
         """Show what is published and raised until the story has been told; returns the state then.
@@ -68,7 +69,9 @@ class Live:
         state.save(self._state_file)
 
     def _show_alerts(self, connection: psycopg.Connection) -> None:
-        rows = connection.execute(queries("demo")["new_alerts"], {"after": self._last_alert}).fetchall()
-        for alert_id, batch, kind, tags, phase_time_h, sentence in rows:
-            self._last_alert = alert_id
-            print_alert(self._console, batch, kind, tags, phase_time_h, sentence)
+        rows = connection.execute(queries("demo")["alerts_told"], {"after": self._told}).fetchall()
+        for told, alert_id, batch, kind, tags, phase_time_h, sentence in rows:
+            self._told = told
+            if alert_id not in self._shown:
+                print_alert(self._console, batch, kind, tags, phase_time_h, sentence)
+            self._shown.add(alert_id)

@@ -86,7 +86,8 @@ def print_alert(
 
 
 def _show_alerts(connection: psycopg.Connection, console: Console) -> None:
-    alerts = connection.execute(queries("demo")["new_alerts"], {"after": 0}).fetchall()
+    told = connection.execute(queries("demo")["alerts_told"], {"after": 0}).fetchall()
+    alerts = sorted(alert for _, *alert in told)
     console.print(f"\n[bold]{len(alerts)} alerts[/]")
     for _, batch, kind, tags, hour, sentence in alerts:
         print_alert(console, batch, kind, tags, hour, sentence)

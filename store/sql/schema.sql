@@ -3,6 +3,21 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+CREATE FUNCTION public.alert_tells() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM tell_alerts(ARRAY(
+        SELECT alert_id FROM alert LEFT JOIN monitor USING (monitor_id)
+        WHERE (alert_id = NEW.alert_id OR TG_TABLE_NAME = 'alert_decision' AND same_as = NEW.alert_id)
+            AND monitor.beside IS NOT TRUE
+        ORDER BY alert_id
+    ));
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -36,6 +51,31 @@ CREATE FUNCTION public.control_limit_retired_once() RETURNS trigger
 BEGIN
     RAISE EXCEPTION 'these limits were retired by % already', OLD.retired_by USING ERRCODE = 'check_violation';
 END $$;
+
+CREATE FUNCTION public.monitor_tells() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM tell_alerts(ARRAY(
+        SELECT alert_id FROM alert JOIN monitor USING (monitor_id)
+        WHERE monitor.unit_procedure_id = NEW.unit_procedure_id AND (
+            monitor.run < NEW.run AND NOT monitor.beside
+                AND (NEW.closed OR alert.intake_ordinal <= NEW.position)
+                AND (OLD.beside OR NOT (OLD.closed OR alert.intake_ordinal <= OLD.position))
+                AND NOT EXISTS (
+                    SELECT FROM monitor AS other
+                    WHERE other.unit_procedure_id = NEW.unit_procedure_id AND other.run > monitor.run
+                        AND other.run <> NEW.run AND NOT other.beside
+                        AND (other.closed OR other.position >= alert.intake_ordinal)
+                )
+            OR monitor.run = NEW.run AND OLD.beside
+        )
+        ORDER BY alert_id
+    ));
+    RETURN NULL;
+END
+$$;
 
 CREATE TABLE public.qc_result (
     qc_result_id bigint NOT NULL,
@@ -163,6 +203,24 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.tell_alerts(p_alert_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    last_told bigint;
+BEGIN
+    IF cardinality(p_alert_ids) = 0 THEN
+        RETURN;
+    END IF;
+    UPDATE alert_told_head SET told = told + cardinality(p_alert_ids) RETURNING told INTO STRICT last_told;
+    INSERT INTO alert_told (alert_id, told)
+    SELECT alert_id, last_told - cardinality(p_alert_ids) + place
+    FROM unnest(p_alert_ids) WITH ORDINALITY AS given (alert_id, place)
+    ON CONFLICT (alert_id) DO UPDATE SET told = excluded.told;
+END
+$$;
 
 CREATE TABLE public.actor (
     actor_id integer NOT NULL,
@@ -374,7 +432,9 @@ CREATE VIEW public.alert_now AS
         END AS spread_to,
     alert.same_as,
     monitor.run,
-    COALESCE((monitor.beside OR later.closed OR (later."position" >= alert.intake_ordinal)), false) AS superseded,
+    (COALESCE(monitor.beside, false) OR (EXISTS ( SELECT
+           FROM public.monitor later
+          WHERE ((later.unit_procedure_id = monitor.unit_procedure_id) AND (later.run > monitor.run) AND (NOT later.beside) AND (later.closed OR (later."position" >= alert.intake_ordinal)))))) AS superseded,
         CASE
             WHEN (newest.alert_id IS NULL) THEN alert.severity
             ELSE newest.severity
@@ -385,9 +445,8 @@ CREATE VIEW public.alert_now AS
              JOIN public.batch USING (batch_id))
           WHERE (signal_batch.alert_id = alert.alert_id)
           ORDER BY signal_batch.version, batch.name) AS batches
-   FROM ((((((public.alert
+   FROM (((((public.alert
      LEFT JOIN public.monitor USING (monitor_id))
-     LEFT JOIN public.monitor later ON (((monitor.until_ordinal IS NOT NULL) AND (later.unit_procedure_id = monitor.unit_procedure_id) AND (later.until_ordinal IS NULL))))
      LEFT JOIN LATERAL ( SELECT alert_update.alert_id,
             alert_update.version,
             alert_update.ended_time,
@@ -510,6 +569,17 @@ CREATE VIEW public.alert_outcome AS
      LEFT JOIN LATERAL ( SELECT array_agg((ROW(alert_update.version, alert_update.ended_time, alert_update.detector, alert_update.tags, alert_update.score, alert_update.limit_value))::text ORDER BY alert_update.version) AS became
            FROM public.alert_update
           WHERE ((alert_update.alert_id = raised.alert_id) AND (alert_update.intake_ordinal <= last.until_ordinal))) after ON (true));
+
+CREATE TABLE public.alert_told (
+    alert_id bigint NOT NULL,
+    told bigint NOT NULL
+);
+
+CREATE TABLE public.alert_told_head (
+    only_row boolean DEFAULT true NOT NULL,
+    told bigint NOT NULL,
+    CONSTRAINT alert_told_head_only_row_check CHECK (only_row)
+);
 
 CREATE TABLE public.area (
     area_id integer NOT NULL,
@@ -2009,6 +2079,15 @@ ALTER TABLE ONLY public.alert
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
 
+ALTER TABLE ONLY public.alert_told_head
+    ADD CONSTRAINT alert_told_head_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.alert_told
+    ADD CONSTRAINT alert_told_pkey PRIMARY KEY (alert_id);
+
+ALTER TABLE ONLY public.alert_told
+    ADD CONSTRAINT alert_told_told_key UNIQUE (told);
+
 ALTER TABLE ONLY public.alert_update
     ADD CONSTRAINT alert_update_pkey PRIMARY KEY (alert_id, version);
 
@@ -2369,6 +2448,8 @@ CREATE INDEX alert_control_limit ON public.alert USING btree (control_limit_id) 
 
 CREATE INDEX alert_decision_alert ON public.alert_decision USING btree (alert_id, known_at);
 
+CREATE INDEX alert_same_as ON public.alert USING btree (same_as) WHERE (same_as IS NOT NULL);
+
 CREATE INDEX audit_event_subject ON public.audit_event USING btree (subject, seq);
 
 CREATE INDEX block_tick_host_time ON public.block_tick USING btree (host_time);
@@ -2463,7 +2544,15 @@ CREATE INDEX tag_gap_reach ON public.tag_gap USING btree (tag_id, COALESCE(befor
 
 CREATE INDEX unit_procedure_batch ON public.unit_procedure USING btree (batch_id);
 
+CREATE CONSTRAINT TRIGGER alert_tells AFTER INSERT ON public.alert DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.alert_tells();
+
+CREATE CONSTRAINT TRIGGER alert_tells AFTER INSERT ON public.alert_decision DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.alert_tells();
+
+CREATE CONSTRAINT TRIGGER alert_tells AFTER INSERT ON public.alert_update DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.alert_tells();
+
 CREATE TRIGGER control_limit_retired_once BEFORE UPDATE OF retired_from, retired_by, retired_chain_id, retired_block_seq ON public.control_limit FOR EACH ROW WHEN ((old.retired_from IS NOT NULL)) EXECUTE FUNCTION public.control_limit_retired_once();
+
+CREATE CONSTRAINT TRIGGER monitor_tells AFTER UPDATE OF "position", closed, beside ON public.monitor DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.run > 1) AND (NOT new.beside))) EXECUTE FUNCTION public.monitor_tells();
 
 CREATE TRIGGER phase_revised AFTER INSERT OR UPDATE ON public.phase FOR EACH ROW EXECUTE FUNCTION public.record_interval_revision();
 
@@ -2485,6 +2574,9 @@ ALTER TABLE ONLY public.alert
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_same_as_fkey FOREIGN KEY (same_as) REFERENCES public.alert(alert_id);
+
+ALTER TABLE ONLY public.alert_told
+    ADD CONSTRAINT alert_told_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(alert_id);
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_unit_id_fkey FOREIGN KEY (unit_id) REFERENCES public.unit(unit_id);
@@ -2822,11 +2914,15 @@ GRANT USAGE ON SCHEMA public TO batchwitness_api;
 GRANT USAGE ON SCHEMA public TO batchwitness_readonly;
 GRANT USAGE ON SCHEMA public TO batchwitness_retain;
 
+REVOKE ALL ON FUNCTION public.alert_tells() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_ingest;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_analytics;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_api;
 GRANT ALL ON FUNCTION public.append_audit(p_actor text, p_action text, p_subject text, p_old jsonb, p_new jsonb, p_reason text) TO batchwitness_retain;
+
+REVOKE ALL ON FUNCTION public.monitor_tells() FROM PUBLIC;
 
 GRANT SELECT,INSERT ON TABLE public.qc_result TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.qc_result TO batchwitness_analytics;
@@ -2843,6 +2939,8 @@ GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_analytics;
 GRANT SELECT,INSERT ON TABLE public.sampling_plan TO batchwitness_api;
 GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.sampling_plan TO batchwitness_retain;
+
+REVOKE ALL ON FUNCTION public.tell_alerts(p_alert_ids bigint[]) FROM PUBLIC;
 
 GRANT SELECT,INSERT ON TABLE public.actor TO batchwitness_api;
 
@@ -2934,6 +3032,16 @@ GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_analytics;
 GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_api;
 GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_readonly;
 GRANT SELECT ON TABLE public.alert_outcome TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.alert_told TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.alert_told TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.alert_told TO batchwitness_api;
+GRANT SELECT ON TABLE public.alert_told TO batchwitness_readonly;
+GRANT SELECT ON TABLE public.alert_told TO batchwitness_retain;
+
+GRANT SELECT ON TABLE public.alert_told_head TO batchwitness_ingest;
+GRANT SELECT ON TABLE public.alert_told_head TO batchwitness_analytics;
+GRANT SELECT ON TABLE public.alert_told_head TO batchwitness_api;
 
 GRANT SELECT ON TABLE public.area TO batchwitness_ingest;
 GRANT SELECT ON TABLE public.area TO batchwitness_analytics;

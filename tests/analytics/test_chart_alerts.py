@@ -218,7 +218,7 @@ def test_detect_1_the_recorded_order_leads_to_the_same_alerts_whatever_the_stret
     first = [watched.record.ask(EVERYTHING), watched.record.ask(BATCHES)]
     assert len(first[0]) > 3
     watched.record.owner.execute(
-        "TRUNCATE chart_point, chart_signal, signal_batch, alert_update, alert_decision, alert"
+        "TRUNCATE chart_point, chart_signal, signal_batch, alert_told, alert_update, alert_decision, alert"
     )
     watched.record.owner.execute("UPDATE consumer SET position = 0 WHERE name = 'charts'")
     watched.analyse()

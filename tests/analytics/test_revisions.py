@@ -258,22 +258,70 @@ def test_an_upgrade_gives_up_a_revision_of_the_older_version_and_judges_what_cam
     assert told(watched, "CT-LATE") == told(watched, "CT-INTIME")
 
 
-@pytest.mark.usefixtures("short_rounds")
-def test_a_revision_that_fails_is_told_and_the_batch_is_watched_as_before(watched: Watched) -> None:
-    messages = with_buffer()
-    first = running(messages, until_h=SETTLED_H)
-    take(watched, first)
+FAILED = "SELECT severity, run, superseded, sentence FROM alert_now WHERE detector = 'monitor_failed'"
+POISONED = "UPDATE monitor SET state = 'rubbish' WHERE beside AND NOT closed RETURNING run"
+
+
+def fail(watched: Watched) -> int:
+    """Let the next revision begin and break what it knows; the number of its run, which has failed."""
     begun(watched)
-    watched.record.owner.execute("UPDATE monitor SET state = 'rubbish' WHERE beside")
+    ((run,),) = watched.record.owner.execute(POISONED).fetchall()
+    watched.analyse(analytics_blocks=2)
+    failures = "SELECT failure FROM monitor JOIN batch USING (batch_id) WHERE batch.name = 'CT-LATE' AND run = %s"
+    assert watched.record.ask(failures, run)[0][0].startswith("UnknownFormat")
+    return int(run)
+
+
+@pytest.mark.usefixtures("short_rounds")
+def test_a_revision_that_failed_is_begun_again_an_hour_later_and_takes_over(watched: Watched) -> None:
+    take(watched, running(same_batch("BR-01", "CT-INTIME")))
+    messages = with_buffer()
+    take(watched, running(messages, until_h=SETTLED_H))
+    assert fail(watched) == 2
+    take(watched, running(messages, from_h=SETTLED_H, until_h=15.25))
+    watched.analyse(analytics_blocks=2)
+    assert [run[:3] for run in runs(watched)] == [(1, None, False), (2, "late_readings", True)], "it waits for an hour"
+    take(watched, running(messages, from_h=15.25))
+    watched.analyse(analytics_blocks=2)
+    assert runs(watched) == [
+        (1, None, True, False, False),
+        (2, "late_readings", True, False, True),
+        (3, "late_readings", False, True, False),
+    ]
+    assert watched.record.ask(FAILED) == []
+    assert told(watched, "CT-LATE") == told(watched, "CT-INTIME")
+
+
+@pytest.mark.usefixtures("short_rounds")
+def test_a_revision_that_failed_three_times_is_told_and_the_batch_is_watched_as_before(watched: Watched) -> None:
+    messages = with_buffer()
+    said = []
+    for run, (from_h, until_h) in enumerate([(-1.0, SETTLED_H), (SETTLED_H, 16.0), (16.0, 20.5)], start=2):
+        take(watched, running(messages, from_h=from_h, until_h=until_h))
+        assert watched.record.ask(FAILED) == []
+        assert fail(watched) == run
+        said.append(watched.record.ask(FAILED))
+    ((severity, told_by, superseded, sentence),) = said.pop()
+    assert said == [[], []]
+    assert (severity, told_by, superseded) == ("medium", 1, False)
+    assert sentence.startswith(
+        "What came late for CT-LATE is not judged before it ends: each of 3 runs that were to judge it failed (last "
+        "UnknownFormat: "
+    )
+    pinned = [at for (at,) in watched.record.ask("SELECT late_until FROM monitor WHERE beside ORDER BY run")]
+    first, second, third = pinned
+    assert second - first >= timedelta(hours=1)
+    assert third - second >= timedelta(hours=4)
+    take(watched, running(messages, from_h=20.5))
     watched.analyse()
-    asked = "SELECT severity, run, superseded FROM alert_now WHERE detector = 'monitor_failed'"
-    assert watched.record.ask(asked) == [("medium", 1, False)]
-    take(watched, running(messages, from_h=SETTLED_H))
-    watched.analyse()
-    assert [row[:3] for row in runs(watched)] == [(1, None, False), (2, "late_readings", False)]
+    assert len(runs(watched)) == 4, "no other begins"
+    ((position, head),) = watched.record.ask(
+        "SELECT position, (SELECT max(ordinal) FROM intake) FROM monitor WHERE run = 1 AND NOT closed"
+    )
+    assert position == head, "the run that watches goes on"
     watched.record.take(messages[-1])
     watched.analyse()
-    assert runs(watched)[-1] == (3, "late_readings", True, True, False)
+    assert runs(watched)[-1] == (5, "late_readings", True, True, False)
 
 
 @pytest.mark.usefixtures("short_rounds")

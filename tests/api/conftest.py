@@ -17,10 +17,13 @@ from api.database import make_pool
 from api.main import make_server
 from api.settings import ApiSettings
 from records.actors import add_machine, add_person, issue_token
+from tests.analytics.conftest import history, watched
+from tests.analytics.test_revisions import short_rounds
 from tests.api.seed import Plant, lay_out, tick
 from tests.fix_postgres import Database
 from tests.support import eventually
 
+__all__ = ["history", "short_rounds", "watched"]  # fixtures are found by name in the folder's conftest
 PASSWORD = "correct horse battery"
 PEOPLE = {
     "vera": ("Vera Viewer", ["viewer"]),

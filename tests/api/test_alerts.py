@@ -31,6 +31,16 @@ def test_detect_3_an_alert_carries_all_that_is_needed_to_question_it(
     assert [version["ended_time"] is not None for version in found["versions"]] == [True]
 
 
+def test_detect_3_the_page_has_the_command_that_computes_it_anew_where_a_score_raised_it(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    command = f'<code class="mono command">batchwitness replay {alert}</code>'
+    assert command in review.get(f"/alerts/{alert}").text
+    plant.do("UPDATE alert SET detector = 'monitor_failed' WHERE alert_id = %s", alert)
+    plant.do("UPDATE alert_update SET detector = 'monitor_failed' WHERE alert_id = %s", alert)
+    assert "batchwitness replay" not in review.get(f"/alerts/{alert}").text
+
+
 def test_detect_3_the_page_of_a_sudden_change_shows_the_bins_its_score_follows_from(
     review: TestClient, plant: Plant, alert: int
 ) -> None:

@@ -55,11 +55,12 @@ def do(plant: Plant, hour: float, kind: str, *, batch: str | None = None, **body
 def test_the_scores_of_the_run_that_stands_are_told_with_what_was_done(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:
+    plant.do("UPDATE monitor SET run = 2 WHERE monitor_id = %s", plant.monitors["CT-1"])
     older = plant.insert(
         "monitor",
         batch_id=plant.batches["CT-1"],
         unit_procedure_id=plant.procedures["CT-1"],
-        run=2,
+        run=1,
         until_ordinal=1,
         software="0.0.9",
         configuration=Jsonb({}),

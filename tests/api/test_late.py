@@ -25,14 +25,14 @@ def late(plant: Plant) -> Plant:
     return plant
 
 
-def add_revision(plant: Plant, *, reached_h: float) -> int:
-    """A revision of the batch that has come to an hour."""
+def add_revision(plant: Plant, *, reached_h: float, run: int = 2, failure: str | None = None) -> int:
+    """A revision of the batch that has come to an hour, pinned at hour 39, and may have failed there."""
     start = plant.started["CT-1"]
     return plant.insert(
         "monitor",
         batch_id=plant.batches["CT-1"],
         unit_procedure_id=plant.procedures["CT-1"],
-        run=2,
+        run=run,
         cause="late_readings",
         corrected_ordinal=1,
         until_ordinal=1,
@@ -42,6 +42,8 @@ def add_revision(plant: Plant, *, reached_h: float) -> int:
         configuration=Jsonb({}),
         started_ordinal=1,
         position=1,
+        failure=failure,
+        closed=failure is not None,
         snapshot=Jsonb({"data_until_us": to_us(start + timedelta(hours=reached_h))}),
     )
 
@@ -52,6 +54,8 @@ def test_a_batch_says_what_came_late_and_waits(review: TestClient, late: Plant) 
         "waiting": 412,
         "waiting_tags": ["glucose"],
         "revision_reached": None,
+        "failed": 0,
+        "tried_again_from": None,
     }
     assert "412 not judged yet</span> of glucose" in review.get("/batches/CT-1").text
 
@@ -67,6 +71,26 @@ def test_a_batch_says_how_far_a_revision_has_come_and_shows_none_of_its_alerts(r
     assert review.get("/v1/batches/CT-1/alerts").json() == []
     assert review.get("/v1/alerts").json()["items"] == []
     assert review.get(f"/v1/alerts/{alert}").json()["outcome"] == "not_told"
+
+
+def test_a_batch_says_how_often_revisions_failed_and_when_the_next_begins(review: TestClient, late: Plant) -> None:
+    def said() -> tuple[int, str | None, str]:
+        found = review.get("/v1/batches/CT-1").json()["late"]
+        _, _, page = review.get("/batches/CT-1").text.partition("not judged yet</span> of glucose")
+        return found["failed"], found["tried_again_from"], page.partition("<br>")[0]
+
+    add_revision(late, reached_h=12.0, failure="ValueError: broken")
+    failed, again, page = said()
+    assert failed == 1
+    assert again is not None
+    assert again.startswith(f"{late.started['CT-1'] + timedelta(hours=40):%Y-%m-%dT%H:%M}")
+    assert page.startswith(f"; 1 run over them failed, the next begins from {again[:10]} ")
+    add_revision(late, reached_h=13.0, run=3)
+    failed, _, page = said()
+    assert (failed, "has come to" in page, page.endswith("; 1 run over them failed")) == (1, True, True)
+    late.do("UPDATE monitor SET failure = 'ValueError: broken', closed = true WHERE run = 3")
+    add_revision(late, reached_h=14.0, run=4, failure="ValueError: broken")
+    assert said() == (3, None, "; 3 runs over them failed: judged once the batch has ended")
 
 
 def test_an_alert_that_only_late_readings_raised_says_so_and_since_when_it_is_told(

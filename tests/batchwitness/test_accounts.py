@@ -5,25 +5,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from batchwitness.accounts import run_laboratory, run_shut_out
 from tests.api.seed import Plant, add_batch
+from tests.batchwitness.conftest import name_database
 from tests.fix_postgres import Database
 from tests.store.test_results import result
 
 VAR = Path("nowhere")
 BY = {"by": "test", "reason": "a laboratory joins"}
-VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
 
 
 @pytest.fixture(autouse=True)
 def named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in conninfo_to_dict(database.dsn("api")).items():
-        if name in VARIABLES:
-            monkeypatch.setenv(VARIABLES[name], str(value))
-        elif name == "passfile":
-            monkeypatch.setenv("PGPASSFILE", str(value))
+    name_database(database, "api", monkeypatch)
 
 
 def state(api: str, token: str, number: int) -> int:

@@ -89,3 +89,24 @@ def test_schema_sql_is_what_the_migrations_make(database: Database) -> None:
     assert dump(database.server, database.name) == SCHEMA_FILE.read_text(encoding="utf-8"), (
         "run `make generate` and look at what changed"
     )
+
+
+def test_alerts_that_were_there_before_they_had_places_are_told_in_the_order_of_their_time(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (places,) = (migration.version for migration in migrations() if migration.name == "alert_told")
+    before = migrations()[: places - 1]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrating, "migrations", lambda: before)
+        migrate(empty_database.dsn())
+    with empty_database.connect() as owner:
+        for ordinal, day in enumerate((3, 1, 2), start=1):
+            owner.execute(
+                "INSERT INTO alert (ordinal, kind, severity, detector, tags, raised_time, onset_time, phase_time_h,"
+                " score, limit_value, sentence, contributions, cells, software, intake_ordinal, committed_time) VALUES"
+                " (%s, 'quality', 'high', 'self_check', '{}', now(), now(), 0, 1, 0, 'x', '[]', '[]', 'x', 1, %s)",
+                [ordinal, f"2026-03-0{day}Z"],
+            )
+        migrate(empty_database.dsn())
+        told = "SELECT ordinal FROM alert_told JOIN alert USING (alert_id) ORDER BY told"
+        assert psycopg_rows(owner, told) == [(2,), (3,), (1,)]

@@ -38,6 +38,8 @@ EXPECTED: dict[str, Rights] = {
     "alert_update": Rights(
         ingest="select", analytics="select insert", api="select", readonly="select", retain="select"
     ),
+    "alert_told": Rights(ingest="select", analytics="select", api="select", readonly="select", retain="select"),
+    "alert_told_head": Rights(ingest="select", analytics="select", api="select"),
     "area": Rights(ingest="select", analytics="select", api="select insert", readonly="select", retain="select"),
     "arrival": Rights(
         ingest="select", analytics="select insert update", api="select", readonly="select", retain="select"

@@ -141,8 +141,8 @@ ORDER BY intake.ordinal, event.entry, event.event_id;
 UPDATE monitor SET position = %(position)s, closed = %(closed)s, state = %(state)s, snapshot = %(snapshot)s
 WHERE monitor_id = %(monitor_id)s;
 
--- fail_monitor: This monitor cannot go on; the others can.
-UPDATE monitor SET failure = %(failure)s WHERE monitor_id = %(monitor_id)s;
+-- fail_monitor: This monitor cannot go on; the others can. A revision makes room for the next one.
+UPDATE monitor SET failure = %(failure)s, closed = closed OR beside WHERE monitor_id = %(monitor_id)s;
 
 -- alert_of_monitor: The alert a monitor raised under an ordinal, and how often it was updated.
 SELECT alert.alert_id, (SELECT count(*) FROM alert_update WHERE alert_update.alert_id = alert.alert_id)

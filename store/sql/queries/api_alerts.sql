@@ -27,6 +27,27 @@ WHERE alert_now.alert_id < %(below)s
 ORDER BY alert_now.alert_id DESC
 LIMIT %(limit)s;
 
+-- told_after: Alerts as they stand now, in the order in which each was last told, after a number of that order.
+SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_now.detector, alert_now.tags, alert_now.raised_time,
+    alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,
+    alert_now.sentence, alert_now.state, alert_now.decided_by, alert_now.decided_at, alert_now.comment,
+    alert_now.version, alert_now.spread_to, alert_now.run, alert_now.superseded,
+    batch.name AS batch, alert_now.batches, unit.name AS unit, process_version.name AS process,
+    control_limit.control_chart_id AS chart, control_limit.version AS limits_version, alert_now.software,
+    alert_now.reference_digest,
+    alert_told.told
+FROM alert_told
+JOIN alert_now USING (alert_id)
+LEFT JOIN unit USING (unit_id)
+LEFT JOIN batch USING (batch_id)
+LEFT JOIN control_limit USING (control_limit_id)
+LEFT JOIN control_chart USING (control_chart_id)
+LEFT JOIN process_version
+    ON process_version.process_version_id = coalesce(batch.process_version_id, control_chart.process_version_id)
+WHERE alert_told.told > %(after)s
+ORDER BY alert_told.told
+LIMIT %(limit)s;
+
 -- detail: One alert with all its evidence, as it stands now.
 SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_now.detector, alert_now.tags, alert_now.raised_time,
     alert_now.onset_time, alert_now.ended_time, alert_now.phase_time_h, alert_now.score, alert_now.limit_value,

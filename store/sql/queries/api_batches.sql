@@ -126,7 +126,7 @@ LIMIT %(limit)s;
 SELECT result, batch, attribute, value_text, unit_of_measure, status, known_at FROM qc_result
 WHERE batch_id IS NULL ORDER BY known_at DESC LIMIT 200;
 
--- late: Up to when what came late for the run that watches a batch was judged, what waits by tag, and how far a revision is.
+-- late: Up to when what came late for the run that watches a batch was judged, what waits by tag, how far a revision is, and how many failed.
 SELECT coalesce(watching.late_until, (
         SELECT block_tick.plant_time FROM intake JOIN block_tick USING (chain_id, seq)
         WHERE intake.ordinal <= watching.corrected_ordinal ORDER BY intake.ordinal DESC LIMIT 1
@@ -139,7 +139,11 @@ SELECT coalesce(watching.late_until, (
         WHERE (tag ->> 'late_readings')::bigint > 0) AS late,
     CASE WHEN revision.monitor_id IS NOT NULL THEN coalesce(
         to_timestamp((revision.snapshot ->> 'data_until_us')::bigint / 1e6), lower(unit_procedure.during)
-    ) END AS revision_reached
+    ) END AS revision_reached,
+    (SELECT count(*) FROM monitor AS tried WHERE tried.unit_procedure_id = watching.unit_procedure_id
+        AND tried.run > watching.run AND tried.failure IS NOT NULL) AS failed,
+    (SELECT max(late_until) FROM monitor AS tried WHERE tried.unit_procedure_id = watching.unit_procedure_id
+        AND tried.run > watching.run AND tried.failure IS NOT NULL) AS failed_begun
 FROM monitor AS watching
 JOIN unit_procedure USING (unit_procedure_id)
 LEFT JOIN monitor AS revision ON revision.unit_procedure_id = watching.unit_procedure_id

@@ -1,3 +1,10 @@
+-- chart: The chart of control limits, with how far it has been worked off.
+SELECT control_chart.control_chart_id, process_version.name, (SELECT position FROM consumer WHERE name = 'charts')
+FROM control_limit
+JOIN control_chart USING (control_chart_id)
+JOIN process_version ON process_version.process_version_id = control_chart.process_version_id
+WHERE control_limit.control_limit_id = %(control_limit_id)s;
+
 -- charts: The charts that judge, of one batch or all, with how far they have been worked off.
 SELECT control_chart.control_chart_id, process_version.name, (SELECT position FROM consumer WHERE name = 'charts')
 FROM control_chart JOIN process_version USING (process_version_id)

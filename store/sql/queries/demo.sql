@@ -7,10 +7,11 @@ SELECT role FROM reference WHERE state = 'in_use';
 -- digest: The hash of a reference, as its page shows it.
 SELECT encode(digest, 'hex') FROM reference WHERE reference_id = %(reference_id)s;
 
--- new_alerts: Alerts raised since the last look.
-SELECT alert_now.alert_id, coalesce(batch.name, alert_now.batches[1]), alert_now.kind, alert_now.tags, alert_now.phase_time_h, alert_now.sentence
-FROM alert_now LEFT JOIN batch USING (batch_id)
-WHERE alert_now.alert_id > %(after)s ORDER BY alert_now.alert_id;
+-- alerts_told: Alerts that were told since the last look, in that order.
+SELECT alert_told.told, alert_now.alert_id, coalesce(batch.name, alert_now.batches[1]), alert_now.kind, alert_now.tags,
+    alert_now.phase_time_h, alert_now.sentence
+FROM alert_told JOIN alert_now USING (alert_id) LEFT JOIN batch USING (batch_id)
+WHERE alert_told.told > %(after)s ORDER BY alert_told.told;
 
 -- totals: What is in the record, and how far analytics is behind.
 SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_conflict),

@@ -1,3 +1,12 @@
+-- alert: An alert as it was raised, and what raised it: a run of a monitor, or control limits of a chart.
+SELECT alert_id, kind, detector, ordinal, sentence, software, monitor_id, control_limit_id
+FROM alert WHERE alert_id = %(alert_id)s;
+
+-- run: A run of a monitor with how far it has come.
+SELECT monitor.monitor_id, batch.name, monitor.run, monitor.software, monitor.position
+FROM monitor JOIN batch USING (batch_id)
+WHERE monitor.monitor_id = %(monitor_id)s;
+
 -- runs: The runs of monitors, of one batch or of all, with how far each has come.
 SELECT monitor.monitor_id, batch.name, monitor.run, monitor.software, monitor.position
 FROM monitor JOIN batch USING (batch_id)

@@ -135,6 +135,13 @@ VALUES (%(batch_id)s, %(unit_procedure_id)s, %(run)s, %(corrected_ordinal)s,
 -- newest_run: The highest number of a run of a unit procedure, revisions included.
 SELECT max(run) FROM monitor WHERE unit_procedure_id = %(unit_procedure_id)s;
 
+-- revisions: Of the revisions of the run that watches now: whether one goes on, how many failed, and at which unit time the last of these is pinned.
+SELECT coalesce(bool_or(NOT revision.closed), false), count(revision.failure),
+    max(revision.late_until) FILTER (WHERE revision.failure IS NOT NULL)
+FROM monitor AS watching
+LEFT JOIN monitor AS revision ON revision.unit_procedure_id = watching.unit_procedure_id AND revision.run > watching.run
+WHERE watching.unit_procedure_id = %(unit_procedure_id)s AND watching.until_ordinal IS NULL;
+
 -- give_up: A run that watches anew judges everything a revision would: what catches up beside it goes no further.
 UPDATE monitor SET closed = true WHERE unit_procedure_id = %(unit_procedure_id)s AND beside AND NOT closed;
 
