@@ -88,7 +88,8 @@ def test_DETECT_3_an_alert_of_a_jump_carries_the_bin_from_which_its_score_follow
     first = by_loop(reference, run)[0]
     row = first.cells[0]
     assert (row["tag"], row["layer"]) == ("pH", LOOP)
-    assert float(row["bin_end_h"]) <= first.phase_time_h
+    assert float(row["bin_began_h"]) < float(row["bin_end_h"]) <= first.phase_time_h
+    assert row["answered_by"] == "base"
     times_h, values = run.tags["pH"]
     assert float(row["value"]) in values[(times_h >= JUMP_H) & (times_h < float(row["bin_end_h"]))]
     assert float(row["jump"]) == pytest.approx(0.1, abs=0.03)
