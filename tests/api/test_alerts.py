@@ -143,6 +143,50 @@ def test_the_page_of_an_alert_of_minutes_draws_its_bins_over_the_readings_around
         assert shape.evaluate(inside), shape.evaluate("(one) => one.outerHTML")
 
 
+def test_the_cells_of_an_alert_are_told_in_process_hours_and_with_their_unit(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    for cell in (60, 62):
+        ended = plant.started["CT-1"] + timedelta(hours=0.5 * (cell + 1))
+        plant.insert(
+            "monitor_score",
+            monitor_id=plant.monitors["CT-1"],
+            cell=cell,
+            ended_time=ended,
+            tags=["dissolved_oxygen"],
+            ratio=[0.5],
+            layer=["ewma"],
+        )
+    told = cells_of_table(review.get(f"/alerts/{alert}").text, "<h2>Cells</h2>")
+    assert told[:2] == ["dissolved_oxygen", "31.0 – 31.5"]
+    page = review.get(f"/alerts/{alert}").text
+    assert '44.1 <span class="small">%</span>' in page
+
+
+def test_an_alert_says_how_many_batches_of_its_reference_were_set_aside(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    reference = plant.references["new"]
+    for days, name, included in ((90, "CT-A", True), (70, "CT-B", False)):
+        add_batch(plant, name, started=plant.now - timedelta(days=days), ended=plant.now - timedelta(days=days - 10))
+        plant.do(
+            "INSERT INTO reference_batch (reference_id, batch_id, input_digest) VALUES (%s, %s, %s)",
+            reference,
+            plant.batches[name],
+            plant.fresh_digest(),
+        )
+        judged = Jsonb([{"batch": name, "included": included}])
+        plant.do(
+            "UPDATE reference SET review = jsonb_set(review, '{batches}', (review -> 'batches') || %s)"
+            " WHERE reference_id = %s",
+            judged,
+            reference,
+        )
+    found = review.get(f"/v1/alerts/{alert}").json()
+    assert (found["reference_batches"], found["reference_set_aside"]) == (2, 1)
+    assert "2 batches, 1 of them set aside" in review.get(f"/alerts/{alert}").text
+
+
 def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(
     anonymous: TestClient, people: None, plant: Plant, alert: int
 ) -> None:
