@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 
 from psycopg import Connection
 
-from api.bins import BEFORE, NOW, SeenBins
+from api.bins import BEFORE, NOW, Bin, SeenBins
 from api.series import BatchTag, batch_tags, read_series
 
 WIDTH, HEIGHT = 620.0, 250.0
@@ -111,13 +111,13 @@ def _told(seen: SeenBins, since_h: float, until_h: float, readings: Points, unit
     if judged is not None:
         now = seen.bins[seen.scored + 1 - NOW : seen.scored + 1]
         _expect(panel, axes, now[0].began_h, now[-1].end_h, expected)
-        _level(panel, axes, "now", now[0].began_h, now[-1].end_h, judged.level)
+        _level(panel, axes, "now", now, judged.level)
         if judged.before is not None:
             before = seen.bins[seen.scored + 1 - NOW - BEFORE : seen.scored + 1 - NOW]
-            _level(panel, axes, "before", before[0].began_h, before[-1].end_h, judged.before)
+            _level(panel, axes, "before", before, judged.before)
     if foretold is not None:
-        _level(panel, axes, "foretold", scored.began_h, scored.end_h, foretold)
-        _level(panel, axes, "now", scored.began_h, scored.end_h, scored.value)
+        _level(panel, axes, "foretold", [scored], foretold)
+        _level(panel, axes, "now", [scored], scored.value)
         panel.shade = axes.span(scored.began_h, scored.end_h)
     if seen.limit_at is not None:
         panel.limit_y = axes.y(seen.limit_at)
@@ -145,11 +145,13 @@ def _expect(panel: Panel, axes: "_Axes", from_h: float, to_h: float, expected: S
     panel.band = x, top - 1, width, round(bottom - top + 2, 1)  # a level that does not vary is seen too
 
 
-def _level(panel: Panel, axes: "_Axes", kind: str, from_h: float, to_h: float, value: float) -> None:
-    stroke = axes.stroke(kind, from_h, to_h, value, f"{kind} {value:.{panel.seen.decimals}f}")
+def _level(panel: Panel, axes: "_Axes", kind: str, bins: Sequence[Bin], value: float) -> None:
+    stroke = axes.stroke(kind, bins[0].began_h, bins[-1].end_h, value, f"{kind} {value:.{panel.seen.decimals}f}")
     panel.strokes.append(stroke)
-    above = (kind == "now") == (panel.seen.score > 0)  # each on the side away from the other
-    panel.labels.append(Mark(x=stroke.x, y=stroke.y + (-8 if above else 17), text=stroke.words))
+    # Each on the side away from the other, clear of its bins.
+    heights = [stroke.y] if kind == "foretold" else [stroke.y, *(axes.y(one.value) for one in bins)]
+    above = (kind == "now") == (panel.seen.score > 0)
+    panel.labels.append(Mark(x=stroke.x, y=min(heights) - 8 if above else max(heights) + 17, text=stroke.words))
 
 
 def _words(seen: SeenBins, unit: str) -> str:
@@ -179,7 +181,7 @@ class _Axes:
     """Where hours and values lie on a panel."""
 
     def __init__(self, since_h: float, until_h: float, low: float, high: float) -> None:
-        margin = 0.08 * (high - low or abs(high) or 1.0)
+        margin = 0.13 * (high - low or abs(high) or 1.0)
         self._since_h, self._until_h = since_h, until_h
         self._low, self._high = low - margin, high + margin
 
