@@ -22,22 +22,25 @@ def bins_seen(detector: Layer, slot: int, *, tag: str, limit: float, width_us: i
         rows: list[Row] = []
         for one in detector.seen(slot):
             found = one.held if isinstance(one, SeenLevel) else one.change
-            row = _row(tag, STEP if isinstance(detector, Step) else LEVEL, one.end_us, one.value, width_us)
+            layer = STEP if isinstance(detector, Step) else LEVEL
+            row = _row(tag, layer, one.began_us, one.end_us, one.value, width_us)
             rows.append(row if found is None else row | asdict(found))
         rows[-1] |= {"score": detector.score_told(slot), "limit": limit}
         yield from rows
     elif isinstance(detector, Loop):
         jump = detector.jump(slot)
-        row = _row(tag, LOOP, jump.end_us, jump.value, width_us)
+        row = _row(tag, LOOP, jump.began_us, jump.end_us, jump.value, width_us)
         row |= {"jump": jump.off, "jump_sd": jump.measured_sd, "answer_sd": jump.answer_sd}
+        row["answered_by"] = ", ".join(detector.answer_of(slot))
         yield row | {"score": detector.score_told(slot), "limit": limit}
 
 
-def _row(tag: str, layer: str, end_us: int, value: float, width_us: int) -> Row:
+def _row(tag: str, layer: str, began_us: int, end_us: int, value: float, width_us: int) -> Row:
     return {
         "tag": tag,
         "cell": (end_us - 1) // width_us,
         "value": value,
         "layer": layer,
+        "bin_began_h": began_us / US_PER_H,
         "bin_end_h": end_us / US_PER_H,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from analytics.detectors.bin_memory import CLIP
 from analytics.detectors.level import Level
 from analytics.detectors.loop import Loop
 from analytics.detectors.step import Step
@@ -82,7 +83,7 @@ def _step_sentence(
     where = "while no other tag changed" if alone else "where the recipe does not change it"
     text = (
         f"{spoken(tag)} went from {quantity(before, tag)} to {quantity(now, tag)} at hour {at_h:.1f}, {where} "
-        f"({abs(score):.1f} SD of its usual changes in {batches} batches, limit {limit:.1f})"
+        f"({_sd(score)} SD of its usual changes in {batches} batches, limit {limit:.1f})"
     )
     text += also_named(others)
     return as_sentence(f"{text}; look at its sensor first" if alone else text)
@@ -101,10 +102,11 @@ def _loop_sentence(
     batches: int,
 ) -> str:
     """`jump` is in the tag's unit; `answered_by` is what its controller moved; `score` is the lesser of both in SD."""
+    by = quantity(float(f"{abs(jump):.2g}"), tag)
     text = (
-        f"{spoken(tag)} jumped {'up' if jump > 0 else 'down'} by {quantity(abs(jump), tag)} at hour {at_h:.1f} and its "
+        f"{spoken(tag)} jumped {'up' if jump > 0 else 'down'} by {by} at hour {at_h:.1f} and its "
         f"controller answered with {' and '.join(spoken(one) for one in answered_by)}, while no other tag changed "
-        f"({abs(score):.1f} SD of both in {batches} batches, limit {limit:.1f}): the sensor may have jumped"
+        f"({_sd(score)} SD of both in {batches} batches, limit {limit:.1f}): the sensor may have jumped"
     )
     return as_sentence(f"{text}{also_named(others)}; check {check}")
 
@@ -124,6 +126,15 @@ def _level_sentence(
     text = (
         f"{spoken(tag)} is held {amount_of(tag, level - expected, expected)} {direction(level - expected)} the "
         f"reference since hour {since_h:.1f} ({quantity(level, tag)} against {quantity(expected, tag)} expected, "
-        f"{abs(score):.1f} SD of its level in {batches} batches, limit {limit:.1f})"
+        f"{_sd(score)} SD of its level in {batches} batches, limit {limit:.1f})"
     )
     return as_sentence(f"{text}{also_named(others)}")
+
+
+def _sd(score: float) -> str:
+    """How large a score is; beyond the clip nobody knows.
+
+    >>> _sd(-7.25), _sd(CLIP)
+    ('7.2', 'at least 30.0')
+    """
+    return f"{'at least ' if abs(score) >= CLIP else ''}{abs(score):.1f}"

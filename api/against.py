@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from api.bins import IN_SD
 from api.rendering import NOTHING, age, number
 from store.model.alert import AlertKind
 
@@ -31,6 +32,8 @@ class Against:
             return cls(measure="duration", score=age(score), limit=age(limit))
         if kind == AlertKind.DEPARTURE:
             return cls(measure="distance", score=f"{number(score)} old SD", limit=number(limit))
+        if detector in IN_SD:
+            return cls(measure="score", score=f"{number(score, 4)} SD", limit=f"{number(limit, 4)} SD")
         if kind in (AlertKind.DRIFT, AlertKind.SIGNAL):
             return cls(measure="score", score=number(score, 4), limit=number(limit, 4))
         # A monitor that failed, a record that disagrees with its journal, an end that nobody stated.

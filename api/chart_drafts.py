@@ -30,14 +30,22 @@ def read_drafts(connection: Connection, chart: Chart, limits: Sequence[LimitsRow
     ]
 
 
+def lines_of(chart: Chart, version: LimitsRow) -> LinesRow:
+    """Centre and three sigma below and above it, in the chart's unit."""
+    lower, upper = individual_bounds(_limits(version))
+    inner = (lower, version.centre, upper)
+    lower, centre, upper = map(exp, inner) if chart.scale is Scale.LOG else inner
+    return LinesRow(version=version.version, lower=lower, centre=centre, upper=upper)
+
+
 def _draft(chart: Chart, version: LimitsRow, in_use: LimitsRow | None, points: Sequence[ChartPoint]) -> DraftRow:
     phase_one = {point.batch_id for point in version.points}
     would = _said(chart, version, points)
     now = {} if in_use is None else _said(chart, in_use, points)
     return DraftRow(
         control_limit=version.control_limit,
-        draft=_lines(chart, version),
-        in_use=None if in_use is None else _lines(chart, in_use),
+        draft=lines_of(chart, version),
+        in_use=None if in_use is None else lines_of(chart, in_use),
         points=[
             DraftPointRow(
                 batch=point.batch,
@@ -84,10 +92,3 @@ def _said(chart: Chart, version: LimitsRow, points: Sequence[ChartPoint]) -> dic
 
 def _limits(version: LimitsRow) -> ControlLimits:
     return ControlLimits(centre=version.centre, sigma=version.sigma, n=version.n)
-
-
-def _lines(chart: Chart, version: LimitsRow) -> LinesRow:
-    lower, upper = individual_bounds(_limits(version))
-    inner = (lower, version.centre, upper)
-    lower, centre, upper = map(exp, inner) if chart.scale is Scale.LOG else inner
-    return LinesRow(version=version.version, lower=lower, centre=centre, upper=upper)

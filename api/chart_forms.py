@@ -1,21 +1,27 @@
 """What people type to draft limits, the choices they have, and which field a refusal is about."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 from psycopg import Connection
+from pydantic import BaseModel, BeforeValidator, Field
 
 from analytics.methods.chart_judge import rule_in_words
 from analytics.methods.chart_rules import EVERY_RULE, batches_a_false_signal
 from analytics.methods.run_rules import DEFAULT_RULES
 from api.chart_rows import ChartDetail
 from api.control_limits import SCALES, Order
+from api.fields import LONGEST_NAME, NAME
 from store.errors import BatchwitnessError
 from store.model.chart import LimitsState, Summary
 from store.model.result import Scale
 from store.sql import queries
 
+# A choice that nobody has made sends an empty text.
+NONE_IF_EMPTY: Final = BeforeValidator(lambda said: said or None)
+NameOrNone = Annotated[str, Field(max_length=LONGEST_NAME, pattern=f"^$|{NAME}")]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=NAME)]
+Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 FIELDS: Final = ("process", "attribute", "summary", "tag", "phase", "scale", "batches", "rules", "reason")
 
 
@@ -40,19 +46,23 @@ class RuleChoice:
     batches_a_false_signal: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypedLimits:
-    """The fields of the form, as typed."""
+class Shown(BaseModel):
+    """What a chart is to show, as chosen; "" and None: nothing was."""
 
-    process: str = ""
-    attribute: str = ""
-    summary: Summary | None = None
-    tag: str = ""
-    phase: str = ""
-    scale: Scale | None = None
-    batches: str = ""  # one a line; nothing: all that have a value
-    rules: Sequence[str] = tuple(str(rule) for rule in DEFAULT_RULES)
-    reason: str = ""
+    process: NameOrNone = ""
+    attribute: NameOrNone = ""
+    summary: Annotated[Summary | None, NONE_IF_EMPTY] = None
+    tag: NameOrNone = ""
+    phase: NameOrNone = ""
+    scale: Annotated[Scale | None, NONE_IF_EMPTY] = None
+
+
+class TypedLimits(Shown):
+    """The fields of the form as they are shown; `batches` None: nobody has ticked any yet."""
+
+    batches: list[Name] | None = None
+    rules: list[Name] = [str(rule) for rule in DEFAULT_RULES]
+    reason: Text = ""
 
     def to_order(self) -> Order:
         """What is asked for."""
@@ -63,9 +73,16 @@ class TypedLimits:
             tag=self.tag or None,
             phase=self.phase or None,
             scale=self.scale,
-            batches=list(dict.fromkeys(line.strip() for line in self.batches.splitlines() if line.strip())) or None,
+            batches=self.batches or (),
             rules=self.rules,
         )
+
+
+class PostedLimits(TypedLimits):
+    """The fields of the form as they were sent: what is not ticked is not there."""
+
+    batches: list[Name] = []
+    rules: list[Name] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,16 +129,14 @@ def rule_choices() -> list[RuleChoice]:
 
 
 def further(detail: ChartDetail) -> TypedLimits:
-    """The form for further limits of a chart: what it shows, every batch with a number, the rules it has now."""
+    """The form for further limits of a chart: what it shows, and the rules it has now."""
     in_use = [limits for limits in detail.limits if limits.state is LimitsState.IN_USE]
     before = (in_use or detail.limits)[0]  # a chart is opened with a draft
-    numbers = [point.batch for point in detail.points if point.value is not None and point.without is None]
     return TypedLimits(
         process=detail.chart.process,
         attribute=detail.chart.attribute or "",
         summary=detail.chart.summary,
         tag=detail.chart.tag or "",
         phase=detail.chart.phase or "",
-        batches="\n".join(numbers or [point.batch for point in before.points]),
         rules=before.rules,
     )

@@ -59,7 +59,7 @@ def order_limits(connection: Connection, order: Order, *, by: str, reason: str) 
     for rule in order.rules:
         if rule not in EVERY_RULE:
             raise InputInvalid(f"rules: {rule!r} is none of {', '.join(EVERY_RULE)}")
-    asked = _described(connection, order)
+    asked = describe(connection, order)
     chart = read_chart(connection, open_chart(connection, asked, by=by, reason=reason))
     if order.scale not in (None, chart.scale):
         raise InputInvalid(f"scale: the chart of {chart.subject} is {chart.scale}, not {order.scale}")
@@ -74,7 +74,8 @@ def order_limits(connection: Connection, order: Order, *, by: str, reason: str) 
     return Drafted(chart=chart.control_chart_id, control_limit=number, n=draft.n)
 
 
-def _described(connection: Connection, order: Order) -> Chart:
+def describe(connection: Connection, order: Order) -> Chart:
+    """What is asked to be charted, without a number. Raises NotFound and InputInvalid as `order_limits` does."""
     if (order.attribute is None) == (order.summary is None):
         raise InputInvalid("attribute, summary: a chart shows one of them, and not both")
     if order.summary is not None and order.phase is None:

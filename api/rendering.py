@@ -30,6 +30,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}g}"
 
 
+def fixed(value: float, decimals: int) -> str:
+    """A number with so many decimals, so that a column of them lines up; zero has no sign.
+
+    >>> fixed(14.1, 2), fixed(-0.004, 2), fixed(81.0, 0)
+    ('14.10', '0.00', '81')
+    """
+    return f"{value:z.{decimals}f}"
+
+
 def instant(value: datetime | None) -> str:
     """A time in UTC to the second.
 
@@ -89,4 +98,6 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, instant=instant, hours=hours, age=age, percent=percent, seconds=seconds)
+_environment.filters.update(
+    number=number, fixed=fixed, instant=instant, hours=hours, age=age, percent=percent, seconds=seconds
+)

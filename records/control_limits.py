@@ -34,6 +34,13 @@ class Draft:
     left_out: Sequence[Mapping[str, object]]  # batch, why
 
 
+def find_chart(connection: psycopg.Connection, chart: Chart) -> int | None:
+    """The number of the chart that shows this; None where there is none yet. `chart`'s own number is ignored."""
+    with translated():
+        known = connection.execute(queries("control_limit")["find_chart"], _shown(chart)).fetchone()
+    return None if known is None else int(known[0])
+
+
 def open_chart(connection: psycopg.Connection, chart: Chart, *, by: str, reason: str) -> int:
     """The number of a chart that shows this; it is opened when there is none yet. `chart`'s own number is ignored.
 
@@ -41,20 +48,11 @@ def open_chart(connection: psycopg.Connection, chart: Chart, *, by: str, reason:
     """
     if not reason.strip():
         raise InputInvalid("reason: limits need one")
-    asked = {
-        "process_version_id": chart.process_version_id,
-        "attribute": chart.attribute,
-        "tag": chart.tag,
-        "phase": chart.phase,
-        "summary": None if chart.summary is None else str(chart.summary),
-        "scale": str(chart.scale),
-        "unit_of_measure": chart.unit_of_measure,
-    }
-    sql = queries("control_limit")
+    known = find_chart(connection, chart)
+    if known is not None:
+        return known
+    asked = _shown(chart)
     with translated():
-        known = connection.execute(sql["find_chart"], asked).fetchone()
-        if known is not None:
-            return int(known[0])
         known_at = audit.append(
             connection,
             actor=by,
@@ -64,7 +62,7 @@ def open_chart(connection: psycopg.Connection, chart: Chart, *, by: str, reason:
             new=asked,
             reason=reason.strip(),
         )
-        row = connection.execute(sql["insert_chart"], asked | {"known_at": known_at}).fetchone()
+        row = connection.execute(queries("control_limit")["insert_chart"], asked | {"known_at": known_at}).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -143,6 +141,18 @@ def retire_limits(connection: psycopg.Connection, control_limit_id: int, *, by: 
         if found.state == LimitsState.DRAFT:
             told |= {"chain_id": None, "block_seq": None}  # it never judged anything
         connection.execute(queries("control_limit")["retire"], told)
+
+
+def _shown(chart: Chart) -> dict[str, object]:
+    return {
+        "process_version_id": chart.process_version_id,
+        "attribute": chart.attribute,
+        "tag": chart.tag,
+        "phase": chart.phase,
+        "summary": None if chart.summary is None else str(chart.summary),
+        "scale": str(chart.scale),
+        "unit_of_measure": chart.unit_of_measure,
+    }
 
 
 class _Found(NamedTuple):

@@ -46,7 +46,8 @@ class Held:
 class SeenLevel:
     """A bin that a score rests on, and the level that was judged when it closed; None: it was not looked at."""
 
-    end_us: int  # after the start
+    began_us: int  # after the start
+    end_us: int
     value: float
     held: Held | None
 
@@ -115,12 +116,16 @@ class Level:
     def seen(self, slot: int) -> tuple[SeenLevel, ...]:
         """The bins on which that score rests, the newest last; the last two each with the level judged at it."""
         told = self._memory.at_told
-        ends_us = ((told.bins[slot] + 1) * self._course.width_us).tolist()
-        values, places = told.values[slot], told.places[slot].tolist()
+        values, bins, places = told.values[slot], told.bins[slot].tolist(), told.places[slot].tolist()
         held = {last: self._held(slot, places[last], values[last + 1 - NOW : last + 1]) for last in (NOW - 1, NOW)}
         return tuple(
-            SeenLevel(end_us=end_us, value=value, held=held.get(number))
-            for number, (end_us, value) in enumerate(zip(ends_us, values.tolist(), strict=True))
+            SeenLevel(
+                began_us=at * self._course.width_us,
+                end_us=(at + 1) * self._course.width_us,
+                value=value,
+                held=held.get(number),
+            )
+            for number, (at, value) in enumerate(zip(bins, values.tolist(), strict=True))
         )
 
     def _held(self, slot: int, place: int, values: Floats) -> Held:

@@ -54,7 +54,8 @@ class Change:
 class SeenBin:
     """A bin that a score rests on, and the change that was judged when it closed; None: it was not looked at."""
 
-    end_us: int  # after the start
+    began_us: int  # after the start
+    end_us: int
     value: float
     change: Change | None
 
@@ -168,7 +169,12 @@ class Step:
             for last in (WINDOW - 2, WINDOW - 1)
         }
         return tuple(
-            SeenBin(end_us=(at + 1) * self._course.width_us, value=value, change=changes.get(number))
+            SeenBin(
+                began_us=at * self._course.width_us,
+                end_us=(at + 1) * self._course.width_us,
+                value=value,
+                change=changes.get(number),
+            )
             for number, (at, value) in enumerate(zip(bins, values, strict=True))
         )
 

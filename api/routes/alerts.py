@@ -134,6 +134,7 @@ class AlertDetail(AlertRow):
     phase: str | None
     reference: str | None
     reference_batches: int | None
+    reference_set_aside: int | None  # of these, as unlike the others: nothing was learned from them
     computed_anew: ComputedAnew | None  # null: not yet
     contributions: list[Contribution]
     cells: list[dict[str, Any]]

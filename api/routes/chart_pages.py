@@ -1,77 +1,43 @@
 """The pages of charts over batches, and what people decide there about their limits."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from psycopg import Connection
-from pydantic import BeforeValidator
 
 from api.auth import CORRECT, SignedIn
+from api.chart_candidates import read_offer
 from api.chart_drawing import draw, draw_draft
-from api.chart_forms import TypedLimits, further, read_choices, refusal, rule_choices
+from api.chart_forms import PostedLimits, Shown, TypedLimits, further, read_choices, refusal, rule_choices
 from api.charts import read_chart_detail, read_charts
-from api.control_limits import order_limits
+from api.control_limits import describe, order_limits
 from api.database import Reading, Writing
-from api.fields import LONGEST_NAME, NAME
 from api.forms import Typed, posted, refusing
 from api.rendering import render
 from api.routes.charts import ChartNumber, LimitsNumber
 from records.actors import Actor
-from records.control_limits import put_limits_to_use, retire_limits
+from records.control_limits import find_chart, put_limits_to_use, retire_limits
+from store.charts import read_chart
 from store.errors import BatchwitnessError, InputInvalid, NotFound
-from store.model.chart import Summary
-from store.model.result import Scale
-
-MOST_TYPED = 50_000  # characters: more than a thousand names of batches
+from store.model.chart import LimitsState
 
 router = APIRouter(prefix="/charts", include_in_schema=False)
 Decider = Annotated[Actor, Depends(CORRECT)]
-Name = Annotated[str, Form(max_length=LONGEST_NAME, pattern=f"^$|{NAME}")]
-Lines = Annotated[str, Form(max_length=MOST_TYPED, pattern=r"^[^\x00]*$")]
-Rules = Annotated[list[str], Form(max_length=LONGEST_NAME)]
-# A choice that nobody has made sends an empty text.
-NONE_IF_EMPTY = BeforeValidator(lambda said: said or None)
-SummaryOrNone = Annotated[Summary | None, NONE_IF_EMPTY, Form()]
-ScaleOrNone = Annotated[Scale | None, NONE_IF_EMPTY, Form()]
+Posted = Annotated[PostedLimits, Form()]
 
 
 @router.get("")
-def charts(request: Request, connection: Reading, actor: SignedIn) -> Response:
-    """All charts, and the form that opens one."""
-    return _charts(request, connection, actor, TypedLimits())
+def charts(request: Request, connection: Reading, actor: SignedIn, shown: Annotated[Shown, Query()]) -> Response:
+    """All charts, and what opens one: first what it shows, then the batches that its limits rest on."""
+    return _charts(request, connection, actor, TypedLimits(**shown.model_dump()))
 
 
 @router.post("/limits")
-def open_chart(
-    request: Request,
-    connection: Writing,
-    actor: Decider,
-    process: Name = "",
-    attribute: Name = "",
-    summary: SummaryOrNone = None,
-    tag: Name = "",
-    phase: Name = "",
-    scale: ScaleOrNone = None,
-    batches: Lines = "",
-    rules: Rules = [],  # noqa: B006 -- FastAPI copies it
-    reason: Typed = "",
-) -> Response:
+def open_chart(request: Request, connection: Writing, actor: Decider, typed: Posted) -> Response:
     """Draft the first limits of a chart, or further ones of a chart that is there."""
-    typed = TypedLimits(
-        process=process,
-        attribute=attribute,
-        summary=summary,
-        tag=tag,
-        phase=phase,
-        scale=scale,
-        batches=batches,
-        rules=rules,
-        reason=reason,
-    )
     return _draft(connection, actor, typed, lambda error: _charts(request, connection, actor, typed, refused=error))
 
 
@@ -82,18 +48,10 @@ def chart(request: Request, connection: Reading, actor: SignedIn, chart: ChartNu
 
 
 @router.post("/{chart}/limits")
-def draft(
-    request: Request,
-    connection: Writing,
-    actor: Decider,
-    chart: ChartNumber,
-    batches: Lines = "",
-    rules: Rules = [],  # noqa: B006 -- FastAPI copies it
-    reason: Typed = "",
-) -> Response:
+def draft(request: Request, connection: Writing, actor: Decider, chart: ChartNumber, posted_limits: Posted) -> Response:
     """Draft further limits of a chart."""
     shown = further(read_chart_detail(connection, chart))
-    typed = replace(shown, batches=batches, rules=rules, reason=reason)
+    typed = shown.model_copy(update=posted_limits.model_dump(include={"batches", "rules", "reason"}))
     return _draft(
         connection, actor, typed, lambda error: _chart(request, connection, actor, chart, typed=typed, refused=error)
     )
@@ -147,6 +105,16 @@ def _charts(
     *,
     refused: BatchwitnessError | None = None,
 ) -> Response:
+    chart, offer = None, None
+    if typed.process and CORRECT.lets(actor):
+        try:
+            chart = describe(connection, typed.to_order())
+            there = find_chart(connection, chart)
+            if there is not None and refused is None:
+                return RedirectResponse(f"/charts/{there}#further", status_code=HTTPStatus.SEE_OTHER)
+            offer = read_offer(connection, chart)
+        except (InputInvalid, NotFound) as error:
+            refused = refused or error
     page = render(
         request,
         "charts.html",
@@ -154,6 +122,8 @@ def _charts(
         choices=read_choices(connection),
         rules=rule_choices(),
         typed=typed,
+        chart=chart,
+        offer=offer,
         refused=refusal(refused),
         may_decide=CORRECT.lets(actor),
     )
@@ -172,6 +142,11 @@ def _chart(
 ) -> Response:
     """The page; `about` are the limits that a refused decision was about, `typed` what was refused as a draft."""
     detail = read_chart_detail(connection, chart)
+    offer = None
+    if CORRECT.lets(actor):
+        shown = read_chart(connection, chart)
+        used = next((limits for limits in detail.limits if limits.state is LimitsState.IN_USE), None)
+        offer = read_offer(connection, shown, used)
     page = render(
         request,
         "chart.html",
@@ -180,6 +155,7 @@ def _chart(
         drafts=[(one, draw_draft(detail.chart, one)) for one in detail.drafts],
         rules=rule_choices(),
         typed=typed or further(detail),
+        offer=offer,
         about=about,
         refused=refusal(refused),
         may_decide=CORRECT.lets(actor),

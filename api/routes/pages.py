@@ -1,5 +1,6 @@
 """The pages for people. What they show is what the JSON routes answer, read in the same transaction."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -8,6 +9,8 @@ from psycopg import Connection
 from api.alert_course import read_alert_course
 from api.auth import ACKNOWLEDGE, CORRECT, SignedIn
 from api.batch import read_batch
+from api.bin_drawing import Panel, draw_bins, unit_in_words
+from api.bins import SeenBins, seen_bins
 from api.board import read_board
 from api.chart_drawing import draw
 from api.charts import read_chart_detail, signals_of_batch
@@ -15,7 +18,7 @@ from api.clock import read_clock
 from api.comparison import read_comparison
 from api.corrections import read_corrections
 from api.course import Course, read_course
-from api.database import Reading, Writing
+from api.database import Reading, Row, Writing, row
 from api.departures import read_stated
 from api.fields import BIGGEST_ID, AlertNumber, BatchName, Cursor, KnownOrEmpty, OptionalName
 from api.forms import Typed, posted, refusing
@@ -26,7 +29,7 @@ from api.results import read_expected, read_results
 from api.routes.alerts import MOST_VERSIONS, AlertDetail, read_alert, read_batch_alerts, read_queue
 from api.routes.batches import events, list_batches
 from api.routes.operation import read_readiness
-from api.series import batch_row
+from api.series import batch_row, batch_tags
 from api.statement import read_statement
 from api.strips import read_strips
 from records.actors import Actor
@@ -35,6 +38,7 @@ from store.errors import BatchwitnessError, NotFound
 from store.model.alert import AlertCause, AlertImpact, AlertKind, AlertState
 from store.model.completeness import GapCause
 from store.model.process import ProcessRole
+from store.sql import queries
 
 # On the page of a batch: what its own course says is not to be looked for below what other batches say of it, nor this
 # below lost readings, which are many and say nothing of the process.
@@ -213,6 +217,27 @@ def _around(course: Course, alert: AlertDetail) -> dict[str, object]:
     return {"onset_h": onset_h, "around": marks}
 
 
+def _evidence(connection: Connection, alert: AlertDetail, made: Row | None) -> dict[str, object]:
+    """What the page says of an alert's cells and bins: units, hours, and the bins drawn over the readings around."""
+    seen: list[SeenBins] = []
+    drawn: list[Panel] = []
+    units: dict[str, str] = {}
+    started = None
+    if made is not None and alert.phase_time_h is not None:
+        started = alert.raised_time - timedelta(hours=alert.phase_time_h)
+        seen = seen_bins(alert.cells)
+        drawn = draw_bins(connection, seen, batch_id=made["batch_id"], started=started)
+        units = {tag.tag: unit_in_words(tag) for tag in batch_tags(connection, made["batch_id"], alert.tags)}
+    width = row(connection, queries("api_alerts")["cell_width"], {"alert_id": alert.alert})
+    return {
+        "bins": seen,
+        "bins_drawn": drawn,
+        "unit_started": started,
+        "units_of": units,
+        "cell_h": None if width is None else width["width_h"],
+    }
+
+
 def _alert_page(
     request: Request,
     connection: Connection,
@@ -231,6 +256,7 @@ def _alert_page(
         "alert.html",
         alert=found,
         course=course,
+        **_evidence(connection, found, made),
         panels=[] if found.chart is None else draw(read_chart_detail(connection, found.chart)),
         own=read_alert_course(connection, alert),
         **({"around": []} if course is None else _around(course, found)),

@@ -1,12 +1,14 @@
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Page, expect
 from psycopg.types.json import Jsonb
 
 from tests.api.conftest import PEOPLE, sign_in
-from tests.api.seed import SOFTWARE, Plant, add_alert, add_batch
+from tests.api.seed import SOFTWARE, Plant, add_alert, add_batch, add_readings
 
 ORIGIN = {"Origin": "http://plant.example"}
 
@@ -41,64 +43,158 @@ def test_detect_3_the_page_has_the_command_that_computes_it_anew_where_a_score_r
     assert "batchwitness replay" not in review.get(f"/alerts/{alert}").text
 
 
+def bins_of(layer: str, *values: float, tag: str = "pH", until_h: float = 31.0) -> list[dict[str, Any]]:
+    """Bins of a quarter of an hour, the newest last."""
+    first_h = until_h - 0.25 * len(values)
+    ends_h = [first_h + 0.25 * number for number in range(1, len(values) + 1)]
+    return [
+        {"tag": tag, "cell": int(2 * end_h - 0.1), "layer": layer, "bin_began_h": end_h - 0.25, "bin_end_h": end_h}
+        | {"value": value}
+        for end_h, value in zip(ends_h, values, strict=True)
+    ]
+
+
+def sudden_change(tag: str = "pH") -> list[dict[str, Any]]:
+    """The evidence of a fall from 30 to 24.5, of which the newest but one bin gives the score."""
+    bins = bins_of("step", 30.125, 30, 29.75, 30, 30.25, 30, 24.5, 24.25, 24.75, tag=tag)
+    usual = {"low": -0.5, "high": 0.25, "sd": 0.75}
+    bins[-2] |= usual | {"before": 30.0, "after": 24.5, "excess": -6.5}
+    bins[-1] |= usual | {"before": 30.125, "after": 24.5, "excess": -7.25, "score": -6.5, "limit": 6.0}
+    return bins
+
+
+HELD = {"level": 24.75, "low": 30.25, "high": 31.5, "sd": 0.5}
+JUMPED = {"jump": 0.125, "jump_sd": 8.5, "answer_sd": 5.25, "answered_by": "lactate", "score": 5.25, "limit": 4.5}
+
+
+def evidence_of(layer: str) -> list[dict[str, Any]]:
+    """What an alert of such a layer carries beside its cells."""
+    if layer == "step":
+        return sudden_change()
+    if layer == "loop":
+        (jumped,) = bins_of("loop", 7.0625)
+        return [jumped | JUMPED]
+    bins = bins_of("level", 24.5, 25.0, 24.75, 24.5)
+    bins[-2] |= HELD | {"excess": -11.0}
+    bins[-1] |= HELD | {"excess": -11.5, "score": -11.0, "limit": 7.0}
+    return bins
+
+
+def cells_of_table(page: str, heading: str) -> list[str]:
+    """What stands in the cells of the table below a heading."""
+    table = page[page.index(heading) :]
+    return re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
+
+
 def test_detect_3_the_page_of_a_sudden_change_shows_the_bins_its_score_follows_from(
     review: TestClient, plant: Plant, alert: int
 ) -> None:
-    change = {"before": 30.25, "after": 24.5, "low": -0.5, "high": 0.5, "sd": 0.75, "excess": -7.0}
-    bins = [
-        {"tag": "pH", "cell": 61, "layer": "step", "bin_end_h": 30.75, "value": 30.125},
-        {"tag": "pH", "cell": 62, "layer": "step", "bin_end_h": 31.0, "value": 24.5}
-        | change
-        | {"score": -7, "limit": 6},
-    ]
+    bins = sudden_change()
     plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(bins), alert)
-    assert review.get(f"/v1/alerts/{alert}").json()["cells"][:2] == bins
+    assert review.get(f"/v1/alerts/{alert}").json()["cells"][:9] == bins
     page = review.get(f"/alerts/{alert}").text
-    table = page[page.index("Bins of the sudden change") : page.index("<h2>Cells</h2>")]
-    for shown in ("30.75 h", "30.12", "31 h", "30.25", "24.5", "-0.5 … 0.5", "0.75", "-7"):
-        assert f">{shown}</td>" in table, shown
+    told = cells_of_table(page, "Bins of the sudden change of pH")
+    assert told[:3] == ["28.75 – 29.00", "30.12", ""]
+    assert told[-7:] == ["30.75 – 31.00", "24.75", "30.12", "24.50", "-0.50 … 0.25", "0.75", "-7.25"]
+    assert "Score <b>-6.50 SD</b> against the limit <b>6.00 SD</b>" in page
     assert page.count("44.1") == 1, "cells stay a table of their own"
 
 
 def test_detect_3_the_page_of_a_held_tag_shows_the_bins_its_score_follows_from(
     review: TestClient, plant: Plant, alert: int
 ) -> None:
-    held = {"level": 24.75, "low": 30.25, "high": 31.5, "sd": 0.5, "excess": -11.0}
-    row = {"tag": "pH", "cell": 62, "layer": "level", "bin_end_h": 31.0, "value": 24.5} | held
-    bins = [row | {"score": -11, "limit": 7}]
-    plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(bins), alert)
+    plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(evidence_of("level")), alert)
     page = review.get(f"/alerts/{alert}").text
-    table = page[page.index("Bins of the level") : page.index("<h2>Cells</h2>")]
-    for shown in ("31 h", "24.5", "24.75", "30.25 … 31.5", "0.5", "-11", "7"):
-        assert f">{shown}</td>" in table, shown
+    told = cells_of_table(page, "Bins of the level of pH")
+    assert told[-6:] == ["30.75 – 31.00", "24.50", "24.75", "30.25 … 31.50", "0.50", "-11.50"]
+    assert "Score <b>-11.00 SD</b> against the limit <b>7.00 SD</b>" in page
     assert "Bins of the sudden change" not in page
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"layer": "loop", "jump": 0.125, "jump_sd": 8.5, "answer_sd": 5.25, "score": 5.25, "limit": 4.5},
-        {
-            "layer": "level",
-            "level": 24.75,
-            "low": 30.25,
-            "high": 31.5,
-            "sd": 0.5,
-            "excess": -11,
-            "score": -11,
-            "limit": 7,
-        },
-    ],
-)
-def test_detect_3_the_page_of_an_alert_of_an_open_cell_shows_its_bin_and_says_why_there_is_no_cell(
-    review: TestClient, plant: Plant, alert: int, row: dict[str, float | str]
+def test_detect_3_the_page_of_a_jump_in_a_loop_shows_what_was_foretold_and_what_the_controller_moved(
+    review: TestClient, plant: Plant, alert: int
 ) -> None:
-    bins = [{"tag": "pH", "cell": 62, "bin_end_h": 31.0, "value": 7.0625} | row]
-    plant.do("UPDATE alert_update SET cells = %s WHERE alert_id = %s", Jsonb(bins), alert)
+    add_readings(plant, "CT-1", until_h=35)
+    plant.do("UPDATE alert_update SET cells = %s WHERE alert_id = %s", Jsonb(evidence_of("loop")), alert)
     page = review.get(f"/alerts/{alert}").text
-    table = page[page.index("bin until") : page.index("<h2>Cells</h2>")]
-    assert {">31 h</td>", f">{row['score']}</td>", f">{row['limit']}</td>"} <= set(re.findall(r">[^<>]*</td>", table))
+    told = cells_of_table(page, "The jump of pH and the answer of its controller")
+    assert told == ["30.75 – 31.00", "7.062", "6.938", "0.125", "8.50", "5.25", "lactate"]
+    assert "<b>lactate</b>, mmol/L: what the controller of pH moved" in page
+    assert ">foretold 6.938</text>" in page
+
+
+@pytest.mark.parametrize("layer", ["step", "level", "loop"])
+def test_detect_3_the_page_of_an_alert_of_an_open_cell_shows_its_bins_and_says_why_there_is_no_cell(
+    review: TestClient, plant: Plant, alert: int, layer: str
+) -> None:
+    plant.do("UPDATE alert_update SET cells = %s WHERE alert_id = %s", Jsonb(evidence_of(layer)), alert)
+    page = review.get(f"/alerts/{alert}").text
+    assert "30.75 – 31.00" in page
     assert "It was told before a cell of it had closed." in page
+
+
+@pytest.mark.parametrize("layer", ["step", "level", "loop"])
+def test_the_page_of_an_alert_of_minutes_draws_its_bins_over_the_readings_around(
+    plant: Plant, page: Page, alert: int, layer: str
+) -> None:
+    add_readings(plant, "CT-1", until_h=35, interval_h=0.05)
+    plant.do("UPDATE alert_update SET cells = %s || cells WHERE alert_id = %s", Jsonb(evidence_of(layer)), alert)
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto(f"/alerts/{alert}")
+    drawn = page.locator("figure.bins").first
+    expect(drawn.get_by_role("img")).to_have_accessible_name(re.compile("^pH: bins until hour 3"))
+    expect(drawn.locator("svg[role=img] line.bin")).to_have_count(len(evidence_of(layer)))
+    expect(drawn.locator("svg[role=img] path.reading")).to_have_attribute("d", re.compile("^M[0-9. ]+h0M"))
+    expect(drawn.locator("svg[role=img] line.limit")).to_have_count(0 if layer == "loop" else 1)
+    assert page.evaluate("document.documentElement.scrollWidth") == 420, "nothing reaches beyond a narrow screen"
+    inside = "(one) => { const at = one.getBoundingClientRect(), all = one.ownerSVGElement.getBoundingClientRect();"
+    inside += " return at.left >= all.left && at.right <= all.right && at.top >= all.top && at.bottom <= all.bottom; }"
+    for shape in drawn.locator("svg[role=img] line, svg[role=img] rect, svg[role=img] text").all():
+        assert shape.evaluate(inside), shape.evaluate("(one) => one.outerHTML")
+
+
+def test_the_cells_of_an_alert_are_told_in_process_hours_and_with_their_unit(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    for cell in (60, 62):
+        ended = plant.started["CT-1"] + timedelta(hours=0.5 * (cell + 1))
+        plant.insert(
+            "monitor_score",
+            monitor_id=plant.monitors["CT-1"],
+            cell=cell,
+            ended_time=ended,
+            tags=["dissolved_oxygen"],
+            ratio=[0.5],
+            layer=["ewma"],
+        )
+    told = cells_of_table(review.get(f"/alerts/{alert}").text, "<h2>Cells</h2>")
+    assert told[:2] == ["dissolved_oxygen", "31.0 – 31.5"]
+    page = review.get(f"/alerts/{alert}").text
+    assert '44.1 <span class="small">%</span>' in page
+
+
+def test_an_alert_says_how_many_batches_of_its_reference_were_set_aside(
+    review: TestClient, plant: Plant, alert: int
+) -> None:
+    reference = plant.references["new"]
+    for days, name, included in ((90, "CT-A", True), (70, "CT-B", False)):
+        add_batch(plant, name, started=plant.now - timedelta(days=days), ended=plant.now - timedelta(days=days - 10))
+        plant.do(
+            "INSERT INTO reference_batch (reference_id, batch_id, input_digest) VALUES (%s, %s, %s)",
+            reference,
+            plant.batches[name],
+            plant.fresh_digest(),
+        )
+        judged = Jsonb([{"batch": name, "included": included}])
+        plant.do(
+            "UPDATE reference SET review = jsonb_set(review, '{batches}', (review -> 'batches') || %s)"
+            " WHERE reference_id = %s",
+            judged,
+            reference,
+        )
+    found = review.get(f"/v1/alerts/{alert}").json()
+    assert (found["reference_batches"], found["reference_set_aside"]) == (2, 1)
+    assert "2 batches, 1 of them set aside" in review.get(f"/alerts/{alert}").text
 
 
 def test_an_acknowledgement_is_kept_with_name_comment_and_an_audit_event(

@@ -16,6 +16,7 @@ from tests.fix_postgres import Database
 
 ORIGIN = {"Origin": "http://plant.example"}
 WANTED = {"process": "AUTO-2.0", "attribute": "viability", "reason": "eight batches since the switch"}
+TICKED = {"batches": [f"CT-{number}" for number in range(8)], "rules": ["ewma"]}
 VALUES = ("92", "90", "91", "93", "90.5", "91.5", "92.5", "91")
 
 
@@ -123,8 +124,8 @@ def test_only_msat_and_qa_draft_limits_put_them_to_use_and_retire_them(
     sign_in(anonymous, name)
     answers = [
         anonymous.post("/v1/charts/limits", json=WANTED, headers=ORIGIN).status_code,
-        anonymous.post("/charts/limits", data=WANTED | {"rules": "nelson_1"}, headers=ORIGIN).status_code,
-        anonymous.post(f"/charts/{chart}/limits", data={"rules": "ewma", "reason": "x"}, headers=ORIGIN).status_code,
+        anonymous.post("/charts/limits", data=WANTED | TICKED, headers=ORIGIN).status_code,
+        anonymous.post(f"/charts/{chart}/limits", data=TICKED | {"reason": "x"}, headers=ORIGIN).status_code,
         anonymous.post(f"/v1/charts/limits/{limits}/use", json={"reason": "x"}, headers=ORIGIN).status_code,
         anonymous.post(f"/charts/{chart}/limits/{limits}/use", data={"reason": "x"}, headers=ORIGIN).status_code,
         anonymous.post(f"/v1/charts/limits/{limits}/retire", json={"reason": "x"}, headers=ORIGIN).status_code,

@@ -110,6 +110,6 @@ def test_an_alert_that_only_late_readings_raised_says_so_and_since_when_it_is_to
     assert told["told_since"] > told["committed_time"]
     page = review.get(f"/alerts/{alert}").text
     assert "Raised only once readings that had come late were judged." in page
-    assert "told since" in page
+    assert "Told since <b>" in page, "where it says when it was raised, too"
     assert [row["alert"] for row in review.get("/v1/alerts").json()["items"]] == [alert]
-    assert "judged where they came by" in review.get("/batches/CT-1").text
+    assert "are judged in their place" in review.get("/batches/CT-1").text

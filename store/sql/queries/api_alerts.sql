@@ -59,6 +59,10 @@ SELECT alert_now.alert_id AS alert, alert_now.kind, alert_now.severity, alert_no
     alert_now.intake_ordinal, alert_now.committed_time, reference.name AS reference,
     (SELECT count(*) FROM reference_batch WHERE reference_batch.reference_id = reference.reference_id)
         AS reference_batches,
+    (SELECT count(*) FROM reference_batch JOIN batch AS of_reference USING (batch_id)
+        JOIN jsonb_array_elements(reference.review -> 'batches') AS judged ON judged ->> 'batch' = of_reference.name
+        WHERE reference_batch.reference_id = reference.reference_id AND NOT (judged ->> 'included')::boolean)
+        AS reference_set_aside,
     (SELECT to_jsonb(newest) FROM (
         SELECT finished_time, disagreements <> '[]' AS differs FROM self_check
         WHERE self_check.monitor_id = alert_now.monitor_id
@@ -114,3 +118,9 @@ UNION ALL
 SELECT alert_id, 'withdrawn', NULL FROM alert_now
 WHERE alert_id = ANY(%(alert_ids)s::bigint[]) AND control_limit_id IS NOT NULL AND cells = '[]'
 ORDER BY alert;
+
+-- cell_width: How wide the cells are that the run of an alert judged, in hours; NULL before two of them have closed.
+SELECT (extract(epoch FROM max(ended_time) - min(ended_time)) / 3600 / nullif(max(cell) - min(cell), 0))::float8
+    AS width_h
+FROM monitor_score JOIN alert USING (monitor_id)
+WHERE alert.alert_id = %(alert_id)s;

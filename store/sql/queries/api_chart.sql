@@ -94,3 +94,10 @@ SELECT DISTINCT name FROM tag_now WHERE mapped ORDER BY name;
 
 -- phases: The phases that batches have had.
 SELECT DISTINCT name FROM phase ORDER BY name;
+
+-- batches: The batches of a process, the newest first.
+SELECT batch.name AS batch, batch.status, batch.starting_material, min(lower(unit_procedure.during)) AS started
+FROM batch LEFT JOIN unit_procedure USING (batch_id)
+WHERE batch.process_version_id = %(process_version_id)s
+GROUP BY batch.batch_id
+ORDER BY started DESC NULLS FIRST, batch.name;

@@ -83,6 +83,7 @@ def test_DETECT_3_an_alert_of_a_level_carries_the_bins_from_which_its_score_foll
     first = told_of(reference, run_of(99, step=14.0))[0]
     rows = [row for row in first.cells if "bin_end_h" in row]
     assert [row["layer"] for row in rows] == [LEVEL] * 4
+    assert [row["bin_began_h"] for row in rows[1:]] == [row["bin_end_h"] for row in rows[:-1]]
     values = [float(row["value"]) for row in rows]
     excesses = []
     for last in (3, 4):

@@ -106,6 +106,7 @@ def test_DETECT_3_an_alert_of_an_open_cell_carries_the_bins_from_which_its_score
     assert {row["tag"] for row in rows} == {"agitation"}
     ends_h = [float(row["bin_end_h"]) for row in rows]
     assert np.diff(ends_h).tolist() == pytest.approx([1 / PER_HOUR] * 8)
+    assert [row["bin_began_h"] for row in rows[1:]] == ends_h[:-1]
     assert ends_h[-1] <= first.phase_time_h
     values = [float(row["value"]) for row in rows]
     excesses = []
