@@ -87,7 +87,9 @@ class DriftJudge:
     def update(self, closed: ClosedCell) -> list[Alert]:
         """Score one closed cell and say what that changes. Scored before anything else learns of it."""
         self.path.close()
-        told = self._sparse.closed(closed, self.path.at(closed.index)) if self._names else []
+        place, told = self.path.at(closed.index), []
+        if self._names and place < len(self._course.mean) and np.isfinite(self._course.mean[place]).any():
+            told = self._sparse.closed(closed, place)
         return told + self._scored(closed)
 
     def _scored(self, closed: ClosedCell) -> list[Alert]:

@@ -179,7 +179,8 @@ class Learner:
             residuals[batch] = unexplained(alone, weights)[0]
             unknown[batch] |= ~np.isfinite(here.along(mean)[0])
             without_each.append(replace(course, mean=mean, sd=sd, scale=scale, weights=weights))
-        residuals[unknown | unknown[:, np.maximum(np.arange(values.shape[1]) - span, 0)]] = np.nan
+        residuals[unknown] = np.nan
+        residuals[:, span:][unknown[:, :-span]] = np.nan  # a change from a cell that held nothing
         maxima = np.full((batches, 3, tags), np.nan)
         for batch in range(batches):
             z = left_out_z[batch]

@@ -9,6 +9,7 @@ from analytics.cells import NEVER_US, ClosedCell
 from analytics.context import Context
 from analytics.episodes import AlertBook, Episode
 from analytics.packing import pack, unpack
+from analytics.segment import Bools
 from analytics.sentences import sparse_sentence
 from analytics.usual_reading import UsualReading
 from store.model.alert import Alert, AlertKind, AlertSeverity
@@ -20,9 +21,10 @@ DETECTOR = "sparse"
 
 
 class SparseJudge:
-    """One alert of the lesser kind, from when tags could not be judged for four hours until all of them are again.
+    """One alert of the lesser kind, from when tags could not be judged in four hours of cells until all of them are.
 
-    A cell that holds enough readings ends it for its tag; one that holds none says nothing: that is silence.
+    A cell that holds enough readings ends it for its tag. One that holds none says nothing; four hours of them are
+    silence, which is told elsewhere, and end it too.
     """
 
     def __init__(self, *, reading: UsualReading, tags: Sequence[Tag], context: Context, book: AlertBook) -> None:
@@ -31,39 +33,44 @@ class SparseJudge:
         self._tags = tags
         self._context = context
         self._book = book
-        self._since_us = np.full(len(tags), NEVER_US, np.int64)  # the start of the first cell that held too few
+        self._cells = round(SPARSE_H * US_PER_H) // reading.width_us  # that make four hours
+        self._few = np.zeros(len(tags), np.int64)  # cells that held too few since the last that held enough
+        self._empty = np.zeros(len(tags), np.int64)  # cells in a row that held nothing
+        self._since_us = np.full(len(tags), NEVER_US, np.int64)  # the start of the first that held too few
 
     def closed(self, closed: ClosedCell, place: int) -> list[Alert]:
-        """A cell closed at a position of the course."""
+        """A cell closed at a position at which the reference knows something."""
         few = self._reading.too_few(closed.readings, place)
-        enough = (closed.readings > 0) & ~few
+        self._empty = np.where(closed.readings > 0, 0, self._empty + 1)
+        over = (closed.readings > 0) & ~few | (self._empty >= self._cells)
         begun_us = closed.end_us - self._reading.width_us
-        self._since_us = np.where(
-            enough, NEVER_US, np.where(few & (self._since_us == NEVER_US), begun_us, self._since_us)
-        )
+        self._since_us = np.where(few & (self._few == 0), begun_us, self._since_us)
+        self._few = np.where(over, 0, self._few + few)
         episode = next((one for one in self._book.of_kind(AlertKind.QUALITY) if one.alert.detector == DETECTOR), None)
-        due = few & (closed.end_us - self._since_us >= round(SPARSE_H * US_PER_H))
+        due = few & (self._few >= self._cells)
         if episode is None:
-            return [self._begin(closed, np.flatnonzero(due).tolist(), place)] if due.any() else []
-        if not (self._since_us[episode.slots] != NEVER_US).any():
+            return [self._begin(closed, due, place)] if due.any() else []
+        if not self._few[episode.slots].any():
             return [self._book.end(episode, begun_us)]
         fresh = [slot for slot in np.flatnonzero(due).tolist() if slot not in episode.slots]
         if not fresh:
             return []
-        episode.slots += fresh
+        # Whose numbers are told first is read too seldom now; who is read well again is no longer named.
+        episode.slots = [*fresh, *(slot for slot in episode.slots if self._few[slot])]
         episode.alert = self._told(episode.alert, episode.slots, closed, place)
         return [episode.alert]
 
     def to_bytes(self) -> bytes:
-        """Since when each tag has been read too seldom."""
-        return pack("sparse", 1, {}, {"since": self._since_us})
+        """Since when each tag has been read too seldom, and how often."""
+        return pack("sparse", 1, {}, {"few": self._few, "empty": self._empty, "since": self._since_us})
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
         _, arrays = unpack("sparse", 1, data)
-        self._since_us = arrays["since"]
+        self._few, self._empty, self._since_us = arrays["few"], arrays["empty"], arrays["since"]
 
-    def _begin(self, closed: ClosedCell, slots: list[int], place: int) -> Alert:
+    def _begin(self, closed: ClosedCell, due: Bools, place: int) -> Alert:
+        slots = np.flatnonzero(due).tolist()
         since_us = int(self._since_us[slots].min())
         alert = Alert(
             ordinal=self._book.next_ordinal(),

@@ -116,8 +116,8 @@ class StepWatch:
     def _close_until(self, until: int, reached_us: Int64s) -> list[ClosedBin]:
         if until <= self._closed:
             return []
+        keys, values = self._in_order()  # what waits came while these bins were open
         self._closed = until
-        keys, values = self._in_order()
         due = int(keys.searchsorted(until * self._tags))
         self._open = [(keys[due:], values[due:])]
         first, counts = _runs(keys[:due])

@@ -67,7 +67,9 @@ class Balance:
             return np.full(len(values), np.nan)
         size = len(self._missing)
         self._missing[cell % size] = np.isnan(values) | np.isnan(self._mean[at])
-        known = ~self._missing[cell % size] & ~self._missing[max(0, cell - size + 1) % size]
+        known = ~self._missing[cell % size]
+        if cell >= size - 1:
+            known &= ~self._missing[(cell + 1) % size]  # the window's first
         residual = np.where(known, self.residual(cell, values), np.nan)
         scaled = residual / self._residual_sd[at]
         self._residuals[cell % len(self._residuals)] = scaled

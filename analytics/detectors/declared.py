@@ -58,16 +58,17 @@ def channel_of(name: str, span_h: float) -> str:
 class Terms:
     """The target and what explains it, cell by cell: formulas over tags, smoothed.
 
-    In a missing cell a tag is taken to lie as far from the reference as in its last one, for two hours; then the terms
-    are unknown. Where the course moves within a cell they are unknown at once: the last one says nothing of what came
-    of it.
+    In a missing cell a tag is taken to have gone where the reference went since its last one, for two hours, or to
+    stand where no reference is known; then the terms are unknown. Where the course moves within a cell they are unknown
+    at once: the last one says nothing of what came of it.
     """
 
     def __init__(self, formulas: Sequence[Formula], *, width_h: float, smoothing_h: float) -> None:
         """`formulas` are the target and what explains it."""
         self._courses = [Course(formula, width_h) for formula in formulas]
         self._tags = sorted(frozenset().union(*(formula.tags for formula in formulas)))
-        self._off = dict.fromkeys(self._tags, float("nan"))  # from what was expected in the last cell that was read
+        nothing = float("nan"), float("nan")
+        self._last = dict.fromkeys(self._tags, nothing)  # the value of the last cell that was read, what was expected
         self._missed = dict.fromkeys(self._tags, 0)
         self._carried = round(CARRY_H / width_h)
         self._smoothing = max(1, round(smoothing_h / width_h))
@@ -83,12 +84,15 @@ class Terms:
         now = {}
         for tag in self._tags:
             if not math.isnan(values[tag]):
-                self._missed[tag], self._off[tag], now[tag] = 0, values[tag] - expected[tag], values[tag]
+                self._missed[tag], self._last[tag] = 0, (values[tag], expected[tag])
+                now[tag] = values[tag]
                 continue
             self._missed[tag] += 1
             if tag in moving or self._missed[tag] > self._carried:
-                self._off[tag] = float("nan")
-            now[tag] = expected[tag] + self._off[tag]
+                self._last[tag] = float("nan"), float("nan")
+            value, then = self._last[tag]
+            went = expected[tag] - then
+            now[tag] = value if math.isnan(went) else value + went
         self._tail.append(np.array([course.update(now) for course in self._courses]))
         del self._tail[: -self._smoothing]
         smoothed: Floats = np.array(self._tail).sum(axis=0) / len(self._tail)
@@ -97,8 +101,8 @@ class Terms:
     def to_bytes(self) -> bytes:
         """What the formulas remember."""
         fields = {"courses": [course.state() for course in self._courses], "missed": self._missed}
-        off = np.array([self._off[tag] for tag in self._tags])
-        return pack("terms", 2, fields, {"off": off, "tail": np.array(self._tail)})
+        last = np.array([self._last[tag] for tag in self._tags])
+        return pack("terms", 2, fields, {"last": last, "tail": np.array(self._tail)})
 
     def restore(self, data: bytes) -> None:
         """Take the state those bytes describe."""
@@ -106,7 +110,9 @@ class Terms:
         for course, state in zip(self._courses, fields["courses"], strict=True):
             course.restore(state)
         self._missed = fields["missed"]
-        self._off = dict(zip(self._tags, arrays["off"].tolist(), strict=True))
+        self._last = {
+            tag: (value, then) for tag, (value, then) in zip(self._tags, arrays["last"].tolist(), strict=True)
+        }
         self._tail = list(arrays["tail"])
 
 
