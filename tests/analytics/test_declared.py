@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analytics.detectors.declared import Terms
+from analytics.formula import Formula
 from analytics.grid import Grid
 from analytics.learning_declared import BalanceCourses
 from analytics.learning_phases import RunsOnCourse
@@ -219,3 +221,34 @@ def test_a_template_that_cannot_be_used_is_refused_with_the_place(change: tuple[
     assert change[0] in text
     with pytest.raises(TemplateInvalid, match=why.replace("(", r"\(")):
         Template.parse(text.replace(*change))
+
+
+def filled(values: list[float], expected: list[float], *, moving: int | None = None) -> list[float]:
+    """What the term of a tag is in every cell of an hour, where the reference expects that."""
+    terms = Terms([Formula.parse("level")], width_h=1.0, smoothing_h=0.0)
+    rows = []
+    for cell, (value, usual) in enumerate(zip(values, expected, strict=True)):
+        stored = terms.to_bytes()
+        terms = Terms([Formula.parse("level")], width_h=1.0, smoothing_h=0.0)
+        terms.restore(stored)
+        row = terms.update({"level": value}, {"level": usual}, {"level"} if cell == moving else ())
+        rows.append(float(row[0]))
+    return rows
+
+
+NOTHING = float("nan")
+
+
+def test_a_missing_cell_goes_where_the_reference_went_for_two_hours() -> None:
+    found = filled([3.0, NOTHING, NOTHING, NOTHING, 9.0], [1.0, 2.0, 4.0, 5.0, 6.0])
+    np.testing.assert_array_equal(found, [3.0, 4.0, 6.0, NOTHING, 9.0])
+
+
+def test_a_missing_cell_stands_where_the_reference_knows_nothing() -> None:
+    np.testing.assert_array_equal(filled([3.0, NOTHING, NOTHING], [1.0, NOTHING, 2.0]), [3.0, 3.0, 4.0])
+    np.testing.assert_array_equal(filled([3.0, NOTHING], [NOTHING, 2.0]), [3.0, 3.0])
+
+
+def test_a_cell_that_is_missing_while_the_course_moves_is_unknown_until_the_tag_speaks() -> None:
+    found = filled([3.0, NOTHING, NOTHING, 8.0], [1.0, 5.0, 5.0, 5.0], moving=1)
+    np.testing.assert_array_equal(found, [3.0, NOTHING, NOTHING, 8.0])

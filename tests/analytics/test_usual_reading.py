@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from analytics.cells import ClosedCell
+from analytics.context import Context
+from analytics.episodes import AlertBook
 from analytics.learning import learn_new
 from analytics.learning_phases import RunsOnCourse
 from analytics.learning_reading import WithinCells, fewest_readings
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Floats
+from analytics.sparse_judge import SparseJudge
 from analytics.usual_reading import UsualReading
 from store.model.alert import Alert, AlertKind
 from store.model.times import US_PER_H
@@ -174,3 +177,51 @@ def test_learning_and_watching_bring_cells_to_the_same_time(model: ReferenceMode
     )
     watching.feed(tank.stream_of(run))
     np.testing.assert_array_equal(np.array(seen), within.judged(medians, reading, places)[0, : len(seen)])
+
+
+def sparse_of(counts: list[tuple[int, ...]]) -> list[Alert]:
+    """What is told of cells of an hour that hold so many readings of each tag, of which three are needed."""
+    tags = tank.tags()[: len(counts[0])]
+    shape = 1, len(tags)
+    reading = UsualReading(
+        width_us=US_PER_H,
+        fewest=np.full(shape, 3.0),
+        moving=np.zeros(shape),
+        slope=np.zeros(shape),
+        middle_us=np.zeros(shape),
+    )
+    judge = SparseJudge(reading=reading, tags=tags, context=Context(start_us=0, software="test"), book=AlertBook())
+    told = []
+    for cell, row in enumerate(counts):
+        closed = ClosedCell(
+            index=cell,
+            end_us=(cell + 1) * US_PER_H,
+            values=np.zeros(len(row)),
+            readings=np.array(row),
+            middles_us=np.zeros(len(row)),
+            closed_at=0,
+        )
+        told += judge.closed(closed, 0)
+        data = judge.to_bytes()
+        judge = SparseJudge(reading=reading, tags=tags, context=judge._context, book=judge._book)
+        judge.restore(data)
+    return told
+
+
+def test_an_outage_between_two_cells_that_hold_little_is_silence_and_not_seldom_reading() -> None:
+    assert sparse_of([(6,), (1,), *[(0,)] * 9, (2,), (6,)]) == []
+    assert [alert.raised_us // US_PER_H for alert in sparse_of([(6,), *[(2,)] * 5])] == [5]
+
+
+def test_a_tag_that_falls_silent_does_not_keep_the_alert_open() -> None:
+    told = sparse_of([*[(2, 2)] * 5, *[(6, 0)] * 4])
+    assert [alert.ended_us is None for alert in told] == [True, False]
+    assert told[0].tags == tuple(tag.name for tag in tank.tags()[:2])
+
+
+def test_who_is_named_first_is_read_too_seldom_now_and_who_is_read_well_again_is_not_named() -> None:
+    told = sparse_of([*[(2, 6, 2)] * 3, *[(2, 2, 2)] * 2, (6, 2, 0), (6, 2, 0)])
+    names = [tag.name for tag in tank.tags()[:3]]
+    assert [alert.tags for alert in told] == [(names[0], names[2]), (names[1], names[2])]
+    assert told[-1].sentence.startswith("Feed has been read too seldom")
+    assert "2 readings in 1 h, where the reference needs 3" in told[-1].sentence
