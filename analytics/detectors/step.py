@@ -39,11 +39,14 @@ class StepCourse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One of the two changes a score rests on, with its newest bin closed. In the tag's unit, `excess` in SD."""
+    """One of the two changes a score rests on, with its newest bin closed. In the tag's unit, `excess` in SD.
+
+    excess = (after − before − high) / sd above, with `low` below. What is expected is that of the time which lies
+    between the levels: longer than usual where bins held too few readings.
+    """
 
     before: float
     after: float
-    apart: int  # bins between the middles of both levels: 4, and more where bins held too few readings
     low: float  # what reference batches change there at least, and at most
     high: float
     sd: float
@@ -188,13 +191,13 @@ class Step:
         before, after = levels_of(values)
         apart = apart_of(bins[None])
         excess = in_sd(outside(in_time(np.array([after - before]), apart), low, high), sd)
+        longer = float(apart[0]) / APART
         return Change(
             before=before,
             after=after,
-            apart=int(apart[0]),
-            low=float(low[0]),
-            high=float(high[0]),
-            sd=float(sd[0]),
+            low=float(low[0]) * longer,
+            high=float(high[0]) * longer,
+            sd=float(sd[0]) * longer,
             excess=float(excess[0]),
         )
 

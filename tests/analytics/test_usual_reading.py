@@ -13,7 +13,7 @@ from analytics.learning import learn_new
 from analytics.learning_phases import RunsOnCourse
 from analytics.learning_reading import WithinCells, fewest_readings
 from analytics.reference import Blind, ReferenceModel
-from analytics.runs import CompletedRun
+from analytics.runs import CompletedRun, cells_of_runs
 from analytics.segment import Floats
 from analytics.sparse_judge import SparseJudge
 from analytics.usual_reading import UsualReading
@@ -155,28 +155,21 @@ def test_a_course_has_a_slope_where_it_climbs_and_none_where_it_steps_or_turns()
 
 def test_learning_and_watching_bring_cells_to_the_same_time(model: ReferenceModel) -> None:
     assert model.trajectory is not None
-    run = lossy(filled(tank.run_of(723)), 9)
-    within = WithinCells.of([run], tank.GRID, tank.ONLINE)
-    places = RunsOnCourse.of([run], None, tank.GRID)
-    medians = np.full((1, tank.HOURS, len(tank.ONLINE)), np.nan)
-    reading = model.trajectory.reading
-    watching = tank.monitor(model)
-    seen: list[Floats] = []
-
-    class Noting(UsualReading):
-        def judged(self, closed: ClosedCell, place: int) -> Floats:
-            medians[0, closed.index] = closed.values[: len(tank.ONLINE)]
-            seen.append(super().judged(closed, place)[: len(tank.ONLINE)])
-            return super().judged(closed, place)
-
-    drift = watching._drift
-    assert drift is not None
-    aligned = drift._course.reading
-    drift._course = replace(
-        drift._course, reading=Noting(**{name: getattr(aligned, name) for name in aligned.__slots__})
+    run = read_at(  # in the first half of each hour alone, and from hour 70 on once
+        filled(tank.run_of(723)), lambda times_h: np.rint(times_h * 6).astype(int) % 6 < np.where(times_h < 70.0, 3, 1)
     )
+    medians = cells_of_runs([run], tank.GRID, tank.ONLINE)
+    learned = WithinCells.of([run], tank.GRID, tank.ONLINE).judged(
+        medians, model.trajectory.reading, RunsOnCourse.of([run], None, tank.GRID)
+    )
+    watching = tank.monitor(model)
     watching.feed(tank.stream_of(run))
-    np.testing.assert_array_equal(np.array(seen), within.judged(medians, reading, places)[0, : len(seen)])
+    assert watching._drift is not None
+    watched = np.array(watching._drift.course.values)[:, : len(tank.ONLINE)]
+    np.testing.assert_array_equal(watched, learned[0, : len(watched)])
+    assert np.isnan(learned).sum() > 10, "cells that hold too little"
+    known = np.isfinite(learned)
+    assert (learned[known] != medians[known]).sum() > 10, "cells that were read at another time"
 
 
 def sparse_of(counts: list[tuple[int, ...]]) -> list[Alert]:

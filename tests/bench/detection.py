@@ -8,15 +8,13 @@ import numpy as np
 from analytics.evaluate import evaluate
 from analytics.grid import Grid
 from analytics.learning import learn_new
-from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import CompletedRun
 from analytics.segment import Segment
 from analytics.template import Further, asking
-from store.model.ids import TagId, UnitId
-from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
 from tests.bench.report import report
+from tests.bench.watched import monitor_of, tags_named
 
 DATA = Path(__file__).parent.parent / "data" / "indpensim"
 TAGS, HOURS, PER_HOUR = 20, 240, 60
@@ -51,16 +49,7 @@ def bench_detection() -> None:
 
 
 def _watch(reference: ReferenceModel, segments: list[Segment]) -> float:
-    monitor = BatchMonitor.start(
-        batch="bench",
-        start_us=0,
-        tags=_tags(),
-        reference_new=reference,
-        reference_old=None,
-        ranges=(),
-        correspondences=(),
-        software="bench",
-    )
+    monitor = monitor_of(reference, tags_named(_names(), interval_s=60.0))
     began = time.process_time()
     for segment in segments:
         monitor.feed(segment)
@@ -79,25 +68,6 @@ def _run(seed: int) -> CompletedRun:
 
 def _names() -> list[str]:
     return [f"tag_{number:02d}" for number in range(TAGS)]
-
-
-def _tags() -> list[Tag]:
-    return [
-        Tag(
-            tag_id=TagId(number),
-            unit_id=UnitId(1),
-            position_id=None,
-            name=name,
-            measurand=name,
-            unit_of_measure="1",
-            physical_low=None,
-            physical_high=None,
-            reporting_mode=ReportingMode.PERIODIC,
-            interval_s=60.0,
-            mapped=True,
-        )
-        for number, name in enumerate(_names())
-    ]
 
 
 def _segments(run: CompletedRun, minutes: int) -> list[Segment]:

@@ -20,16 +20,14 @@ from analytics.evaluate import grid_of
 from analytics.grid import Grid
 from analytics.layers import Layer, build_layers, sees_values
 from analytics.learning import learn_new
-from analytics.monitor import BatchMonitor
 from analytics.reference import Blind, ReferenceModel
 from analytics.runs import cells_of_runs
 from analytics.segment import Floats
 from analytics.template import Further, fitting, shipped
 from analytics.trials import stream_of
-from store.model.ids import TagId, UnitId
-from store.model.plant import ReportingMode, Tag
 from store.model.times import US_PER_H
 from tests.bench.report import report
+from tests.bench.watched import monitor_of, tags_named
 
 DATA = Path(__file__).parent.parent / "data" / "indpensim"
 PASSES = 20
@@ -108,7 +106,7 @@ def _noting(layer: Layer, bins: Floats) -> Callable[[int], None]:
 
 def _memory(data: Dataset, reference: ReferenceModel) -> None:
     """What a monitor keeps for a batch: what its state takes, and what the process holds, without the reference."""
-    tags = [_tag(number, name) for number, name in enumerate(data.tags)]
+    tags = tags_named(data.tags, interval_s=720.0)
     stream = stream_of(data.monitored[0], tags)
     ends = np.arange(US_PER_H, stream.source_times_us[-1] + US_PER_H, US_PER_H)
     hours = [
@@ -116,7 +114,7 @@ def _memory(data: Dataset, reference: ReferenceModel) -> None:
         for positions in np.split(np.arange(len(stream)), stream.source_times_us.searchsorted(ends))
     ]
     tracemalloc.start()
-    monitors = [_monitor(reference, tags) for _ in range(BATCHES)]
+    monitors = [monitor_of(reference, tags) for _ in range(BATCHES)]
     sizes = {}
     for number, hour in enumerate(hours):
         for monitor in monitors:
@@ -133,33 +131,4 @@ def _memory(data: Dataset, reference: ReferenceModel) -> None:
         state_bytes_at_the_end=sizes[end][0],
         memory_bytes_after_a_quarter=sizes[quarter][1],
         memory_bytes_at_the_end=sizes[end][1],
-    )
-
-
-def _monitor(reference: ReferenceModel, tags: list[Tag]) -> BatchMonitor:
-    return BatchMonitor.start(
-        batch="bench",
-        start_us=0,
-        tags=tags,
-        reference_new=reference,
-        reference_old=None,
-        ranges=(),
-        correspondences=(),
-        software="bench",
-    )
-
-
-def _tag(number: int, name: str) -> Tag:
-    return Tag(
-        tag_id=TagId(number),
-        unit_id=UnitId(1),
-        position_id=None,
-        name=name,
-        measurand=name,
-        unit_of_measure="1",
-        physical_low=None,
-        physical_high=None,
-        reporting_mode=ReportingMode.PERIODIC,
-        interval_s=720.0,
-        mapped=True,
     )

@@ -383,3 +383,17 @@ def test_readings_that_are_no_denser_than_cells_leave_no_room_for_sudden_changes
     hours = np.arange(40.0)
     sparse = CompletedRun(batch="B", tags={"agitation": (hours, hours)})
     assert bins_in_cell([sparse], GRID, TAGS) == 0
+
+
+def test_detect_3_the_excess_of_a_change_over_a_hole_follows_from_what_the_alert_carries() -> None:
+    course = replace(flat_course(1), low=np.full((BINS, 1), -0.5), high=np.full((BINS, 1), 0.5))
+    rows = steps_at(20.0)[:, :1] * 2.0
+    rows[18:20] = np.nan
+    detector = Step(course)
+    scores = [float(detector.note(at, row)[0]) for at, row in enumerate(rows[:23])]
+    detector.update(0, rows[0])
+    changes = [one.change for one in detector.seen(0) if one.change is not None]
+    assert max(change.high for change in changes) > 0.5, "more time lies between the levels, so more is expected"
+    for change in changes:
+        assert change.excess == pytest.approx((change.after - change.before - change.high) / change.sd)
+    assert min(change.excess for change in changes) == np.nanmax(scores) > SMALLEST_STEP
